@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/core/model.h"
+
+const char *const answer_status_name[ANSWER_STATUS_COUNT] = {
+	"ok", "parse_fail", "decode_fail", "backend_fail", "excluded",
+};

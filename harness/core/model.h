@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The contract of a model, and how to add one:
+ *   1. models/NAME.c fills one const struct model_ops;
+ *   2. list it in models/registry.c;
+ *   3. add a recipe under scripts/experiments/;
+ *   4. tests/test_models.c walks the registry and judges it: finite scores, one
+ *      answer a target, save -> load -> same scores, same seed -> same result,
+ *      a masked modality -> same answers whatever that modality contains.
+ */
+#ifndef HARNESS_CORE_MODEL_H
+#define HARNESS_CORE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/log.h"
+#include "harness/base/opt.h"
+#include "harness/core/labels.h"
+#include "harness/core/view.h"
+
+enum answer_status {
+	ANSWER_OK,
+	ANSWER_PARSE_FAIL,   /* a reply without a readable label */
+	ANSWER_DECODE_FAIL,  /* a requested modality could not be decoded */
+	ANSWER_BACKEND_FAIL, /* error, timeout or malformed response */
+	ANSWER_EXCLUDED,     /* removed by the manifest before the run */
+	ANSWER_STATUS_COUNT,
+};
+extern const char *const answer_status_name[ANSWER_STATUS_COUNT];
+
+/* One answer.  score: log-probabilities or any finite values whose softmax is
+ * the model's belief, (labels->n).  label: -1 unless status is ANSWER_OK. */
+struct answer {
+	float score[LABEL_MAX];
+	int label;
+	enum answer_status status;
+	const char *raw;  /* text the model wrote, or NULL; owned by the model, valid until its next
+			     call */
+	double prompt_ms; /* time to build its input */
+	double model_ms;  /* time of the forward pass, shared out over the targets of one call */
+};
+
+enum model_flags {
+	MODEL_TRAINS = 1 << 0, /* has fit, save and load */
+	MODEL_PROBS = 1 << 1,  /* softmax(score) is a probability */
+};
+
+/* Dialogues with their labels: label[i][t] belongs to view[i].turn[t], -1: none. */
+struct samples {
+	const struct view *view;
+	const int *const *label;
+	int n;
+};
+
+/* What fit tells the framework after each epoch, and what it is told back. */
+struct epoch {
+	const char *stage; /* "alignment", "merc", "fit" */
+	int number, total; /* from 1 */
+	double loss;	   /* mean training loss of this epoch */
+	double seconds;
+	bool score_dev; /* ask for a dev score (false in stages without labels) */
+};
+enum epoch_verdict {
+	EPOCH_GO_ON,
+	EPOCH_BEST, /* best dev score so far: keep a copy of the parameters */
+	EPOCH_STOP, /* interrupted: return ERR_INTERRUPTED */
+};
+
+/* Everything a model gets from outside; there is no other channel. */
+struct model_env {
+	const struct label_set *labels;
+	const struct opt_values *opts; /* values of the model's own options */
+	unsigned see;		       /* what the run lets it see (enum see) */
+	uint64_t seed;
+	int threads;
+	const struct log *log;
+	/* Called at the end of every epoch; scores dev through ops->predict on this
+	 * very state when asked.  The selection protocol (dev or last epoch) lives in
+	 * the caller: with "last" the last epoch is answered EPOCH_BEST.  NULL: every epoch is
+	 * best. */
+	enum epoch_verdict (*epoch_end)(void *ctx, const struct epoch *e);
+	void *epoch_ctx;
+};
+
+struct model_ops {
+	const char *name, *title;
+	unsigned needs; /* enum see: cannot work without (validate refuses) */
+	unsigned uses;	/* enum see: takes in when present; all else is masked for it */
+	unsigned flags;
+	const struct opt_spec *opts; /* ends with OPT_END; may be NULL */
+	size_t state_size;
+
+	/* state is zeroed memory of state_size; env outlives it. */
+	int (*init)(void *state, const struct model_env *env, struct err *err);
+	/* Trains; at the end the state holds the parameters of the last EPOCH_BEST. */
+	int (*fit)(void *state, const struct samples *train, struct err *err);
+	/* Answers every target of the view in order: out[k] for the k-th turn with
+	 * target[t] != 0.  Does not change what later calls answer. */
+	int (*predict)(void *state, const struct view *view, struct answer *out, struct err *err);
+	int (*save)(const void *state, const char *path, struct err *err);
+	/* After init with the same env (options, labels). */
+	int (*load)(void *state, const char *path, struct err *err);
+	/* Writes the finished prompt of turn t, as text, for people and golden files; may be NULL.
+	 */
+	int (*prompt)(void *state, const struct view *view, int t, struct strbuf *out,
+		      struct err *err);
+	/* Always called, accepts the zeroed state. */
+	void (*destroy)(void *state);
+};
+
+extern const struct model_ops *const model_registry[]; /* NULL at the end */
+const struct model_ops *model_find(const char *name);
+
+#endif

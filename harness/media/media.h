@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Media files through FFmpeg's libraries (the only room that sees them): probe,
+ * read a span's audio and frames in one pass, write clips.  Every failure names
+ * the file; hostile or broken input ends in an error, never in a crash.
+ */
+#ifndef HARNESS_MEDIA_MEDIA_H
+#define HARNESS_MEDIA_MEDIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/picture.h"
+
+struct media_info {
+	double seconds; /* what the container says; <= 0: unknown */
+	bool has_audio, has_video;
+	int width, height;
+	double fps;
+	int rate, channels;
+	char container[32], video_codec[32], audio_codec[32];
+};
+
+int media_probe(const char *path, struct media_info *info, struct err *err);
+/* One line naming the library versions, for manifests and cache keys. */
+const char *media_versions(void);
+
+/* What to read from one file, in one pass. */
+struct media_request {
+	int64_t start_ms, end_ms; /* end_ms -1: to the end.  Exact to the sample / nearest frame */
+	double max_seconds;	  /* longer spans are cut here and reported; <= 0: 600 */
+	int rate;		  /* mono float PCM at this rate; 0: no audio wanted */
+	bool frames;		  /* pictures wanted */
+	int crop;		  /* enum media_crop of the corpus: 0 whole, 1 left, 2 right half */
+	int max_height; /* scaled down (area) to at most this, keeping the aspect; 0: as is */
+	double fps;	/* at most this many pictures a second, by time; 0: all */
+	/* Called for each picture in order; planes are valid during the call.
+	 * Returns 0, or an error it set, which ends the reading. */
+	int (*on_picture)(void *ctx, const struct picture *p, struct err *err);
+	void *ctx;
+};
+
+struct media_audio {
+	float *pcm; /* mono, owned: media_audio_free() */
+	int n, rate;
+};
+
+enum media_status {
+	MEDIA_OK,
+	MEDIA_NO_AUDIO = 1,
+	MEDIA_NO_VIDEO = 2,
+	MEDIA_CUT = 4,
+	MEDIA_DAMAGED = 8
+};
+
+/* Reads the span.  *status: what was asked for but is not there (flags; the call
+ * still succeeds), MEDIA_CUT when max_seconds cut it, MEDIA_DAMAGED when packets failed to decode.
+ * An unreadable file, or a span that lies outside, is an error.  audio may be NULL if rate is 0. */
+int media_read(const char *path, const struct media_request *rq, struct media_audio *audio,
+	       unsigned *status, struct err *err);
+void media_audio_free(struct media_audio *a);
+
+/* Writing: container by extension (.mp4: H.264 + AAC, .avi: MPEG-4 part 2 + PCM, .wav: PCM 16).
+ * Same input and library versions, same bytes. */
+struct media_writer;
+struct media_spec {
+	int width, height; /* 0: no video */
+	int fps;
+	int quality; /* H.264: CRF; MPEG-4: quantiser */
+	int rate;    /* mono audio; 0: none */
+};
+struct media_writer *media_writer_open(const char *path, const struct media_spec *spec,
+				       struct err *err);
+/* Pictures and sound may come in any interleaving; both are copied. */
+int media_write_picture(struct media_writer *w, const struct picture *p, struct err *err);
+int media_write_audio(struct media_writer *w, const float *pcm, int n, struct err *err);
+/* Flushes, writes the trailer, frees; err set before: only frees and removes the file. */
+int media_writer_close(struct media_writer **w, struct err *err);
+
+#endif

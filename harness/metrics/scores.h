@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Label metrics from a confusion matrix; definitions as in scikit-learn with a
+ * fixed label list, plus a column for samples without an answer.
+ */
+#ifndef HARNESS_METRICS_SCORES_H
+#define HARNESS_METRICS_SCORES_H
+
+#include <stdint.h>
+
+#include "harness/core/labels.h"
+
+/* count[i][j]: true label i answered j; column k: no answer (counts as wrong). */
+struct confusion {
+	int k;
+	int64_t count[LABEL_MAX][LABEL_MAX + 1];
+};
+
+struct class_scores {
+	double precision, recall, f1; /* 0 where the denominator is 0 … */
+	int undefined;		      /* … and then this is 1 */
+	int64_t support;
+};
+
+/* Fractions in [0, 1]; NaN when n is 0. */
+struct scores {
+	int k;
+	int64_t n, answered;
+	double accuracy, uar, macro_f1, micro_f1, weighted_f1, kappa, mcc;
+	struct class_scores cls[LABEL_MAX];
+};
+
+/* answer < 0: none. */
+void confusion_add(struct confusion *c, int gold, int answer);
+/* *into += *from; same k. */
+void confusion_sum(struct confusion *into, const struct confusion *from);
+void scores_compute(const struct confusion *c, struct scores *out);
+/* Only the headline number, for bootstrap loops. */
+double scores_weighted_f1(const struct confusion *c);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The nano decoder: a small LLaMA-style network (RMSNorm, rotary positions,
+ * causal attention, SwiGLU, tied output) with LoRA-capable linears and
+ * projectors that turn feature frames into soft tokens.
+ *
+ * It reads a whole dialogue packed as one trunk with branches.  The trunk is what
+ * was said (and heard, and seen) turn by turn; a branch hangs behind one turn and
+ * holds a question and its answer.  A branch sees the trunk up to and including its
+ * turn, and itself; the trunk never sees a branch.  With a window that reaches the
+ * start of the dialogue this gives the same loss and scores as one prompt an utterance.
+ */
+#ifndef MODELS_BACKBONE_DECODER_H
+#define MODELS_BACKBONE_DECODER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "harness/base/err.h"
+#include "harness/base/rng.h"
+
+#define SOFT_MAX 8
+
+struct soft_spec {
+	const char *name; /* "audio", "face", … */
+	int cols;	  /* width of its feature rows */
+	int hidden;	  /* 0: linear projector; > 0: two-layer MLP of this width */
+};
+
+enum lora_on { LORA_Q = 1, LORA_K = 2, LORA_V = 4, LORA_O = 8, LORA_FF = 16 };
+
+struct decoder_config {
+	int vocab, dim, layers, heads, ff;
+	double rope_theta;    /* 10000 */
+	double dropout;	      /* on embeddings and both residual branches, training only */
+	double token_dropout; /* text tokens replaced by a zero embedding, training only */
+	int lora_rank;	      /* 0: full training; > 0: base frozen, LoRA on lora_on */
+	double lora_alpha;
+	unsigned lora_on;
+	int n_soft;
+	struct soft_spec soft[SOFT_MAX];
+};
+
+struct decoder; /* parameters, gradients, optimizer state, work memory */
+
+/* One packed dialogue.  Trunk tokens come first ([0, trunk)), turn by turn, then
+ * the branches, each contiguous.  All arrays belong to the caller. */
+struct packed {
+	int n, trunk;
+	const int *token;     /* (n) token id; -1: soft token */
+	const int *soft_kind; /* (n) index into config.soft for soft tokens (else ignored) */
+	const float *const
+		*soft;	   /* (n) its feature row, of config.soft[kind].cols; NULL for text */
+	const int *turn;   /* (n) turn the token belongs to, not decreasing within the trunk */
+	const int *branch; /* (n) 0 in the trunk, else the branch's number from 1 */
+	const int *pos;	   /* (n) rotary position */
+	int window;	   /* a token sees the trunk of its own and the `window` turns before it */
+	int n_at;	   /* positions that predict their next token */
+	const int *at;	   /* (n_at) indices */
+	const int *target; /* (n_at) token to predict, or index into word[] when word is set */
+	const float *weight; /* (n_at) loss weights, or NULL: all 1 */
+	const int *word;     /* the softmax runs over these tokens only; NULL: whole vocabulary */
+	int n_word;
+	double smooth; /* label smoothing over the softmax's support */
+};
+
+struct adamw {
+	double lr, beta1, beta2, eps, weight_decay, clip; /* clip: global gradient norm, 0: none */
+};
+
+/* Fresh parameters from the seed.  NULL with err set. */
+struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, struct err *err);
+void decoder_free(struct decoder *d); /* accepts NULL */
+int64_t decoder_parameters(const struct decoder *d, bool trainable_only);
+
+/* Forward and backward; adds to the gradients.  *loss = weighted sum over at[]
+ * of -log p(target).  rng drives dropout. */
+int decoder_train(struct decoder *d, const struct packed *p, struct rng *rng, double *loss,
+		  struct err *err);
+/* One optimizer step on the summed gradients times scale; clears them. */
+int decoder_step(struct decoder *d, const struct adamw *o, double scale, struct err *err);
+/* Forward only: out (n_at, n_word or vocab) log-probabilities, overwritten. */
+int decoder_score(struct decoder *d, const struct packed *p, float *out, struct err *err);
+
+/* Keeps a copy of the parameters / goes back to it. */
+int decoder_keep(struct decoder *d, struct err *err);
+int decoder_restore(struct decoder *d, struct err *err);
+/* Forgets optimizer state (a new stage begins). */
+void decoder_reset_optimizer(struct decoder *d);
+
+/* Parameters with a checked header (config, names, shapes) at the file's position. */
+int decoder_write(const struct decoder *d, FILE *f, const char *path, struct err *err);
+int decoder_read(struct decoder *d, FILE *f, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The base room: numbers, UTF-8, CSV and JSON refuse what they should and keep what they must.
+ */
+#include "tests/test.h"
+
+#include "harness/base/csv.h"
+#include "harness/base/hash.h"
+#include "harness/base/json.h"
+#include "harness/base/mem.h"
+#include "harness/base/opt.h"
+#include "harness/base/rng.h"
+
+static void write_text(const char *path, const char *text)
+{
+	struct err err = { 0 };
+
+	io_write_atomic(path, text, strlen(text), &err);
+	CHECK_OK(&err);
+}
+
+static void test_numbers(void **state)
+{
+	struct err err = { 0 };
+	int64_t i = 0;
+	double d = 0;
+
+	(void)state;
+	CHECK(!parse_i64("-12", -20, 20, "x", &i, &err) && i == -12);
+	CHECK(!parse_f64("2.5e-3", 0, 1, "x", &d, &err) && d == 2.5e-3);
+	parse_i64("12x", 0, 20, "epochs", &i, &err);
+	CHECK_ERR(&err, ERR_ARG, "epochs");
+	parse_i64("21", 0, 20, "epochs", &i, &err);
+	CHECK_ERR(&err, ERR_ARG, "outside");
+	parse_f64("nan", 0, 20, "lr", &d, &err);
+	CHECK_ERR(&err, ERR_ARG, "not a number");
+	parse_i64("", 0, 20, "epochs", &i, &err);
+	CHECK_ERR(&err, ERR_ARG, "whole number");
+}
+
+static void test_utf8(void **state)
+{
+	char out[4];
+	size_t len;
+
+	(void)state;
+	CHECK(utf8_check("caf\xc3\xa9", 5) == 5);
+	CHECK(utf8_check("a\xc0\x80", 3) == 1);		/* overlong */
+	CHECK(utf8_check("a\xed\xa0\x80", 4) == 1);	/* surrogate */
+	CHECK(utf8_check("a\xf4\x90\x80\x80", 5) == 1); /* beyond U+10FFFF */
+	CHECK(utf8_check("ab\xe2\x82", 4) == 2);	/* cut short */
+	for (int32_t cp = 1; cp < 0x110000; cp += 37) {
+		if (cp >= 0xd800 && cp < 0xe000)
+			continue;
+		size_t n = utf8_encode(cp, out);
+
+		CHECK(utf8_decode(out, n, &len) == cp && len == n);
+	}
+}
+
+static void test_csv(void **state)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "t.csv");
+	struct csv_table t;
+	struct err err = { 0 };
+	int col;
+
+	(void)state;
+	write_text(path, "a,b\r\n1,\"x, \"\"y\"\"\nz\"\r\n\r\n2,w\r\n");
+	csv_table_read(&t, path, ',', 1000, &err);
+	CHECK_OK(&err);
+	CHECK(t.n_cols == 2 && t.n_rows == 2);
+	CHECK(!strcmp(t.row[0].field[1], "x, \"y\"\nz"));
+	CHECK(t.row[0].line == 2 && t.row[1].line == 5);
+	csv_need_column(&t, "c", &col, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "there are: a, b");
+	csv_table_free(&t);
+
+	write_text(path, "a,b\n1,2\n3\n");
+	csv_table_read(&t, path, ',', 1000, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "t.csv:3");
+	write_text(path, "a,b\n1,\"open\n");
+	csv_table_read(&t, path, ',', 1000, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "not closed");
+	write_text(path, "a,b\n1,caf\xe9\n");
+	csv_table_read(&t, path, ',', 1000, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "t.csv:2");
+	csv_table_read(&t, dir, ',', 1000, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "not a regular file");
+	csv_table_read(&t, path, ',', 3, &err);
+	CHECK_ERR(&err, ERR_LIMIT, "limit");
+	free(path);
+	scratch_remove(dir);
+}
+
+static void refuse_json(const char *text, int code)
+{
+	struct err err = { 0 };
+	struct json *v = json_parse(text, strlen(text), "x", &err);
+
+	CHECK(!v && err.code == code);
+}
+
+static void test_json(void **state)
+{
+	const char *text = "{\"a\":[1,2.5,null,true],\"b\":{\"c\":\"q\\\"\\n\"}}";
+	struct strbuf out = { 0 };
+	struct json_writer w;
+	struct err err = { 0 };
+	struct json *v = json_parse(text, strlen(text), "x", &err);
+
+	(void)state;
+	CHECK_OK(&err);
+	json_begin(&w, &out, 0);
+	json_put_value(&w, NULL, v);
+	CHECK(!strcmp(strbuf_str(&out), text));
+	CHECK(json_num(json_at(json_get(v, "a"), 1), 0) == 2.5);
+	CHECK(json_get(json_get(json_get(v, "none"), "x"), "y") == NULL);
+	json_free(v);
+	strbuf_free(&out);
+	refuse_json("{\"a\":1,\"a\":2}", ERR_FORMAT);
+	refuse_json("{\"a\":1} x", ERR_FORMAT);
+	refuse_json("[1,", ERR_FORMAT);
+	refuse_json("\"\xff\"", ERR_FORMAT);
+	for (int i = 0; i < 80; i++)
+		strbuf_addc(&out, '[');
+	refuse_json(strbuf_str(&out), ERR_LIMIT);
+	strbuf_free(&out);
+}
+
+static int count_line(void *ctx, const struct json *v, long line, struct err *err)
+{
+	int *n = ctx;
+
+	(void)err;
+	CHECK(json_num(json_get(v, "i"), -1) == (double)line);
+	(*n)++;
+	return 0;
+}
+
+static void test_json_lines(void **state)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "t.jsonl");
+	struct err err = { 0 };
+	bool torn;
+	int n = 0;
+
+	(void)state;
+	write_text(path, "{\"i\":1}\n{\"i\":2}\n{\"i\":");
+	json_lines(path, 1000, &torn, count_line, &n, &err);
+	CHECK_OK(&err);
+	CHECK(n == 2 && torn);
+	write_text(path, "{\"i\":1}\n{\"i\":\n{\"i\":3}\n");
+	json_lines(path, 1000, &torn, count_line, &n, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "t.jsonl:2");
+	free(path);
+	scratch_remove(dir);
+}
+
+static void test_options(void **state)
+{
+	static const struct opt_spec spec[] = {
+		{ .name = "epochs", .type = OPT_INT, .fallback = "3", .min = 1, .max = 9 },
+		{ .name = "kind", .type = OPT_CHOICE, .fallback = "a", .choices = "a|bb" },
+		OPT_END,
+	};
+	struct opt_values v;
+	struct err err = { 0 };
+
+	(void)state;
+	opt_init(&v, spec, &err);
+	CHECK(opt_int(&v, "epochs") == 3 && !opt_given(&v, "epochs"));
+	CHECK(!opt_set(&v, "kind", "bb", &err) && !strcmp(opt_str(&v, "kind"), "bb"));
+	opt_set(&v, "kind", "b", &err);
+	CHECK_ERR(&err, ERR_ARG, "a|bb");
+	opt_set(&v, "epoch", "1", &err);
+	CHECK_ERR(&err, ERR_ARG, "known: epochs, kind");
+	opt_set(&v, "epochs", "10", &err);
+	CHECK_ERR(&err, ERR_ARG, "outside");
+	opt_free(&v);
+}
+
+static void test_rng(void **state)
+{
+	struct rng a, b, c;
+	double sum = 0, sq = 0;
+
+	(void)state;
+	rng_seed(&a, 1, 0);
+	rng_seed(&b, 1, 0);
+	rng_seed(&c, 1, 1);
+	CHECK(rng_u64(&a) == rng_u64(&b) && rng_u64(&a) != rng_u64(&c));
+	for (int i = 0; i < 100000; i++) {
+		double x = rng_normal(&a);
+
+		sum += x;
+		sq += x * x;
+		CHECK(rng_below(&a, 7) < 7);
+	}
+	CHECK_NEAR(sum / 1e5, 0, 0.015);
+	CHECK_NEAR(sq / 1e5, 1, 0.03);
+}
+
+static void test_sizes(void **state)
+{
+	struct arena a = { 0 };
+	size_t out;
+
+	(void)state;
+	CHECK(!size_mul(SIZE_MAX, 2, &out) && size_mul(SIZE_MAX, 0, &out) && out == 0);
+	CHECK(!mem_realloc(NULL, SIZE_MAX / 2, 4));
+	CHECK(!arena_array(&a, SIZE_MAX, 1));
+	CHECK(((uintptr_t)arena_array(&a, 3, 1) & 15) == 0);
+	CHECK(((uintptr_t)arena_array(&a, 200000, 1) & 15) == 0);
+	arena_free(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_csv),	   cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_lines), cmocka_unit_test(test_options),
+		cmocka_unit_test(test_rng),	   cmocka_unit_test(test_sizes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
