@@ -21,7 +21,9 @@ struct class_scores {
 	int64_t support;
 };
 
-/* Fractions in [0, 1]; NaN when n is 0. */
+/* Fractions in [0, 1] (kappa, mcc: [-1, 1]); NaN when n is 0, kappa also when
+ * chance alone would agree on everything.  UAR is over labels with support,
+ * macro F1 over all of them.  For kappa and mcc "no answer" is one more class. */
 struct scores {
 	int k;
 	int64_t n, answered;
@@ -36,5 +38,24 @@ void confusion_sum(struct confusion *into, const struct confusion *from);
 void scores_compute(const struct confusion *c, struct scores *out);
 /* Only the headline number, for bootstrap loops. */
 double scores_weighted_f1(const struct confusion *c);
+
+/* Metrics that depend on three counts a label alone; bootstrap loops add those. */
+enum metric {
+	METRIC_ACCURACY,
+	METRIC_UAR,
+	METRIC_MACRO_F1,
+	METRIC_MICRO_F1,
+	METRIC_WEIGHTED_F1,
+	METRIC_COUNT,
+};
+extern const char *const metric_name[METRIC_COUNT]; /* keys of metrics.json */
+
+/* Value from counts (k each): right answers, answers, samples of each label.
+ * NaN when there is no sample. */
+double metric_value(enum metric m, int k, const int64_t *right, const int64_t *answered,
+		    const int64_t *support);
+/* The three counts of a confusion matrix (k each). */
+void confusion_counts(const struct confusion *c, int64_t *right, int64_t *answered,
+		      int64_t *support);
 
 #endif
