@@ -10,7 +10,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmi
 FLAGS_debug   := -O1 -g
 FLAGS_release := -O3 -g -fno-math-errno -ffp-contract=off
 FLAGS_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer -Wno-format-truncation
-FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -Wno-format-truncation
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 ifeq ($(FLAGS_$(MODE)),)
 $(error MODE must be debug, release, asan, ubsan or tsan)

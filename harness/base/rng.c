@@ -14,7 +14,7 @@ static uint64_t splitmix(uint64_t *x)
 
 static uint64_t rotl(uint64_t x, int k)
 {
-	return x << k | x >> (64 - k);
+	return x << k | x >> (-k & 63); /* k may be 0 */
 }
 
 void rng_seed(struct rng *r, uint64_t seed, uint64_t stream)
