@@ -106,6 +106,8 @@ struct model_ops {
 	 */
 	int (*prompt)(void *state, const struct view *view, int t, struct strbuf *out,
 		      struct err *err);
+	/* Trained numbers, for the manifest; may be NULL. */
+	int64_t (*parameters)(const void *state);
 	/* Always called, accepts the zeroed state. */
 	void (*destroy)(void *state);
 };
