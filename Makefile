@@ -1,58 +1,193 @@
 # merc: two commands do everything
 #   make reproduce   the main job: corpora, systems, report (results/report/index.html)
 #   make check       every test
-# make [MODE=debug|release|asan|ubsan|tsan] [all|check|lint|install|clean]
-MODE ?= release
-CC   ?= cc
+# `make help` lists the rest.
+VERSION := 0.1.0
+MODE    ?= release
+CC      ?= cc
+AR      ?= ar
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wwrite-strings -Wformat=2 -Wswitch-enum -Werror
 FLAGS_debug   := -O1 -g
 FLAGS_release := -O3 -g -fno-math-errno -ffp-contract=off
-FLAGS_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer -Wno-format-truncation
+# one build finds bad addresses, leaks and undefined behaviour
+FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+                 -fno-omit-frame-pointer -Wno-format-truncation
 FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -Wno-format-truncation
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 ifeq ($(FLAGS_$(MODE)),)
-$(error MODE must be debug, release, asan, ubsan or tsan)
+$(error MODE must be debug, release, asan, ubsan or tsan, not '$(MODE)')
 endif
 
-PKGS := libavformat libavcodec libavutil libswscale libswresample openblas libcjson libxxhash
-ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(CFLAGS)
-LDLIBS     := -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv -lxxhash -lpthread -lm
+# CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
+ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(CPPFLAGS) $(CFLAGS)
+LDLIBS     := -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
+              -lxxhash -lpthread -lm
 TESTLIBS   := -lcmocka
 
 # the flags name the folder, so that changing them can never mix objects
 HASH := $(shell printf '%s' '$(CC) $(ALL_CFLAGS) $(LDFLAGS)' | cksum | cut -d' ' -f1)
 B    := build/$(MODE)-$(HASH)
 
-LIB  := $(shell find harness models datasets -name '*.c' ! -path 'harness/cli/*' | LC_ALL=C sort)
-CLI  := $(shell find harness/cli -name '*.c' | LC_ALL=C sort)
-TEST := $(sort $(wildcard tests/test_*.c))
-HDR  := $(shell find harness models datasets tests -name '*.h' | LC_ALL=C sort)
-OBJ  := $(LIB:%.c=$B/%.o)
-BIN  := $(TEST:%.c=$B/%)
+LIB   := $(shell find harness models datasets -name '*.c' ! -path 'harness/cli/*' | LC_ALL=C sort)
+CLI   := $(shell find harness/cli -name '*.c' 2>/dev/null | LC_ALL=C sort)
+HDR   := $(shell find harness models datasets tests -name '*.h' | LC_ALL=C sort)
+TEST  := $(sort $(wildcard tests/test_*.c))
+BENCH := $(sort $(wildcard tests/bench_*.c))
+OBJ   := $(LIB:%.c=$B/%.o)
+BIN   := $(TEST:%.c=$B/%)
+SH    := $(sort $(wildcard tests/test_*.sh))
+FAULT := $B/tests/must_fail
+DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d
+
+# which groups of scripts/deps.txt the goals at hand need
+NEEDS_deps      := run check lint
+NEEDS_check     := check
+NEEDS_tests     := check
+NEEDS_reproduce := run
+NEEDS_lint      := lint
+GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check))
+
+# quiet lines; V=1 shows the commands
+Q   := $(if $(V),,@)
+say  = $(if $(V),@:,@printf '  %-4s %s\n' '$1' '$2')
+# a sub-make uses every core unless the user has chosen a number
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all tests check lint bench install uninstall installcheck dist clean distclean reproduce \
+        deps help FORCE
 
 all: $B/merc
 	@ln -sfn $(notdir $B)/merc build/merc
-$B/libmerc.a: $(OBJ)
-	@rm -f $@
-	ar rcs $@ $^
-$B/merc: $(CLI:%.c=$B/%.o) $B/libmerc.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/%.o: %.c
+
+deps:
+	@CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' CFLAGS='$(CFLAGS)' ./scripts/deps.sh $(GROUPS)
+
+$B/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$B/tests/test_%: $B/tests/test_%.o $B/libmerc.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TESTLIBS)
-tests: $(BIN)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# $(call keep,FILE,COMMAND): the file changes only when what the command prints does
+keep = mkdir -p $(dir $1) && { $2; } >$1.new && if cmp -s $1.new $1; then rm $1.new; else mv $1.new $1; fi
+
+# the version lives in one object: a new commit compiles that and links again
+$B/version_text.h: FORCE
+	@$(call keep,$@,CC='$(CC)' ./scripts/version.sh $(VERSION) '$(MODE)' '$(ALL_CFLAGS)')
+$B/harness/base/version.o: $B/version_text.h
+$B/harness/base/version.o: EXTRA := -include $B/version_text.h
+
+# a source that is gone must leave the archive too
+$B/objects: FORCE
+	@$(call keep,$@,echo '$(OBJ)')
+$B/libmerc.a: $(OBJ) $B/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJ)
+$B/merc: $(CLI:%.c=$B/%.o) $B/libmerc.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# --- tests -----------------------------------------------------------------------------------
+
+TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 \
+           MERC='$(CURDIR)/$B/merc' TESTS='$(CURDIR)/$B/tests'
+
+$B/tests/%: $B/tests/%.o $B/libmerc.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TESTLIBS)
+tests: $(BIN) $(FAULT)
 # one test program by name: make test-json
 test-%: $B/tests/test_%
+	$(TESTENV) $<
+bench: $(BENCH:%.c=$B/%)
+	@set -e; for b in $^; do echo "$$b"; $$b; done
+bench-%: $B/tests/bench_%
 	$<
-lint:
-	./scripts/check-layers.sh
-	@set -e; for h in $(HDR); do $(CC) $(ALL_CFLAGS) -fsyntax-only -x c $$h; done
+
+# The same unit tests twice, as released and under the sanitizers, then the shell tests (which
+# drive the program and valgrind) on the released build; one closing line for all.
+# JUNIT=FILE and TAP=FILE write reports too.
+check: deps
+	@$(SUBMAKE) MODE=release all tests
+	@$(SUBMAKE) MODE=asan tests
+	@$(MAKE) --no-print-directory MODE=release check-run ASAN_TESTS="$$($(MAKE) -s --no-print-directory MODE=asan print-tests)"
+print-tests:
+	@echo $(BIN)
+check-run:
+	@if $(TESTENV) ./scripts/run-tests.sh $(FAULT) >/dev/null; then \
+		echo 'check: the runner lets a failing test pass' >&2; exit 1; fi
+	@$(TESTENV) ./scripts/run-tests.sh -j $(JOBS) $(if $(JUNIT),--junit '$(JUNIT)') \
+		$(if $(TAP),--tap '$(TAP)') $(BIN) $(SH) $(ASAN_TESTS)
+.PHONY: print-tests check-run
+
+# objects are looked at too: they show which files hold state
+lint: deps $(OBJ)
+	@CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' OBJECTS='$B' JOBS='$(JOBS)' ./scripts/lint.sh
+
+# --- the main job ----------------------------------------------------------------------------
+
+# make reproduce [MELD=DIR] [IEMOCAP=DIR] [CUES=DIR] [RESULTS=DIR] [JOBS=N]
+RESULTS ?= results
+reproduce: deps
+	@$(SUBMAKE) MODE=$(MODE) all
+	@MERC='$(CURDIR)/$B/merc' MELD='$(MELD)' IEMOCAP='$(IEMOCAP)' CUES='$(CUES)' \
+		RESULTS='$(RESULTS)' JOBS='$(JOBS)' ./scripts/reproduce.sh
+
+# --- installing ------------------------------------------------------------------------------
+
+prefix          ?= /usr/local
+exec_prefix     ?= $(prefix)
+bindir          ?= $(exec_prefix)/bin
+datarootdir     ?= $(prefix)/share
+datadir         ?= $(datarootdir)
+mandir          ?= $(datarootdir)/man
+bashcompdir     ?= $(datarootdir)/bash-completion/completions
+INSTALL         ?= install
+INSTALL_PROGRAM ?= $(INSTALL)
+INSTALL_DATA    ?= $(INSTALL) -m 644
+MAN5            := $(sort $(wildcard scripts/man/*.5))
+SHARE           := $(sort $(wildcard scripts/experiments/*.json results/reference/*.json))
+INSTALLED       := $(bindir)/merc $(mandir)/man1/merc.1 $(bashcompdir)/merc \
+                   $(MAN5:scripts/man/%=$(mandir)/man5/%) $(SHARE:%=$(datadir)/merc/%)
+
+# the option tables of the program are the one source of its manual and its completion
+$B/merc.1: $B/merc
+	@$B/merc help --man >$@
+$B/merc.bash: $B/merc
+	@$B/merc help --completion bash >$@
+
+install: $B/merc $B/merc.1 $B/merc.bash
+	@mkdir -p $(addprefix '$(DESTDIR)',$(sort $(dir $(INSTALLED))))
+	$(INSTALL_PROGRAM) $B/merc '$(DESTDIR)$(bindir)/merc'
+	$(INSTALL_DATA) $B/merc.1 '$(DESTDIR)$(mandir)/man1/merc.1'
+	$(INSTALL_DATA) $B/merc.bash '$(DESTDIR)$(bashcompdir)/merc'
+	@set -e; for f in $(MAN5); do $(INSTALL_DATA) $$f '$(DESTDIR)$(mandir)/man5/'; done
+	@set -e; for f in $(SHARE); do $(INSTALL_DATA) $$f "$(DESTDIR)$(datadir)/merc/$$f"; done
+uninstall:
+	rm -f $(addprefix '$(DESTDIR)',$(INSTALLED))
+installcheck:
+	@set -e; for f in $(INSTALLED); do test -s "$(DESTDIR)$$f" || \
+		{ echo "installcheck: $(DESTDIR)$$f is missing or empty" >&2; exit 1; }; done
+	@'$(DESTDIR)$(bindir)/merc' --version | grep -F '$(VERSION)'
+	@cd / && '$(DESTDIR)$(bindir)/merc' list >/dev/null && echo 'installcheck: ok'
+
+# the committed tree, packed the same way every time
+dist:
+	@mkdir -p build
+	git archive --format=tar --prefix=merc-$(VERSION)/ HEAD | gzip -9n >build/merc-$(VERSION).tar.gz
+
 clean:
 	rm -rf build
-.PHONY: all tests lint clean
-.SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+# results are the user's and stay
+distclean: clean
+
+help:
+	@./scripts/help.sh
+
+-include $(DEPS)

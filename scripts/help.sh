@@ -1,0 +1,16 @@
+#!/bin/sh
+# What `make help` prints.
+cat <<'END'
+make                    the program: build/merc
+make reproduce          the main job; report at results/report/index.html
+                        [MELD=DIR] [IEMOCAP=DIR] [CUES=DIR] real corpora   [RESULTS=DIR] [JOBS=N]
+make check              every test, as released and under the sanitizers   [JUNIT=FILE] [TAP=FILE]
+make test-NAME          one test program: tests/test_NAME.c
+make bench, bench-NAME  benchmarks: tests/bench_*.c
+make lint               layers, headers, format, static analysis, house rules
+make deps               installs every Debian package used (MERC_DEPS=print|skip: never installs)
+make install            [prefix=/usr/local] [DESTDIR=]; uninstall, installcheck
+make dist               build/merc-VERSION.tar.gz of the commit
+make clean, distclean   removes build/; results stay
+Variables: MODE=debug|release|asan|ubsan|tsan   V=1 shows commands   CC CFLAGS CPPFLAGS LDFLAGS
+END
