@@ -10,13 +10,14 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wwrite-strings -Wformat=2 -Wswitch-enum -Werror
-FLAGS_debug   := -O1 -g
 FLAGS_release := -O3 -g -fno-math-errno -ffp-contract=off
+# below -O3 gcc sees truncation where a check excludes it
+FLAGS_debug   := -O1 -g -Wno-format-truncation
 # one build finds bad addresses, leaks and undefined behaviour
-FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-                 -fno-omit-frame-pointer -Wno-format-truncation
-FLAGS_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all -Wno-format-truncation
-FLAGS_tsan    := -O1 -g -fsanitize=thread
+FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recover=all \
+                 -fno-omit-frame-pointer
+FLAGS_ubsan   := $(FLAGS_debug) -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
 ifeq ($(FLAGS_$(MODE)),)
 $(error MODE must be debug, release, asan, ubsan or tsan, not '$(MODE)')
 endif
