@@ -5,7 +5,10 @@
 
 #include <string.h>
 
+extern const struct dataset_ops dataset_meld;
+
 const struct dataset_ops *const dataset_registry[] = {
+	&dataset_meld,
 	NULL,
 };
 
