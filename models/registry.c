@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every model, listed by hand.
  */
-#include "harness/core/model.h"
+#include "models/models.h"
 
 #include <string.h>
 
 const struct model_ops *const model_registry[] = {
+	&model_majority,
+	&model_bow,
 	NULL,
 };
 
