@@ -35,7 +35,7 @@ static double largest(const double *g, int n)
 /* d = -H g by the two-loop recursion */
 static void direction(const struct history *h, const double *g, double *d, int n)
 {
-	double alpha[MEMORY];
+	double alpha[MEMORY] = { 0 };
 
 	for (int i = 0; i < n; i++)
 		d[i] = -g[i];
