@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening files: only regular files, only known containers, only the file
+ * protocol (a playlist inside a ".mp4" must not make us read something else),
+ * and a bounded number of read steps.
+ */
+#include "harness/media/source.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <libavutil/avstring.h>
+
+#include "harness/base/str.h"
+#include "harness/media/media.h"
+
+/* Containers whose headers say what is inside: no need to decode a piece first. */
+#define SELF_DESCRIBING "mov,avi,wav"
+#define CONTAINERS	SELF_DESCRIBING ",matroska,webm,mpegts,mpeg,flv,mp3,aac,flac,ogg,w64,aiff,au"
+/* Reads of one demuxer: a floor, and one for each of these many bytes of the file. */
+#define STEPS_FLOOR 20000
+#define STEP_BYTES  256
+
+static void set_quiet(void)
+{
+	av_log_set_level(AV_LOG_QUIET);
+}
+
+void media_quiet(void)
+{
+	/* the level is one plain variable of libavutil: written once, before any use */
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, set_quiet);
+}
+
+int source_fail(const char *path, const char *doing, int av_code, struct err *err)
+{
+	char text[AV_ERROR_MAX_STRING_SIZE] = "unknown failure";
+	int code = ERR_FORMAT;
+
+	av_strerror(av_code, text, sizeof(text));
+	if (av_code == AVERROR(ENOMEM))
+		code = ERR_NOMEM;
+	else if (av_code == AVERROR_EXIT)
+		return err_set(err, ERR_LIMIT,
+			       "%s: %s: gave up after too many reads; the file is damaged", path,
+			       doing);
+	else if (av_code == AVERROR(EACCES) || av_code == AVERROR(EIO))
+		code = ERR_IO;
+	return err_set(err, code, "%s: %s: %s", path, doing, text);
+}
+
+static int count_step(void *ctx)
+{
+	struct media_source *s = ctx;
+
+	return --s->steps_left < 0;
+}
+
+/* What libav would misread, hang on or name badly is refused before it sees it. */
+static int check_file(struct media_source *s, struct err *err)
+{
+	struct stat st;
+
+	if (stat(s->path, &st))
+		return err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_MISSING : ERR_IO,
+			       "%s: %s", s->path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_FORMAT, "%s: a folder, not a media file", s->path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_FORMAT, "%s: not a regular file", s->path);
+	if (st.st_size == 0)
+		return err_set(err, ERR_DATA, "%s: empty file; fetch it again", s->path);
+	s->size = st.st_size;
+	s->steps_left = STEPS_FLOOR + s->size / STEP_BYTES;
+	return 0;
+}
+
+static int open_container(struct media_source *s, struct err *err)
+{
+	struct strbuf url = { 0 };
+	AVDictionary *opts = NULL;
+	int ret;
+
+	s->fmt = avformat_alloc_context();
+	/* the prefix keeps a colon in a file's name from naming a protocol */
+	strbuf_addf(&url, "file:%s", s->path);
+	if (!s->fmt || url.oom || av_dict_set(&opts, "protocol_whitelist", "file", 0) < 0 ||
+	    av_dict_set(&opts, "format_whitelist", CONTAINERS, 0) < 0) {
+		err_set(err, ERR_NOMEM, "%s: out of memory", s->path);
+		goto out;
+	}
+	s->fmt->interrupt_callback = (AVIOInterruptCB){ .callback = count_step, .opaque = s };
+	ret = avformat_open_input(&s->fmt, strbuf_str(&url), NULL, &opts);
+	if (ret < 0)
+		source_fail(s->path, "not readable as a media file", ret, err);
+out:
+	av_dict_free(&opts);
+	strbuf_free(&url);
+	return err->code;
+}
+
+static bool described(const AVStream *st)
+{
+	const AVCodecParameters *p = st->codecpar;
+
+	if (p->codec_type == AVMEDIA_TYPE_AUDIO)
+		return p->codec_id != AV_CODEC_ID_NONE && p->sample_rate > 0 &&
+		       p->ch_layout.nb_channels > 0;
+	if (p->codec_type == AVMEDIA_TYPE_VIDEO)
+		return p->codec_id != AV_CODEC_ID_NONE && p->width > 0 && p->height > 0;
+	return true;
+}
+
+/* The measured cost of looking into the streams is 10 ms a clip: only where it is needed. */
+static int describe(struct media_source *s, struct err *err)
+{
+	bool known = av_match_list(s->fmt->iformat->name, SELF_DESCRIBING, ',') != 0;
+	int ret;
+
+	for (unsigned i = 0; i < s->fmt->nb_streams; i++)
+		known = known && described(s->fmt->streams[i]);
+	if (known && s->fmt->nb_streams > 0)
+		return 0;
+	ret = avformat_find_stream_info(s->fmt, NULL);
+	if (ret < 0)
+		return source_fail(s->path, "finding its streams", ret, err);
+	if (!av_match_list(s->fmt->iformat->name, SELF_DESCRIBING, ',') &&
+	    s->fmt->start_time != AV_NOPTS_VALUE)
+		s->zero_s = (double)s->fmt->start_time / AV_TIME_BASE;
+	return 0;
+}
+
+static int choose_streams(struct media_source *s, struct err *err)
+{
+	for (unsigned i = 0; i < s->fmt->nb_streams; i++) {
+		AVStream *st = s->fmt->streams[i];
+		enum AVMediaType type = st->codecpar->codec_type;
+		bool still = st->disposition &
+			     (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
+
+		st->discard = AVDISCARD_ALL;
+		if (st->time_base.num <= 0 || st->time_base.den <= 0)
+			continue;
+		if (type == AVMEDIA_TYPE_AUDIO && !s->audio)
+			s->audio = st;
+		if (type == AVMEDIA_TYPE_VIDEO && !still && !s->video)
+			s->video = st;
+	}
+	if (!s->audio && !s->video)
+		return err_set(err, ERR_FORMAT, "%s: neither sound nor pictures inside", s->path);
+	if (s->video && (s->video->codecpar->width > MEDIA_MAX_SIDE ||
+			 s->video->codecpar->height > MEDIA_MAX_SIDE))
+		return err_set(err, ERR_LIMIT, "%s: pictures of %dx%d; at most %dx%d are read",
+			       s->path, s->video->codecpar->width, s->video->codecpar->height,
+			       MEDIA_MAX_SIDE, MEDIA_MAX_SIDE);
+	return 0;
+}
+
+int source_open(struct media_source *s, const char *path, struct err *err)
+{
+	media_quiet();
+	*s = (struct media_source){ .path = path };
+	if (check_file(s, err) || open_container(s, err) || describe(s, err) ||
+	    choose_streams(s, err))
+		source_close(s);
+	return err->code;
+}
+
+void source_close(struct media_source *s)
+{
+	avformat_close_input(&s->fmt);
+	*s = (struct media_source){ 0 };
+}
+
+AVCodecContext *source_decoder(const struct media_source *s, const AVStream *st, struct err *err)
+{
+	const AVCodec *codec = avcodec_find_decoder(st->codecpar->codec_id);
+	AVCodecContext *c;
+	int ret;
+
+	if (!codec) {
+		err_set(err, ERR_FORMAT, "%s: no decoder for %s", s->path,
+			avcodec_get_name(st->codecpar->codec_id));
+		return NULL;
+	}
+	c = avcodec_alloc_context3(codec);
+	if (!c) {
+		err_set(err, ERR_NOMEM, "%s: out of memory", s->path);
+		return NULL;
+	}
+	ret = avcodec_parameters_to_context(c, st->codecpar);
+	c->pkt_timebase = st->time_base;
+	c->thread_count = 1; /* files are read in parallel instead */
+	c->max_pixels = (int64_t)MEDIA_MAX_SIDE * MEDIA_MAX_SIDE;
+	/* H.264 without a stated reorder depth: wait for the right order, never guess */
+	if (codec->id == AV_CODEC_ID_H264)
+		c->strict_std_compliance = FF_COMPLIANCE_STRICT;
+	if (ret >= 0)
+		ret = avcodec_open2(c, codec, NULL);
+	if (ret < 0) {
+		source_fail(s->path, "opening its decoder", ret, err);
+		avcodec_free_context(&c);
+	}
+	return c;
+}
+
+double source_frame_seconds(const struct media_source *s)
+{
+	const AVStream *st = s->video;
+	double fps = st->avg_frame_rate.den > 0 ? av_q2d(st->avg_frame_rate) : 0;
+	double total = st->duration > 0 ? (double)st->duration * av_q2d(st->time_base) : 0;
+
+	if (!(fps > 0) && st->nb_frames > 0 && total > 0)
+		fps = (double)st->nb_frames / total;
+	if (!(fps > 0) && st->r_frame_rate.den > 0)
+		fps = av_q2d(st->r_frame_rate);
+	return fps >= 0.1 && fps <= 1000 ? 1 / fps : 0;
+}
+
+double source_stream_end(const struct media_source *s, const AVStream *st)
+{
+	double tb = av_q2d(st->time_base);
+
+	if (st->duration == AV_NOPTS_VALUE || st->duration <= 0)
+		return 0;
+	return (double)st->duration * tb +
+	       (st->start_time != AV_NOPTS_VALUE ? (double)st->start_time * tb : 0) - s->zero_s;
+}
