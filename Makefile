@@ -45,7 +45,7 @@ DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%
 
 # which groups of scripts/deps.txt the goals at hand need
 NEEDS_deps      := run check lint
-NEEDS_check     := check
+NEEDS_check     := run check
 NEEDS_tests     := check
 NEEDS_reproduce := run
 NEEDS_lint      := lint
@@ -103,8 +103,10 @@ $B/tests/%: $B/tests/%.o $B/libmerc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TESTLIBS)
 tests: $(BIN) $(FAULT)
-# one test program by name: make test-json
+# one test program or script by name: make test-json
 test-%: $B/tests/test_%
+	$(TESTENV) $<
+test-%: tests/test_%.sh $B/merc $(FAULT)
 	$(TESTENV) $<
 bench: $(BENCH:%.c=$B/%)
 	@set -e; for b in $^; do echo "$$b"; $$b; done

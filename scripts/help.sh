@@ -5,7 +5,7 @@ make                    the program: build/merc
 make reproduce          the main job; report at results/report/index.html
                         [MELD=DIR] [IEMOCAP=DIR] [CUES=DIR] real corpora   [RESULTS=DIR] [JOBS=N]
 make check              every test, as released and under the sanitizers   [JUNIT=FILE] [TAP=FILE]
-make test-NAME          one test program: tests/test_NAME.c
+make test-NAME          one test: tests/test_NAME.c or .sh
 make bench, bench-NAME  benchmarks: tests/bench_*.c
 make lint               layers, headers, format, static analysis, house rules
 make deps               installs every Debian package used (MERC_DEPS=print|skip: never installs)
