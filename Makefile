@@ -96,7 +96,7 @@ $B/merc: $(CLI:%.c=$B/%.o) $B/libmerc.a
 
 # --- tests -----------------------------------------------------------------------------------
 
-TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 \
+TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 UBSAN_OPTIONS=print_stacktrace=1 \
            MERC='$(CURDIR)/$B/merc' TESTS='$(CURDIR)/$B/tests'
 
 $B/tests/%: $B/tests/%.o $B/libmerc.a
@@ -117,8 +117,8 @@ bench-%: $B/tests/bench_%
 # drive the program and valgrind) on the released build; one closing line for all.
 # JUNIT=FILE and TAP=FILE write reports too.
 check: deps
-	@$(SUBMAKE) MODE=release all tests
-	@$(SUBMAKE) MODE=asan tests
+	+@$(SUBMAKE) MODE=release all tests
+	+@$(SUBMAKE) MODE=asan tests
 	@$(MAKE) --no-print-directory MODE=release check-run ASAN_TESTS="$$($(MAKE) -s --no-print-directory MODE=asan print-tests)"
 print-tests:
 	@echo $(BIN)
@@ -138,7 +138,7 @@ lint: deps $(OBJ)
 # make reproduce [MELD=DIR] [IEMOCAP=DIR] [CUES=DIR] [RESULTS=DIR] [JOBS=N]
 RESULTS ?= results
 reproduce: deps
-	@$(SUBMAKE) MODE=$(MODE) all
+	+@$(SUBMAKE) MODE=$(MODE) all
 	@MERC='$(CURDIR)/$B/merc' MELD='$(MELD)' IEMOCAP='$(IEMOCAP)' CUES='$(CUES)' \
 		RESULTS='$(RESULTS)' JOBS='$(JOBS)' ./scripts/reproduce.sh
 
