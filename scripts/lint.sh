@@ -65,7 +65,7 @@ report 'cppcheck' "$(cppcheck -j "$jobs" --quiet --std=c11 -I. -D_POSIX_C_SOURCE
 	report 'only the command line and the log print' \
 		"$(search "$word"'(printf|puts|putchar|perror)[ ]*\(|fprintf[ ]*\([ ]*(stderr|stdout)' \
 			$(echo "$prod" | grep -v '^harness/cli/' | grep -v '^harness/base/log\.c$'))"
-	report 'only main ends the program' "$(search "$word"'(exit|_exit|_Exit|abort|quick_exit)[ ]*\(' \
+	report 'only main ends the program (a forked child uses _exit)' "$(search "$word"'(exit|_Exit|abort|quick_exit)[ ]*\(' \
 		$(echo "$prod" | grep -v '^harness/cli/'))"
 	report 'dead code' "$(grep -nE '^[[:space:]]*#[[:space:]]*if[[:space:]]+0' $code)"
 	report 'unfinished work' "$(grep -nE '\b(TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b' $texts)"
@@ -75,14 +75,17 @@ report 'cppcheck' "$(cppcheck -j "$jobs" --quiet --std=c11 -I. -D_POSIX_C_SOURCE
 	report 'name reserved by POSIX (_t)' "$(grep -nE '^(typedef .*[^a-z0-9_]|struct |enum |union )[a-z0-9_]+_t\b *[;{]' $code)"
 }
 
-# What an object keeps in .data or .bss is state that every caller shares.
+# What an object keeps in .data or .bss is state that every caller shares.  Allowed: what
+# pthread_once() guards and what is written once under it.
+once='harness/media/probe.c versions'
 if [ -n "${OBJECTS:-}" ]; then
 	report 'file keeps global state' "$(echo "$prod" | grep '\.c$' | grep -v '^harness/cli/' |
 		while read -r f; do
 			o=$OBJECTS/${f%.c}.o
-			[ -e "$o" ] && size -A "$o" | awk -v f="$f" '($1 ~ /^\.(data|bss)$/ ||
-				$1 ~ /^\.(data|bss)\.[^r]/) && $2 > 0 { print f ": " $2 " bytes in " $1 }'
-		done)"
+			[ -e "$o" ] && nm -f sysv "$o" | awk -F '|' -v f="$f" '
+				$7 ~ /^\.t?(data|bss)($|\.[^r])/ && $4 ~ /OBJECT|TLS/ {
+					gsub(/[ ]|\.[0-9]+/, "", $1); print f, $1 }'
+		done | grep -v ' once$' | grep -vxF "$once")"
 fi
 
 # shellcheck disable=SC2086
