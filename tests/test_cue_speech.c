@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Speech cues against sounds whose answers are known, and acoustic frames.
+ */
+#include "tests/test.h"
+
+#include "harness/base/mem.h"
+#include "harness/base/rng.h"
+#include "harness/cue/acoustic.h"
+#include "harness/cue/fft.h"
+#include "harness/cue/speech.h"
+
+enum { RATE = 16000 };
+static const double pi = 3.14159265358979323846;
+
+static float *sound_new(double seconds, int *n)
+{
+	float *x;
+
+	*n = (int)(seconds * RATE);
+	CHECK(NEW_ARRAY(x, (size_t)*n));
+	return x;
+}
+
+/* Five harmonics of f0(t) = hz + sweep * t, of total power amp^2 / 2. */
+static void add_voice(float *x, int n, double hz, double sweep, double amp)
+{
+	for (int i = 0; i < n; i++) {
+		const double t = (i + 0.5) / RATE, turn = 2 * pi * (hz * t + 0.5 * sweep * t * t);
+
+		for (int h = 1; h <= 5; h++)
+			x[i] += (float)(amp / sqrt(5) * sin(h * turn + h));
+	}
+}
+
+static void add_noise(float *x, int n, double std, uint64_t seed)
+{
+	struct rng rng;
+
+	rng_seed(&rng, seed, 0);
+	for (int i = 0; i < n; i++)
+		x[i] += (float)(std * rng_normal(&rng));
+}
+
+static void test_fft(void **state)
+{
+	struct err err = { 0 };
+	struct rng rng;
+	struct fft f;
+
+	(void)state;
+	rng_seed(&rng, 3, 0);
+	for (int n = 4; n <= 512; n *= 2) {
+		float re[512], im[512], a[512], b[512];
+		double er[512] = { 0 }, ei[512] = { 0 }, scale = sqrt(n) * 1e-5;
+
+		for (int i = 0; i < n; i++) {
+			a[i] = re[i] = (float)rng_normal(&rng);
+			b[i] = im[i] = (float)rng_normal(&rng);
+		}
+		for (int k = 0; k < n; k++)
+			for (int t = 0; t < n; t++) {
+				const double c = cos(2 * pi * k * t / n),
+					     s = sin(2 * pi * k * t / n);
+
+				er[k] += re[t] * c + im[t] * s;
+				ei[k] += im[t] * c - re[t] * s;
+			}
+		fft_init(&f, n, &err);
+		CHECK_OK(&err);
+		fft_forward(&f, re, im);
+		for (int k = 0; k < n; k++) {
+			CHECK_NEAR(re[k], er[k], scale);
+			CHECK_NEAR(im[k], ei[k], scale);
+		}
+		memcpy(re, a, sizeof(a));
+		memcpy(im, b, sizeof(b));
+		fft_autocorrelate_pair(&f, a, b);
+		for (int lag = 0; lag < n; lag++) {
+			double ra = 0, rb = 0;
+
+			for (int t = 0; t < n; t++) {
+				ra += (double)re[t] * re[(t + lag) % n];
+				rb += (double)im[t] * im[(t + lag) % n];
+			}
+			CHECK_NEAR(a[lag] / n, ra, scale * 10);
+			CHECK_NEAR(b[lag] / n, rb, scale * 10);
+		}
+		fft_free(&f);
+	}
+	fft_init(&f, 12, &err);
+	CHECK_ERR(&err, ERR_INTERNAL, "12 points");
+}
+
+static void test_sinc(void **state)
+{
+	float r[200];
+	double x;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		r[i] = (float)cos(2 * pi * i / 37.3);
+	CHECK_NEAR(sinc_even(r, 200, 50.37, 40), cos(2 * pi * 50.37 / 37.3), 1e-3);
+	CHECK_NEAR(sinc_even(r, 200, 0.5, 40), cos(2 * pi * 0.5 / 37.3), 1e-3);
+	CHECK_NEAR(sinc_peak(r, 200, 37, 40, &x), 1, 1e-3);
+	CHECK_NEAR(x, 37.3, 5e-3);
+}
+
+static void test_intensity(void **state)
+{
+	struct cue_set cues;
+	struct err err = { 0 };
+	int n;
+	float *x = sound_new(1, &n);
+
+	(void)state;
+	for (int i = 0; i < n; i++)
+		x[i] = (float)(0.25 +
+			       0.1 * sin(2 * pi * 1000 * i / RATE)); /* the offset is removed */
+	speech_measure(x, n, RATE, &cues, &err);
+	CHECK_OK(&err);
+	CHECK_NEAR(cues.v[CUE_INTENSITY], 10 * log10(0.1 * 0.1 / 2 / 4e-10), 0.01);
+	CHECK_NEAR(cues.v[CUE_INTENSITY_STD], 0, 0.01);
+	CHECK_NEAR(cues.v[CUE_DURATION], 1, 1e-12);
+	free(x);
+}
+
+static void test_pitch(void **state)
+{
+	static const double hz[] = { 80, 123.4, 220, 317, 580 };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(hz); k++) {
+		struct cue_set cues;
+		struct err err = { 0 };
+		int n;
+		float *x = sound_new(0.8, &n);
+
+		add_voice(x, n, hz[k], 0, 0.3);
+		add_noise(x, n, 0.003, k);
+		speech_measure(x, n, RATE, &cues, &err);
+		CHECK_OK(&err);
+		CHECK_NEAR(cues.v[CUE_PITCH], hz[k], 0.001 * hz[k]);
+		CHECK(cues.v[CUE_PITCH_STD] < 0.003 * hz[k]);
+		free(x);
+	}
+}
+
+static void test_pitch_sweep(void **state)
+{
+	/* 150 to 250 Hz in one second: a uniform spread of 100 Hz over all but the edges */
+	struct cue_set cues;
+	struct err err = { 0 };
+	int n;
+	float *x = sound_new(1, &n);
+
+	(void)state;
+	add_voice(x, n, 150, 100, 0.3);
+	speech_measure(x, n, RATE, &cues, &err);
+	CHECK_OK(&err);
+	CHECK_NEAR(cues.v[CUE_PITCH], 200, 0.5);
+	CHECK_NEAR(cues.v[CUE_PITCH_RANGE], 96, 1);
+	CHECK_NEAR(cues.v[CUE_PITCH_STD], 96 / sqrt(12), 1);
+	free(x);
+}
+
+static void test_harmonicity(void **state)
+{
+	/* low-pass voice in white noise would smear; a dense set of harmonics keeps r sharp */
+	static const double want[] = { 0, 10, 20 };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(want); k++) {
+		struct err err = { 0 };
+		double db;
+		int n, frames;
+		float *x = sound_new(2, &n);
+
+		for (int h = 1; h <= 60; h++)
+			for (int i = 0; i < n; i++)
+				x[i] += (float)(0.05 / sqrt(30) *
+						sin(2 * pi * 125 * h * i / RATE + h * h));
+		add_noise(x, n, 0.05 * pow(10, -want[k] / 20), 7);
+		harmonicity_mean(x, n, RATE, 75, 0.1, &db, &frames, &err);
+		CHECK_OK(&err);
+		CHECK(frames > 190);
+		CHECK_NEAR(db, want[k], 1.0);
+		free(x);
+	}
+}
+
+/* `count` voiced bursts of 120 ms every 220 ms, after `lead` silent seconds. */
+static float *bursts(int count, double lead, int *n)
+{
+	float *x = sound_new(lead + count * 0.22 + 0.1, n);
+
+	add_voice(x, *n, 140, 0, 0.3);
+	for (int i = 0; i < *n; i++) {
+		const double t = (double)i / RATE - lead, k = floor(t / 0.22), u = t - k * 0.22;
+		const bool on = t >= 0 && k < count && u < 0.12;
+
+		x[i] *= on ? (float)sin(pi * u / 0.12) : 0;
+	}
+	add_noise(x, *n, 1e-4, 1);
+	return x;
+}
+
+static void test_syllables(void **state)
+{
+	struct syllables syl;
+	struct err err = { 0 };
+	int n;
+	float *x = bursts(9, 0.6, &n);
+
+	(void)state;
+	speech_syllables(x, n, RATE, &syl, &err);
+	CHECK_OK(&err);
+	/* the last nucleus has no peak after it and does not count: so is the definition */
+	CHECK(syl.nuclei == 8);
+	/* the lead is a pause; windows of 128 ms blur its end */
+	CHECK_NEAR(syl.phonation, 9 * 0.22, 0.2);
+	free(x);
+	x = sound_new(2, &n);
+	add_noise(x, n, 0.1, 5); /* no voice, no nuclei */
+	speech_syllables(x, n, RATE, &syl, &err);
+	CHECK_OK(&err);
+	CHECK(syl.nuclei <= 1);
+	free(x);
+}
+
+static void test_silence_and_short(void **state)
+{
+	struct cue_set cues;
+	struct err err = { 0 };
+	int n;
+	float *x = sound_new(1, &n), bad[100] = { 0 };
+
+	(void)state;
+	speech_measure(x, n, RATE, &cues, &err);
+	CHECK_OK(&err);
+	CHECK(cues.ok[CUE_DURATION] && !cues.ok[CUE_PITCH] && !cues.ok[CUE_HNR]);
+	CHECK(!cues.ok[CUE_INTENSITY]);
+	speech_measure(x, 10, RATE, &cues, &err);
+	CHECK_OK(&err);
+	CHECK(cues.ok[CUE_DURATION] && !cues.ok[CUE_INTENSITY_STD] && !cues.ok[CUE_RATE]);
+	speech_measure(x, 0, RATE, &cues, &err);
+	CHECK_ERR(&err, ERR_ARG, "0 samples");
+	speech_measure(x, n, 100, &cues, &err);
+	CHECK_ERR(&err, ERR_ARG, "100 Hz");
+	bad[40] = NAN;
+	speech_measure(bad, 100, RATE, &cues, &err);
+	CHECK_ERR(&err, ERR_ARG, "sample 40");
+	free(x);
+}
+
+static void test_every_length(void **state)
+{
+	/* no length may crash or give numbers that are not finite */
+	static const int rates[] = { 4000, 8000, 11025, 16000, 44100, 48000 };
+	float x[4000];
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 4000; i++)
+		x[i] = (float)sin(i * 0.07);
+	for (size_t r = 0; r < ARRAY_LEN(rates); r++)
+		for (int n = 1; n <= 4000; n = n * 5 / 4 + 1) {
+			float feat[ACOUSTIC_ROWS * ACOUSTIC_COLS];
+			struct cue_set cues;
+
+			speech_measure(x, n, rates[r], &cues, &err);
+			acoustic_frames(x, n, rates[r], feat, &err);
+			CHECK_OK(&err);
+			for (int c = 0; c < SPEECH_CUE_COUNT; c++)
+				CHECK(isfinite(cues.v[c]));
+			for (int i = 0; i < ACOUSTIC_ROWS * ACOUSTIC_COLS; i++)
+				CHECK(isfinite(feat[i]));
+		}
+}
+
+static void test_acoustic(void **state)
+{
+	float feat[ACOUSTIC_ROWS * ACOUSTIC_COLS];
+	struct err err = { 0 };
+	int n;
+	float *x = sound_new(3, &n);
+
+	(void)state;
+	/* voice at 150 Hz in the first half, a soft 3 kHz tone in the second */
+	add_voice(x, n / 2, 150, 0, 0.3);
+	for (int i = n / 2; i < n; i++)
+		x[i] = (float)(0.02 * sin(2 * pi * 3000 * i / RATE));
+	for (size_t i = 0; i < ARRAY_LEN(feat); i++)
+		feat[i] = NAN;
+	acoustic_frames(x, n, RATE, feat, &err);
+	CHECK_OK(&err);
+	for (int r = 0; r < ACOUSTIC_ROWS; r++) {
+		const float *row = feat + r * ACOUSTIC_COLS;
+		int top = 0;
+
+		for (int b = 1; b < ACOUSTIC_MELS; b++)
+			if (row[b] > row[top])
+				top = b;
+		CHECK(r < 3 ? top < 5 : top > 10);
+		if (r != 3) /* its first windows still hear the voice */
+			CHECK_NEAR(row[20], log10(r < 3 ? 0.045 : 0.0002) + 3, 0.05);
+		if (r < 3) {
+			CHECK_NEAR(row[21], 1, 0.1);
+			CHECK_NEAR(row[22], 0, 0.02);
+		}
+		CHECK_NEAR(row[27], log2(3), 1e-6);
+	}
+	free(x);
+	acoustic_frames(NULL, 0, RATE, feat, &err);
+	CHECK_ERR(&err, ERR_ARG, "0 samples");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fft),	     cmocka_unit_test(test_sinc),
+		cmocka_unit_test(test_intensity),    cmocka_unit_test(test_pitch),
+		cmocka_unit_test(test_pitch_sweep),  cmocka_unit_test(test_harmonicity),
+		cmocka_unit_test(test_syllables),    cmocka_unit_test(test_silence_and_short),
+		cmocka_unit_test(test_every_length), cmocka_unit_test(test_acoustic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
