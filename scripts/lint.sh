@@ -38,7 +38,7 @@ report 'headers must compile alone' "$(echo "$code" | grep '\.h$' |
 	xargs -P "$jobs" -n 1 ${CC:-cc} ${CFLAGS:-} -fsyntax-only -x c 2>&1)"
 
 report 'not as clang-format lays it out (clang-format -i FILE)' "$(echo "$code" |
-	xargs -P "$jobs" -n 8 clang-format --dry-run -Werror 2>&1 | grep -E 'error:|^xargs')"
+	xargs -P "$jobs" -n 8 clang-format --dry-run -Werror 2>&1 | sed -n 's/^\([^:]*\):[0-9]*:[0-9]*: error:.*/\1/p; /^xargs/p' | uniq)"
 
 cache=${OBJECTS:-build}/cppcheck
 mkdir -p "$cache"

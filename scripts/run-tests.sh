@@ -45,15 +45,17 @@ run_one()
 	/^\[  FAILED  \] /            { if ($3 != "" && $4 == running) result("failed", running); next }
 	/^\[  SKIPPED \] /            { if ($4 == running) result("skipped", running); next }
 	/^\[==========\].*Running [0-9]+ test/ {
+		cmocka = 1
 		match($0, /Running [0-9]+/)
 		plan += substr($0, RSTART + 8, RLENGTH - 8)
 		next
 	}
 	FNR == 1 && /^TAP version/    { next }
-	!tap && /^1\.\.[0-9]+/        { tap = 1; plan += substr($1, 4)
+	cmocka                        { next }
+	/^1\.\.[0-9]+/                { tap = 1; plan = substr($1, 4)
 	                                if (plan == 0) { print "skipped", name, "all"; n["skipped"]++ }
 	                                next }
-	tap && /^(not )?ok [0-9]+/ {
+	/^(not )?ok [0-9]+/ {
 		state = /# SKIP/ ? "skipped" : /^ok/ ? "passed" : "failed"
 		sub(/^(not )?ok [0-9]+ *(- *)?/, ""); sub(/ *# SKIP.*/, "")
 		result(state, $0)
@@ -61,6 +63,7 @@ run_one()
 	END {
 		done = n["passed"] + n["failed"] + n["skipped"]
 		if (why == "" && done < plan) why = "ended with status " status
+		if (why == "" && done && !cmocka && !tap) why = "its plan is missing, status " status
 		if (why != "" && running != "") result("failed", running " (" why ")")
 		else if (why != "") result("failed", "the program (" why ")")
 		else if (done == 0 && plan == 0 && status == 77) result("skipped", "the program")

@@ -35,7 +35,8 @@ expect late 1 '1 passed, 1 failed, 1 skipped' 'status 3 after its tests'
 
 printf '#!/bin/sh\necho 1..3; echo ok 1 - a; echo not ok 2 - b; echo "ok 3 - c # SKIP d"; exit 1\n' >"$dir/tap"
 printf '#!/bin/sh\necho 1..2; echo ok 1 - a\n' >"$dir/short"
-chmod +x "$dir/tap" "$dir/short"
+printf '#!/bin/sh\necho ok 1 - a\n' >"$dir/planless"
+chmod +x "$dir/tap" "$dir/short" "$dir/planless"
 last=$(./scripts/run-tests.sh --junit "$dir/x.xml" --tap "$dir/x.tap" "$dir/tap" 2>&1 | tail -n 1)
 if [ "$last" = '1 passed, 1 failed, 1 skipped' ] && [ "$(grep -c '<failure/>' "$dir/x.xml")" = 1 ] &&
 	[ "$(grep -c '^not ok' "$dir/x.tap")" = 1 ]; then
@@ -43,9 +44,9 @@ if [ "$last" = '1 passed, 1 failed, 1 skipped' ] && [ "$(grep -c '<failure/>' "$
 else
 	echo "not ok 6 - TAP in, TAP and JUnit out: $last"
 fi
-last=$(./scripts/run-tests.sh "$dir/short" 2>&1 | tail -n 1)
-if [ "$last" = '1 passed, 1 failed' ]; then
-	echo "ok 7 - a plan not kept"
+last=$(./scripts/run-tests.sh "$dir/short" "$dir/planless" 2>&1 | tail -n 1)
+if [ "$last" = '2 passed, 2 failed' ]; then
+	echo "ok 7 - a plan not kept, a plan not there"
 else
-	echo "not ok 7 - a plan not kept: $last"
+	echo "not ok 7 - a plan not kept, a plan not there: $last"
 fi
