@@ -7,6 +7,7 @@
  * named like the split, in MELD.Raw, in MELD.Raw/<split>, or in data/MELD; clips also in clips/.
  */
 #include "datasets/meld.h"
+#include "datasets/synth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -304,4 +305,6 @@ const struct dataset_ops dataset_meld = {
 	.size = sizes,
 	.load = load,
 	.verify = meld_verify,
+	.synth_opts = synth_meld_opts,
+	.synth = synth_meld,
 };

@@ -21,7 +21,7 @@ const struct opt_spec synth_iemocap_opts[] = {
 	  .help = "dialogues in all; a fifth of them is session 5, the test split" },
 	{ .name = "utterances", .type = OPT_INT, .fallback = "24", .min = 2, .max = 48,
 	  .help = "mean number of utterances a dialogue" },
-	{ .name = "quality", .type = OPT_INT, .fallback = "4", .min = 1, .max = 31,
+	{ .name = "quality", .type = OPT_INT, .fallback = "6", .min = 1, .max = 31,
 	  .help = "MPEG-4 quantiser" },
 	SYNTH_SHARED_OPTS,
 	OPT_END,
