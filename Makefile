@@ -48,7 +48,7 @@ NEEDS_deps      := run check lint
 NEEDS_check     := run check
 NEEDS_tests     := check
 NEEDS_reproduce := run
-NEEDS_lint      := lint
+NEEDS_lint      := check lint
 GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check))
 
 # quiet lines; V=1 shows the commands
