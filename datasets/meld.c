@@ -242,7 +242,7 @@ static int fill(struct job *j, struct err *err)
 	if (!c->utt || !c->dia || !NEW_ARRAY(j->g->label, n_utt))
 		return no_memory(j, err);
 	for (int k = 0; k < SPLIT_COUNT; k++)
-		if (fill_split(j, &j->split[k], err))
+		if (j->wanted[k] && fill_split(j, &j->split[k], err))
 			return err->code;
 	for (int d = 0; d < c->n_dia; d++)
 		number_speakers(c, &c->dia[d]);

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-extern const struct dataset_ops dataset_meld;
+extern const struct dataset_ops dataset_iemocap, dataset_meld;
 
 const struct dataset_ops *const dataset_registry[] = {
+	&dataset_iemocap,
 	&dataset_meld,
 	NULL,
 };

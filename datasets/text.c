@@ -13,7 +13,7 @@ static const unsigned short cp1252[32] = {
 /* U+0080..U+009F is C2 80..C2 9F in UTF-8. */
 static const char *find_c1(const char *s)
 {
-	for (; (s = strchr(s, '\xc2')); s++)
+	for (; (s = strchr(s, 0xc2)); s++)
 		if ((unsigned char)s[1] >= 0x80 && (unsigned char)s[1] <= 0x9f)
 			return s;
 	return NULL;
