@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one seam for matrix products of whole row-major matrices.  Products go to
+ * the packed kernels or to OpenBLAS's sgemm, whichever was faster at that size.
+ */
+#ifndef HARNESS_NUM_GEMM_H
+#define HARNESS_NUM_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/num/kernel.h"
+
+/* c (m, n) = (or += when add)
+ *   nt: a (m, k) b (n, k)'     nn: a (m, k) b (k, n)     tn: a (k, m)' b (k, n)
+ * work holds gemm_work(kern, k, n) floats. */
+void gemm_nt(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c, float *work);
+void gemm_nn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c, float *work);
+void gemm_tn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c, float *work);
+size_t gemm_work(const struct kernels *kern, int k, int n);
+
+/* OpenBLAS runs in the calling thread only from now on: runs are parallel as processes. */
+void num_blas_one_thread(void);
+/* "kernels avx2; OpenBLAS 0.3.21 …, core Zen, 1 thread" into buf; returns buf. */
+const char *num_blas_describe(char *buf, size_t size);
+/* A sentence about an environment that changes speed or results (OPENBLAS_CORETYPE,
+ * OPENBLAS_L2_SIZE), or NULL. */
+const char *num_blas_warning(void);
+
+#endif

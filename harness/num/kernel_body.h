@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels in terms of a few vector operations.  Included once by each
+ * kernel_*.c, which sets the instruction set and defines LANES (floats a
+ * vector), ROWS (rows of a register tile), FMA(a, b, c), KERNEL_NAME, KERNEL_TABLE;
+ * without them it is the portable set.
+ */
+#ifndef HARNESS_NUM_KERNEL_BODY_H
+#define HARNESS_NUM_KERNEL_BODY_H
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/num/kernel.h"
+
+#ifndef KERNEL_TABLE /* the portable set */
+#define KERNEL_TABLE kernels_base
+#define KERNEL_NAME  "base"
+#define LANES	     4
+#define ROWS	     6
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
+#define STRIP  (2 * LANES)
+#define DEPTH  256 /* of one pass over k: a strip of this depth stays in the first-level cache */
+#define BAND   (ROWS * 16)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vf __attribute__((vector_size(4 * LANES)));
+typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef float vf_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+INLINE vf load(const float *p)
+{
+	return *(const vf_any *)p;
+}
+
+INLINE void store(float *p, vf v)
+{
+	*(vf_any *)p = v;
+}
+
+INLINE vf splat(float x)
+{
+	return x - (vf){ 0 };
+}
+
+INLINE vf pick(vi mask, vf yes, vf no)
+{
+	return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+/* Lanes in a fixed order, so that sums repeat. */
+INLINE float lane_sum(vf v)
+{
+	float s = 0;
+
+	for (int i = 0; i < LANES; i++)
+		s += v[i];
+	return s;
+}
+
+/* exp by range reduction to |r| <= ln 2 / 2 and a polynomial of degree 7;
+ * arguments below -87 count as -87, above 88 as 88; NaN stays NaN. */
+INLINE vf vexp(vf x)
+{
+	const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+	vf t, n, r, p;
+
+	x = pick(x < splat(-87.0f), splat(-87.0f), x);
+	x = pick(x > splat(88.0f), splat(88.0f), x);
+	t = FMA(x, splat(1.44269504f), magic);
+	n = t - magic;
+	r = FMA(n, splat(-0.693359375f), x);
+	r = FMA(n, splat(2.12194440e-4f), r);
+	p = FMA(splat(1.9875691500e-4f), r, splat(1.3981999507e-3f));
+	p = FMA(p, r, splat(8.3334519073e-3f));
+	p = FMA(p, r, splat(4.1665795894e-2f));
+	p = FMA(p, r, splat(1.6666665459e-1f));
+	p = FMA(p, r, splat(5.0000001201e-1f));
+	p = FMA(p, r * r, r + splat(1.0f));
+	/* the integer sits in the low bits of t: move it into the exponent */
+	return (vf)((vi)p + ((vi)t << 23));
+}
+
+INLINE vf vsigmoid(vf x)
+{
+	return splat(1.0f) / (splat(1.0f) + vexp(-x));
+}
+
+/* Calls EXPR for whole vectors at i, then for the rest through padded copies. */
+INLINE vf load_part(const float *p, int n)
+{
+	float buf[LANES] = { 0 };
+
+	memcpy(buf, p, (size_t)n * sizeof(*p));
+	return load(buf);
+}
+
+INLINE void store_part(float *p, vf v, int n)
+{
+	float buf[LANES];
+
+	store(buf, v);
+	memcpy(p, buf, (size_t)n * sizeof(*p));
+}
+
+INLINE int left(size_t i, size_t n)
+{
+	return n - i < LANES ? (int)(n - i) : LANES;
+}
+
+INLINE vf load_n(const float *p, int n)
+{
+	return n == LANES ? load(p) : load_part(p, n);
+}
+
+INLINE void store_n(float *p, vf v, int n)
+{
+	if (n == LANES)
+		store(p, v);
+	else
+		store_part(p, v, n);
+}
+
+static void pack(float *dst, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int n)
+{
+	for (int j0 = 0; j0 < n; j0 += STRIP) {
+		const float *s = b + j0 * cs;
+		int w = n - j0 < STRIP ? n - j0 : STRIP;
+
+		if (w < STRIP)
+			memset(dst, 0, (size_t)k * STRIP * sizeof(*dst));
+		if (cs == 1 && w == STRIP) {
+			for (int p = 0; p < k; p++, s += rs) {
+				store(dst + (size_t)p * STRIP, load(s));
+				store(dst + (size_t)p * STRIP + LANES, load(s + LANES));
+			}
+		} else {
+			for (int p = 0; p < k; p++)
+				for (int j = 0; j < w; j++)
+					dst[(size_t)p * STRIP + (size_t)j] = s[p * rs + j * cs];
+		}
+		dst += (size_t)k * STRIP;
+	}
+}
+
+/* rows x (nv vectors) of c from k steps; w: columns really there. */
+INLINE void tile(const int rows, const int nv, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs,
+		 const float *b, bool add, float *c, ptrdiff_t ldc, int w)
+{
+	vf acc[ROWS][2];
+	float edge[STRIP];
+
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+		for (int v = 0; v < nv; v++)
+			acc[i][v] = (vf){ 0 };
+	for (int p = 0; p < k; p++) {
+		vf b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
+
+#pragma GCC unroll 16
+		for (int i = 0; i < rows; i++) {
+			vf x = splat(a[i * ars]);
+
+			acc[i][0] = FMA(x, b0, acc[i][0]);
+			if (nv > 1)
+				acc[i][1] = FMA(x, b1, acc[i][1]);
+		}
+		a += acs;
+		b += STRIP;
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++) {
+		float *row = c + i * ldc;
+
+		if (w == nv * LANES) {
+#pragma GCC unroll 2
+			for (int v = 0; v < nv; v++)
+				store(row + v * LANES,
+				      add ? load(row + v * LANES) + acc[i][v] : acc[i][v]);
+			continue;
+		}
+#pragma GCC unroll 2
+		for (int v = 0; v < nv; v++)
+			store(edge + v * LANES, acc[i][v]);
+		for (int j = 0; j < w; j++)
+			row[j] = add ? row[j] + edge[j] : edge[j];
+	}
+}
+
+#define TILE_CASE(r)                                                                               \
+	case r:                                                                                    \
+		if (w > LANES)                                                                     \
+			tile(r, 2, k, a, ars, acs, b, add, c, ldc, w);                             \
+		else                                                                               \
+			tile(r, 1, k, a, ars, acs, b, add, c, ldc, w);                             \
+		break;
+
+static void tile_any(int rows, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs, const float *b,
+		     bool add, float *c, ptrdiff_t ldc, int w)
+{
+	switch (rows) {
+		TILE_CASE(1)
+		TILE_CASE(2)
+		TILE_CASE(3)
+		TILE_CASE(4)
+		TILE_CASE(5)
+		TILE_CASE(6)
+#if ROWS > 6
+		TILE_CASE(7)
+		TILE_CASE(8)
+		TILE_CASE(9)
+		TILE_CASE(10)
+		TILE_CASE(11)
+		TILE_CASE(12)
+#endif
+	}
+}
+
+static void gemm(int m, int n, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs, const float *b,
+		 size_t step, bool add, float *c, ptrdiff_t ldc)
+{
+	for (int p0 = 0; p0 < k || p0 == 0; p0 += DEPTH) {
+		int kc = k - p0 < DEPTH ? k - p0 : DEPTH;
+
+		for (int i0 = 0; i0 < m; i0 += BAND) {
+			int top = m - i0 < BAND ? m : i0 + BAND;
+
+			for (int j = 0; j < n; j += STRIP) {
+				const float *bs =
+					b + (size_t)(j / STRIP) * step + (size_t)p0 * STRIP;
+				int w = n - j < STRIP ? n - j : STRIP;
+
+				for (int i = i0; i < top; i += ROWS)
+					tile_any(top - i < ROWS ? top - i : ROWS, kc,
+						 a + i * ars + p0 * acs, ars, acs, bs,
+						 add || p0 > 0, c + i * ldc + j, ldc, w);
+			}
+		}
+	}
+}
+
+static float max_of(const float *x, int n)
+{
+	vf m = splat(x[0]);
+	float best = x[0];
+	int i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		vf v = load(x + i);
+
+		m = pick(v > m, v, m);
+	}
+	for (int l = 0; l < LANES; l++)
+		best = m[l] > best ? m[l] : best;
+	for (; i < n; i++)
+		best = x[i] > best ? x[i] : best;
+	return best;
+}
+
+static double sum_squares(const float *x, size_t n)
+{
+	double s = 0;
+
+	for (size_t i = 0; i < n; i += 4096) {
+		size_t end = n - i < 4096 ? n : i + 4096;
+		vf part = { 0 };
+
+		for (size_t j = i; j < end; j += LANES) {
+			vf v = load_n(x + j, left(j, end));
+
+			part = FMA(v, v, part);
+		}
+		s += (double)lane_sum(part);
+	}
+	return s;
+}
+
+static float dot(const float *a, const float *b, int n)
+{
+	vf s = { 0 };
+
+	for (int i = 0; i < n; i += LANES) {
+		int w = left((size_t)i, (size_t)n);
+
+		s = FMA(load_n(a + i, w), load_n(b + i, w), s);
+	}
+	return lane_sum(s);
+}
+
+static float exp_sum(float *x, int n, float scale, float shift)
+{
+	vf s = { 0 };
+	float rest = 0;
+	int i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		vf e = vexp(FMA(load(x + i), splat(scale), splat(-shift)));
+
+		store(x + i, e);
+		s += e;
+	}
+	if (i < n) {
+		vf e = vexp(FMA(load_part(x + i, n - i), splat(scale), splat(-shift)));
+
+		store_part(x + i, e, n - i);
+		for (; i < n; i++)
+			rest += x[i];
+	}
+	return lane_sum(s) + rest;
+}
+
+static void softmax_back(float *restrict dp, const float *restrict p, int n, float delta,
+			 float scale)
+{
+	for (int i = 0; i < n; i++)
+		dp[i] = p[i] * (dp[i] - delta) * scale;
+}
+
+static void scale_to(float *restrict y, const float *restrict x, float s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = x[i] * s;
+}
+
+static void axpy(float *restrict y, const float *restrict x, float s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += x[i] * s;
+}
+
+static void add_masked(float *restrict y, const float *restrict a, const float *restrict b,
+		       const uint8_t *restrict mask, float s, size_t n)
+{
+	if (!mask) {
+		for (size_t i = 0; i < n; i++)
+			y[i] = a[i] + b[i] * s;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		y[i] = a[i] + b[i] * (s * (float)mask[i]);
+}
+
+/* dx may be dy */
+static void masked(float *dx, const float *dy, const uint8_t *restrict mask, float s, bool add,
+		   size_t n)
+{
+	if (!mask && !add) {
+		for (size_t i = 0; i < n; i++)
+			dx[i] = dy[i] * s;
+	} else if (!mask) {
+		for (size_t i = 0; i < n; i++)
+			dx[i] += dy[i] * s;
+	} else if (!add) {
+		for (size_t i = 0; i < n; i++)
+			dx[i] = dy[i] * (s * (float)mask[i]);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			dx[i] += dy[i] * (s * (float)mask[i]);
+	}
+}
+
+static void rmsnorm(float *restrict y, float *restrict inv, const float *restrict x,
+		    const float *restrict g, float eps, int n, int dim)
+{
+	for (int i = 0; i < n; i++, x += dim, y += dim) {
+		float r = 1.0f / sqrtf(dot(x, x, dim) / (float)dim + eps);
+
+		inv[i] = r;
+		for (int j = 0; j < dim; j++)
+			y[j] = x[j] * r * g[j];
+	}
+}
+
+static void rmsnorm_back(float *restrict dx, float *restrict dg, const float *restrict dy,
+			 const float *restrict x, const float *restrict g,
+			 const float *restrict inv, bool add, int n, int dim)
+{
+	for (int i = 0; i < n; i++, x += dim, dx += dim, dy += dim) {
+		vf acc = { 0 };
+		float r = inv[i], c;
+
+		for (int j = 0; j < dim; j += LANES) {
+			int w = left((size_t)j, (size_t)dim);
+
+			acc = FMA(load_n(dy + j, w) * load_n(g + j, w), load_n(x + j, w), acc);
+		}
+		c = lane_sum(acc) * r * r * r / (float)dim;
+		if (add)
+			for (int j = 0; j < dim; j++)
+				dx[j] += dy[j] * g[j] * r - x[j] * c;
+		else
+			for (int j = 0; j < dim; j++)
+				dx[j] = dy[j] * g[j] * r - x[j] * c;
+		if (dg)
+			for (int j = 0; j < dim; j++)
+				dg[j] += dy[j] * x[j] * r;
+	}
+}
+
+static void swiglu(float *y, const float *g, const float *u, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		int w = left(i, n);
+		vf x = load_n(g + i, w);
+
+		store_n(y + i, x * vsigmoid(x) * load_n(u + i, w), w);
+	}
+}
+
+static void swiglu_back(float *dg, float *du, const float *dy, const float *g, const float *u,
+			bool add_g, bool add_u, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		int w = left(i, n);
+		vf x = load_n(g + i, w), d = load_n(dy + i, w), s = vsigmoid(x), t = x * s;
+		vf a = d * load_n(u + i, w) * (s + t * (splat(1.0f) - s)), b = d * t;
+
+		store_n(dg + i, add_g ? load_n(dg + i, w) + a : a, w);
+		store_n(du + i, add_u ? load_n(du + i, w) + b : b, w);
+	}
+}
+
+static void gelu(float *y, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		int w = left(i, n);
+		vf v = load_n(x + i, w);
+		vf z = splat(1.5957691216f) * v * FMA(splat(0.044715f), v * v, splat(1.0f));
+
+		store_n(y + i, v * vsigmoid(z), w);
+	}
+}
+
+static void gelu_back(float *dx, const float *dy, const float *x, bool add, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		int w = left(i, n);
+		vf v = load_n(x + i, w), vv = v * v;
+		vf z = splat(1.5957691216f) * v * FMA(splat(0.044715f), vv, splat(1.0f));
+		vf dz = splat(1.5957691216f) * FMA(splat(0.134145f), vv, splat(1.0f));
+		vf s = vsigmoid(z);
+		vf d = load_n(dy + i, w) * FMA(v * s * (splat(1.0f) - s), dz, s);
+
+		store_n(dx + i, add ? load_n(dx + i, w) + d : d, w);
+	}
+}
+
+static void adamw(float *restrict w, float *restrict g, float *restrict m, float *restrict v,
+		  const struct adamw_step *s, size_t n)
+{
+	const float b1 = s->beta1, b2 = s->beta2, lr = s->lr, eps = s->eps;
+	const float keep = 1.0f - s->decay, f1 = s->fix1, f2 = s->fix2, gs = s->scale;
+
+	for (size_t i = 0; i < n; i++) {
+		float x = g[i] * gs, a, b;
+
+		a = b1 * m[i] + (1.0f - b1) * x;
+		b = b2 * v[i] + (1.0f - b2) * x * x;
+		m[i] = a;
+		v[i] = b;
+		w[i] = w[i] * keep - lr * (a * f1) / (sqrtf(b * f2) + eps);
+		g[i] = 0;
+	}
+}
+
+const struct kernels KERNEL_TABLE = {
+	.name = KERNEL_NAME,
+	.strip = STRIP,
+	.pack = pack,
+	.gemm = gemm,
+	.max = max_of,
+	.sum_squares = sum_squares,
+	.dot = dot,
+	.exp_sum = exp_sum,
+	.softmax_back = softmax_back,
+	.scale = scale_to,
+	.axpy = axpy,
+	.add_masked = add_masked,
+	.masked = masked,
+	.rmsnorm = rmsnorm,
+	.rmsnorm_back = rmsnorm_back,
+	.swiglu = swiglu,
+	.swiglu_back = swiglu_back,
+	.gelu = gelu,
+	.gelu_back = gelu_back,
+	.adamw = adamw,
+};
+
+#endif

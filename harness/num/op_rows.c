@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Operations that move rows: embedding lookup, gather, put.
+ */
+#include "harness/num/ops.h"
+
+#include <string.h>
+
+static int index_check(const struct op *op, int n, int from, int limit, struct err *err)
+{
+	if (op->n_index != n)
+		return err_set(err, ERR_INTERNAL, "%s: %d indices for %d rows",
+			       op_table[op->kind]->name, op->n_index, n);
+	for (int i = 0; i < n; i++)
+		if (op->index[i] < from || op->index[i] >= limit)
+			return err_set(err, ERR_INTERNAL, "%s: index %d is %d, allowed: %d to %d",
+				       op_table[op->kind]->name, i, op->index[i], from, limit - 1);
+	return 0;
+}
+
+static float *row(float *p, int i, int cols)
+{
+	return p + (size_t)i * (size_t)cols;
+}
+
+static void zero_unless(bool add, struct tensor *t)
+{
+	if (!add)
+		memset(t->grad, 0, tensor_size(t) * sizeof(float));
+}
+
+static int embed_shape(const struct op *op, int *rows, int *cols, struct err *err)
+{
+	*rows = op->n_index;
+	*cols = op->in[0]->cols;
+	return index_check(op, op->n_index, -1, op->in[0]->rows, err);
+}
+
+static int gather_shape(const struct op *op, int *rows, int *cols, struct err *err)
+{
+	*rows = op->n_index;
+	*cols = op->in[0]->cols;
+	return index_check(op, op->n_index, 0, op->in[0]->rows, err);
+}
+
+/* Embedding lookup and gather differ only in the index -1. */
+static void gather_forward(struct op *op, float *work)
+{
+	int cols = op->in[0]->cols;
+	size_t bytes = (size_t)cols * sizeof(float);
+
+	(void)work;
+	for (int i = 0; i < op->n_index; i++) {
+		float *to = row(op->out->data, i, cols);
+
+		if (op->index[i] < 0)
+			memset(to, 0, bytes);
+		else
+			memcpy(to, row(op->in[0]->data, op->index[i], cols), bytes);
+	}
+}
+
+static void gather_backward(struct op *op, float *work)
+{
+	struct tensor *x = op->in[0];
+
+	(void)work;
+	if (!x->grad)
+		return;
+	zero_unless(op_grad_add(x), x);
+	for (int i = 0; i < op->n_index; i++)
+		if (op->index[i] >= 0)
+			op->kern->axpy(row(x->grad, op->index[i], x->cols),
+				       row(op->out->grad, i, x->cols), 1.0f, (size_t)x->cols);
+}
+
+static void gather_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
+{
+	int cols = op->in[0]->cols;
+
+	for (int i = 0; i < op->n_index; i++)
+		for (int j = 0; j < cols; j++)
+			out[i * cols + j] = op->index[i] < 0 ? 0 : in[0][op->index[i] * cols + j];
+}
+
+static int put_shape(const struct op *op, int *rows, int *cols, struct err *err)
+{
+	*rows = op->in[0]->rows;
+	*cols = op->in[0]->cols;
+	if (op->in[1]->cols != *cols)
+		return err_set(err, ERR_INTERNAL, "put_rows: %d columns into %d", op->in[1]->cols,
+			       *cols);
+	return index_check(op, op->in[1]->rows, 0, *rows, err);
+}
+
+static void put_forward(struct op *op, float *work)
+{
+	int cols = op->out->cols;
+
+	(void)work;
+	for (int i = 0; i < op->n_index; i++)
+		memcpy(row(op->out->data, op->index[i], cols), row(op->in[1]->data, i, cols),
+		       (size_t)cols * sizeof(float));
+}
+
+static void put_backward(struct op *op, float *work)
+{
+	struct tensor *y = op->in[1];
+	int cols = op->out->cols;
+	bool add = y->grad && op_grad_add(y);
+
+	(void)work;
+	for (int i = 0; i < op->n_index; i++) {
+		float *from = row(op->out->grad, op->index[i], cols);
+
+		if (y->grad)
+			op->kern->masked(row(y->grad, i, cols), from, NULL, 1.0f, add,
+					 (size_t)cols);
+		memset(from, 0, (size_t)cols * sizeof(float));
+	}
+}
+
+static void put_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
+{
+	int cols = op->out->cols;
+
+	memcpy(out, in[0], tensor_size(op->out) * sizeof(*out));
+	for (int i = 0; i < op->n_index; i++)
+		for (int j = 0; j < cols; j++)
+			out[op->index[i] * cols + j] = in[1][i * cols + j];
+}
+
+const struct op_spec op_embed = {
+	.name = "embed",
+	.n_in = 1,
+	.shape = embed_shape,
+	.forward = gather_forward,
+	.backward = gather_backward,
+	.naive = gather_naive,
+};
+
+const struct op_spec op_gather = {
+	.name = "gather",
+	.n_in = 1,
+	.shape = gather_shape,
+	.forward = gather_forward,
+	.backward = gather_backward,
+	.naive = gather_naive,
+};
+
+const struct op_spec op_put_rows = {
+	.name = "put_rows",
+	.n_in = 2,
+	.in_place = true,
+	.shape = put_shape,
+	.forward = put_forward,
+	.backward = put_backward,
+	.naive = put_naive,
+};
