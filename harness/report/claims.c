@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/report/claims.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FILE ((size_t)16 << 20)
+
+/* Published names of the systems this program has. */
+static const struct {
+	const char *published, *ours;
+} alias[] = {
+	{ "bemerc", "bemerc" },		  { "llmerc", "llmerc" },
+	{ "speechcuellm", "speechcue" },  { "majority", "majority" },
+	{ "always-neutral", "majority" }, { "always-frustrated", "majority" },
+};
+
+static const char *our_name(const char *published)
+{
+	for (size_t i = 0; i < ARRAY_LEN(alias); i++)
+		if (!strcmp(alias[i].published, published))
+			return alias[i].ours;
+	return NULL;
+}
+
+struct note_reading {
+	struct claims *c;
+	const char *path;
+};
+
+static int add_note(void *ctx, const struct json *v, long line, struct err *err)
+{
+	const struct note_reading *in = ctx;
+	struct claims *c = in->c;
+	const char *text[3], *key[3] = { "corpus", "system", "reason" };
+
+	for (int i = 0; i < 3; i++) {
+		const char *s = json_str(json_get(v, key[i]), NULL);
+
+		if (!s)
+			return err_set(err, ERR_FORMAT, "%s:%ld: no text '%s'", in->path, line,
+				       key[i]);
+		text[i] = arena_strdup(&c->mem, s);
+		if (!text[i])
+			return err_set(err, ERR_NOMEM, "no memory");
+	}
+	if (!GROW_ARRAY(c->note, c->cap_notes, (size_t)c->n_notes + 1))
+		return err_set(err, ERR_NOMEM, "no memory");
+	c->note[c->n_notes++] = (struct note){ text[0], text[1], text[2] };
+	return 0;
+}
+
+int claims_load(struct claims *c, const char *claims_path, const char *notes_path, struct err *err)
+{
+	struct note_reading in = { c, notes_path };
+	bool torn;
+
+	*c = (struct claims){ 0 };
+	if (claims_path) {
+		c->root = json_read_file(claims_path, MAX_FILE, err);
+		if (c->root && json_type(c->root) != JSON_ARRAY)
+			err_set(err, ERR_FORMAT, "%s: an array of claims is needed", claims_path);
+	}
+	if (!err->code && notes_path)
+		json_lines(notes_path, MAX_FILE, &torn, add_note, &in, err);
+	return err->code;
+}
+
+void claims_free(struct claims *c)
+{
+	json_free(c->root);
+	free(c->note);
+	arena_free(&c->mem);
+	*c = (struct claims){ 0 };
+}
+
+static const char *text_of(const struct json *claim, const char *key)
+{
+	return json_str(json_get(claim, key), "");
+}
+
+static const char *selection_of(const struct json *claim)
+{
+	const char *s = text_of(claim, "selection");
+
+	if (!*s)
+		return "unknown";
+	if (!strcmp(s, "test") || !strcmp(s, "test-fold"))
+		return "best-on-test";
+	if (!strcmp(s, "valid"))
+		return "dev";
+	return s;
+}
+
+static bool matches(const char *pattern, const char *word)
+{
+	return !strcmp(pattern, "*") || !strcmp(pattern, word);
+}
+
+static const char *noted_reason(const struct claims *c, const char *corpus, const char *system)
+{
+	for (int i = 0; i < c->n_notes; i++)
+		if (matches(c->note[i].corpus, corpus) && matches(c->note[i].system, system))
+			return c->note[i].reason;
+	return NULL;
+}
+
+/* What a claim is about, in our terms. */
+struct subject {
+	const struct json *claim;
+	const char *kind, *dataset, *system; /* system: our name or NULL */
+	const char *versus;		     /* our name, of a delta; or NULL */
+	enum metric metric;		     /* METRIC_COUNT: one we do not compute here */
+};
+
+static struct subject subject_of(const struct json *claim)
+{
+	struct subject s = { .claim = claim,
+			     .kind = text_of(claim, "kind"),
+			     .dataset = text_of(claim, "dataset"),
+			     .system = our_name(text_of(claim, "system")),
+			     .versus = our_name(text_of(claim, "versus")),
+			     .metric = METRIC_COUNT };
+
+	if (!strcmp(text_of(claim, "metric"), "weighted_f1"))
+		s.metric = METRIC_WEIGHTED_F1;
+	else if (!strcmp(text_of(claim, "metric"), "accuracy"))
+		s.metric = METRIC_ACCURACY;
+	return s;
+}
+
+/* One number obtained for a claim. */
+struct obtained {
+	const struct row *row; /* NULL: no run */
+	double value;
+	struct interval interval;
+};
+
+static int obtain(const struct summary *s, const struct subject *u, int board,
+		  const struct summary_options *o, struct obtained *out, struct err *err)
+{
+	const struct row *row = u->system ? summary_find(s, board, u->system, "") : NULL;
+	int paired;
+
+	*out = (struct obtained){ .value = NAN };
+	if (!row || u->metric == METRIC_COUNT)
+		return 0;
+	if (!strcmp(u->kind, "delta")) {
+		const struct row *other = u->versus ? summary_find(s, board, u->versus, "") : NULL;
+
+		if (!other || u->metric != METRIC_WEIGHTED_F1)
+			return 0;
+		if (summary_difference(row, other, o, &out->interval, &paired, err))
+			return err->code;
+		out->value = out->interval.value;
+	} else if (u->metric == METRIC_ACCURACY) {
+		out->interval = row->accuracy_interval;
+		out->value = row->accuracy.mean;
+	} else {
+		out->interval = row->interval;
+		out->value = row->f1.mean;
+	}
+	out->row = row;
+	return 0;
+}
+
+/* Claims in words: the drops that bear on them. */
+static void list_drops(const struct summary *s, const struct subject *u, int board,
+		       struct strbuf *out)
+{
+	for (const struct row *r = s->row; r < s->row + s->n_rows; r++) {
+		if (r->board != board || !isfinite(r->drop.value) || !u->system ||
+		    strcmp(s->row[r->versus].system, u->system))
+			continue;
+		if (!strcmp(u->kind, "ablation")
+			    ? !(r->first->n_without == 1 &&
+				(!strcmp(r->without, "face") || !strcmp(r->without, "body") ||
+				 !strcmp(r->without, "posture") ||
+				 !strcmp(r->without, "behaviour")))
+			    : r->without[0] != '\0')
+			continue;
+		strbuf_addf(out, "%s%s%s %+.2f [%.2f to %.2f]", out->len ? "; " : "",
+			    r->without[0] ? "without " : "over ",
+			    r->without[0] ? r->without : r->system, r->drop.value * 100,
+			    r->drop.lo * 100, r->drop.hi * 100);
+	}
+}
+
+/* Text of what was obtained on the boards of one kind; *real: the first number found. */
+static int describe(const struct summary *s, const struct subject *u, bool calibrated,
+		    const struct summary_options *o, struct strbuf *out, struct obtained *first,
+		    struct err *err)
+{
+	*first = (struct obtained){ .value = NAN };
+	for (int b = 0; b < s->n_boards; b++) {
+		const struct board *board = &s->board[b];
+		struct strbuf words = { 0 };
+		struct obtained got;
+
+		if (board->calibrated != calibrated || board->sample->limited ||
+		    (*u->dataset && strcmp(u->dataset, board->sample->corpus)))
+			continue;
+		if (obtain(s, u, b, o, &got, err))
+			return err->code;
+		if (u->metric == METRIC_COUNT && !strcmp(text_of(u->claim, "metric"), ""))
+			list_drops(s, u, b, &words);
+		if (got.row)
+			strbuf_addf(&words, "%.2f [%.2f to %.2f], %d seed%s, %s", got.value * 100,
+				    got.interval.lo * 100, got.interval.hi * 100, got.row->n_runs,
+				    got.row->n_runs == 1 ? "" : "s", got.row->first->selection);
+		if (words.len)
+			strbuf_addf(out, "%s%s: %s", out->len ? "; " : "", board->sample->corpus,
+				    strbuf_str(&words));
+		if (got.row && !first->row)
+			*first = got;
+		out->oom |= words.oom;
+		strbuf_free(&words);
+	}
+	return 0;
+}
+
+static const char *labels_of_split(const char *split)
+{
+	static const char *const named[][2] = { { "seven-way", "meld7" },
+						{ "six-way", "iemocap6" },
+						{ "four-way", "iemocap4" },
+						{ "three-way", "meld3" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++)
+		if (strstr(split, named[i][0]))
+			return named[i][1];
+	return NULL;
+}
+
+/* Why a claim cannot be held against a run, or NULL. */
+static const char *not_comparable(const struct json *claim, const struct result *r)
+{
+	static const char *const other_split[] = { "validation", "trained on", "random", "10-fold",
+						   "forecasting" };
+	const char *split = text_of(claim, "split"), *labels = labels_of_split(split);
+	const char *selection = selection_of(claim);
+
+	for (size_t i = 0; i < ARRAY_LEN(other_split); i++)
+		if (strstr(split, other_split[i]))
+			return "other split";
+	if (!labels)
+		return "the claim does not name its label set";
+	if (strcmp(labels, r->labels_name))
+		return "other label set";
+	if (*text_of(claim, "backbone"))
+		return "other backbone";
+	if (!strcmp(selection, "unknown"))
+		return "selection of the claim unknown";
+	if (!strcmp(selection, "best-on-test"))
+		return "claim selected on test";
+	if (!strcmp(selection, "none") != !strcmp(r->selection, "none"))
+		return "other selection";
+	return NULL;
+}
+
+/* Decimals a claim was printed with, as far as JSON kept them. */
+static int decimals_of(double percent)
+{
+	int d = 0;
+
+	while (d < 6 && fabs(percent * pow(10, d) - round(percent * pow(10, d))) > 1e-6)
+		d++;
+	return d;
+}
+
+static void verdict(const struct subject *u, const struct obtained *real, struct strbuf *out)
+{
+	double claim = json_num(json_get(u->claim, "value"), NAN);
+	const char *why = NULL;
+
+	if (!isfinite(claim))
+		claim = json_num(json_get(u->claim, "delta_points"), NAN);
+	if (!isfinite(claim)) {
+		strbuf_add(out, "no number claimed");
+		return;
+	}
+	why = not_comparable(u->claim, real->row->first);
+	if (why) {
+		strbuf_addf(out, "not comparable: %s", why);
+		return;
+	}
+	if (fabs(real->value * 100 - claim) <= .5 * pow(10, -decimals_of(claim)) + 1e-9)
+		strbuf_add(out, "match");
+	else if (real->interval.lo * 100 <= claim && claim <= real->interval.hi * 100)
+		strbuf_add(out, "within CI");
+	else
+		strbuf_add(out, "off");
+}
+
+static void no_run(const struct summary *s, const struct claims *c, const struct subject *u,
+		   struct strbuf *out)
+{
+	const char *name = u->system ? u->system : text_of(u->claim, "system");
+	const char *reason = noted_reason(c, u->dataset, name);
+	bool known = !*u->dataset;
+
+	for (int b = 0; b < s->n_boards; b++)
+		known |= !strcmp(s->board[b].sample->corpus, u->dataset);
+	if (!reason && !u->system)
+		reason = "not a system of this program";
+	if (!reason && !known)
+		reason = "no run on this corpus";
+	if (!reason && u->metric == METRIC_COUNT && *text_of(u->claim, "metric"))
+		reason = "a metric that is not computed here";
+	strbuf_addf(out, "not runnable: %s",
+		    reason ? reason : "no run on real data in this folder");
+}
+
+static void claimed_cell(const struct json *claim, struct table *t)
+{
+	double value = json_num(json_get(claim, "value"), NAN);
+	double delta = json_num(json_get(claim, "delta_points"), NAN);
+	int seeds = (int)json_num(json_get(claim, "seeds"), 0);
+
+	if (isfinite(delta))
+		table_cell(t, delta, "%+.*f over %s", decimals_of(delta), delta,
+			   text_of(claim, "versus"));
+	else if (isfinite(value) && seeds > 0)
+		table_cell(t, value, "%.*f (%d seeds)", decimals_of(value), value, seeds);
+	else if (isfinite(value))
+		table_cell(t, value, "%.*f", decimals_of(value), value);
+	else
+		table_text(t, text_of(claim, "claim"));
+}
+
+static int claim_row(const struct summary *s, const struct claims *c, const struct subject *u,
+		     const struct summary_options *o, struct table *t, struct err *err)
+{
+	struct strbuf real = { 0 }, calibrated = { 0 }, words = { 0 };
+	struct obtained on_real, on_calibrated;
+
+	if (!describe(s, u, false, o, &real, &on_real, err) &&
+	    !describe(s, u, true, o, &calibrated, &on_calibrated, err)) {
+		if (on_real.row)
+			verdict(u, &on_real, &words);
+		else if (real.len)
+			strbuf_add(&words, "no number claimed");
+		else
+			no_run(s, c, u, &words);
+		table_text(t, text_of(u->claim, "system"));
+		table_text(t, *u->dataset ? u->dataset : "any");
+		table_text(t, text_of(u->claim, "split"));
+		table_text(t, text_of(u->claim, "metric"));
+		claimed_cell(u->claim, t);
+		table_text(t, selection_of(u->claim));
+		table_text(t, text_of(u->claim, "backbone"));
+		table_text(t, strbuf_str(&real));
+		table_text(t, strbuf_str(&calibrated));
+		table_text(t, strbuf_str(&words));
+		table_text(t, text_of(u->claim, "source"));
+		t->oom |= real.oom || calibrated.oom || words.oom;
+	}
+	strbuf_free(&real);
+	strbuf_free(&calibrated);
+	strbuf_free(&words);
+	return err->code;
+}
+
+int tables_claims(const struct summary *s, const struct claims *c, const struct summary_options *o,
+		  bool ours, struct table *t, struct err *err)
+{
+	table_column(t, COLUMN_TEXT, "system", NULL);
+	table_column(t, COLUMN_TEXT, "data set", NULL);
+	table_column(t, COLUMN_TEXT, "split", NULL);
+	table_column(t, COLUMN_TEXT, "metric", NULL);
+	table_column(t, COLUMN_TEXT, "published", NULL);
+	table_column(t, COLUMN_TEXT, "published selection", NULL);
+	table_column(t, COLUMN_TEXT, "backbone", NULL);
+	table_column(t, COLUMN_TEXT, "obtained on real data", NULL);
+	table_column(t, COLUMN_TEXT, "obtained on calibrated data", NULL);
+	table_column(t, COLUMN_TEXT, "verdict (real data)", NULL);
+	table_column(t, COLUMN_TEXT, "source", NULL);
+	for (const struct json *v = json_at(c->root, 0); v; v = json_next(v)) {
+		struct subject u = subject_of(v);
+
+		if ((u.system != NULL) == ours && claim_row(s, c, &u, o, t, err))
+			return err->code;
+	}
+	return 0;
+}
+
+void tables_not_run(const struct claims *c, struct table *t)
+{
+	table_column(t, COLUMN_TEXT, "corpus", NULL);
+	table_column(t, COLUMN_TEXT, "system", NULL);
+	table_column(t, COLUMN_TEXT, "reason", NULL);
+	for (int i = 0; i < c->n_notes; i++) {
+		table_text(t, c->note[i].corpus);
+		table_text(t, c->note[i].system);
+		table_text(t, c->note[i].reason);
+	}
+}

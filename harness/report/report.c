@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/io.h"
+#include "harness/report/claims.h"
+#include "harness/report/gnuplot.h"
+#include "harness/report/page.h"
+#include "harness/report/tables.h"
+
+struct report {
+	const char *out_dir;
+	struct summary_options options;
+	struct summary summary;
+	struct claims claims;
+	struct picture *picture;
+	bool no_gnuplot;
+};
+
+static int write_text(const char *dir, const char *name, const struct strbuf *text, struct err *err)
+{
+	char *path = path_join(dir, name);
+
+	if (!path || text->oom)
+		err_set(err, ERR_NOMEM, "%s: no memory", name);
+	else
+		io_write_atomic(path, strbuf_str(text), text->len, err);
+	free(path);
+	return err->code;
+}
+
+static int make_dirs(const char *out_dir, struct err *err)
+{
+	static const char *const part[] = { "tables", "plots" };
+
+	for (size_t i = 0; i < ARRAY_LEN(part) && !err->code; i++) {
+		char *path = path_join(out_dir, part[i]);
+
+		if (!path)
+			err_set(err, ERR_NOMEM, "no memory");
+		else
+			io_mkdirs(path, err);
+		free(path);
+	}
+	return err->code;
+}
+
+static int write_summary(const struct report *r, struct err *err)
+{
+	struct strbuf out = { 0 };
+
+	summary_write_json(&r->summary, &out);
+	write_text(r->out_dir, "summary.json", &out, err);
+	strbuf_free(&out);
+	return err->code;
+}
+
+/* Tables of the corpora: markdown by corpus, CSV in one. */
+static const struct {
+	const char *name, *title, *note;
+	table_maker *make, *csv;
+} corpus_table[] = {
+	{ "results", "Results",
+	  "Weighted F1 in per cent on the test split: mean ± standard deviation over seeds (ddof "
+	  "1); the interval resamples dialogues. Ceiling: best reachable weighted F1 for what the "
+	  "system sees (calibrated corpora only).",
+	  tables_results, tables_results },
+	{ "per-class", "F1 by label", "Per cent, from the answers of all seeds together.",
+	  tables_per_class, tables_per_class_long },
+	{ "ablation", "Ablations",
+	  "Drop of weighted F1 in points against the full system (other systems: against bemerc), "
+	  "paired by dialogue. True drop: difference of the ceilings.",
+	  tables_ablation, tables_ablation },
+	{ "stages", "Latency and throughput by stage",
+	  "Percentiles without interpolation, of the slowest run.", tables_stages, tables_stages },
+};
+
+static int write_both(const struct report *r, const char *name, const struct strbuf *markdown,
+		      const struct table *t, struct err *err)
+{
+	struct strbuf csv = { 0 };
+	char file[64];
+
+	table_csv(t, &csv);
+	if (!str_format(file, sizeof(file), "tables/%s.csv", name))
+		err_set(err, ERR_INTERNAL, "%s: name too long", name);
+	else
+		write_text(r->out_dir, file, &csv, err);
+	if (!err->code && str_format(file, sizeof(file), "tables/%s.md", name))
+		write_text(r->out_dir, file, markdown, err);
+	strbuf_free(&csv);
+	return err->code;
+}
+
+static int write_corpus_tables(const struct report *r, struct err *err)
+{
+	const struct summary *s = &r->summary;
+
+	for (size_t i = 0; i < ARRAY_LEN(corpus_table) && !err->code; i++) {
+		struct strbuf md = { 0 };
+		struct table all = { 0 };
+
+		strbuf_addf(&md, "# %s\n\n%s\n", corpus_table[i].title, corpus_table[i].note);
+		for (int b = 0; b < s->n_boards; b++) {
+			struct table t = { 0 };
+
+			corpus_table[i].make(s, b, &t);
+			strbuf_addf(&md, "\n## %s\n\n", s->board[b].name);
+			table_markdown(&t, &md);
+			table_free(&t);
+		}
+		corpus_table[i].csv(s, -1, &all);
+		write_both(r, corpus_table[i].name, &md, &all, err);
+		table_free(&all);
+		strbuf_free(&md);
+	}
+	return err->code;
+}
+
+static int write_table(const struct report *r, const char *name, const char *title,
+		       const struct table *t, struct err *err)
+{
+	struct strbuf md = { 0 };
+
+	strbuf_addf(&md, "# %s\n\n", title);
+	table_markdown(t, &md);
+	write_both(r, name, &md, t, err);
+	strbuf_free(&md);
+	return err->code;
+}
+
+static int write_claims(const struct report *r, bool ours, struct err *err)
+{
+	struct table t = { 0 };
+
+	if (!tables_claims(&r->summary, &r->claims, &r->options, ours, &t, err))
+		write_table(r, ours ? "claims" : "claims-field",
+			    ours ? "Published claims beside what was obtained"
+				 : "Published numbers of other systems",
+			    &t, err);
+	table_free(&t);
+	return err->code;
+}
+
+static int write_tables(const struct report *r, struct err *err)
+{
+	struct table runs = { 0 }, not_run = { 0 };
+
+	tables_runs(&r->summary, -1, &runs);
+	tables_not_run(&r->claims, &not_run);
+	if (!write_corpus_tables(r, err) && !write_claims(r, true, err) &&
+	    !write_claims(r, false, err) && !write_table(r, "runs", "Runs", &runs, err))
+		write_table(r, "not-run", "What was not run", &not_run, err);
+	table_free(&runs);
+	table_free(&not_run);
+	return err->code;
+}
+
+static int draw_plots(struct report *r, const struct log *log, struct err *err)
+{
+	int n = r->summary.n_boards * PLOT_KIND_COUNT;
+	char *dir = path_join(r->out_dir, "plots");
+
+	if (!dir || !NEW_ARRAY(r->picture, (size_t)n))
+		err_set(err, ERR_NOMEM, "no memory");
+	for (int i = 0; i < n && !err->code; i++) {
+		struct picture *x = &r->picture[i];
+
+		if (plots_write(&r->summary, i / PLOT_KIND_COUNT,
+				(enum plot_kind)(i % PLOT_KIND_COUNT), dir, x->slug, &x->drawn,
+				err) ||
+		    !x->drawn || r->no_gnuplot)
+			continue;
+		plot_draw(dir, x->slug, &r->no_gnuplot, err);
+		x->svg = !r->no_gnuplot;
+		if (r->no_gnuplot)
+			log_error(log,
+				  "gnuplot is not installed: scripts are written to %s, "
+				  "pictures are not drawn",
+				  dir);
+	}
+	free(dir);
+	return err->code;
+}
+
+static int write_page(const struct report *r, struct err *err)
+{
+	const struct page p = { .summary = &r->summary,
+				.claims = &r->claims,
+				.options = &r->options,
+				.out_dir = r->out_dir,
+				.picture = r->picture,
+				.no_gnuplot = r->no_gnuplot };
+	struct strbuf out = { 0 };
+
+	if (!page_write(&p, &out, err))
+		write_text(r->out_dir, "index.html", &out, err);
+	strbuf_free(&out);
+	return err->code;
+}
+
+int report_write(const char *runs_dir, const char *out_dir, const struct report_options *o,
+		 const struct log *log, struct err *err)
+{
+	struct report r = { .out_dir = out_dir,
+			    .options = { .replicates = o->replicates ? o->replicates : 10000,
+					 .seed = o->seed,
+					 .threads = o->threads } };
+
+	if (summary_make(&r.summary, runs_dir, &r.options, log, err) ||
+	    claims_load(&r.claims, o->claims, o->notes, err))
+		goto done;
+	if (!r.summary.n_rows) {
+		err_set(err, ERR_INCOMPLETE, "%s: no finished run to report", runs_dir);
+		goto done;
+	}
+	if (make_dirs(out_dir, err) || write_summary(&r, err) || write_tables(&r, err) ||
+	    draw_plots(&r, log, err) || write_page(&r, err))
+		goto done;
+	log_info(log, "report: %s/index.html (%d rows, %d runs)", out_dir, r.summary.n_rows,
+		 r.summary.runs.n);
+done:
+	free(r.picture);
+	claims_free(&r.claims);
+	summary_free(&r.summary);
+	return err->code;
+}

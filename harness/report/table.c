@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/report/table.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness/base/csv.h"
+
+void table_column(struct table *t, enum column_kind kind, const char *head, const char *csv)
+{
+	assert(t->n_columns < TABLE_COLUMNS_MAX && !t->n_cells);
+	t->column[t->n_columns].head = head;
+	t->column[t->n_columns].csv = csv ? csv : head;
+	t->column[t->n_columns++].kind = kind;
+}
+
+static void add_cell(struct table *t, double value, const char *text)
+{
+	struct table_cell c = { arena_strdup(&t->mem, text), value };
+
+	if (t->oom || !c.text || !GROW_ARRAY(t->cell, t->cap, t->n_cells + 1)) {
+		t->oom = true;
+		return;
+	}
+	t->cell[t->n_cells++] = c;
+}
+
+void table_cell(struct table *t, double value, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add_cell(t, value, text);
+}
+
+void table_text(struct table *t, const char *text)
+{
+	add_cell(t, NAN, text);
+}
+
+void table_number(struct table *t, double value, double scale, int decimals)
+{
+	if (isfinite(value))
+		table_cell(t, value, "%.*f", decimals, value * scale);
+	else
+		add_cell(t, NAN, "");
+}
+
+int table_rows(const struct table *t)
+{
+	return t->n_columns ? (int)(t->n_cells / (size_t)t->n_columns) : 0;
+}
+
+void table_free(struct table *t)
+{
+	free(t->cell);
+	arena_free(&t->mem);
+	*t = (struct table){ 0 };
+}
+
+static bool shown(const struct table *t, int c)
+{
+	return t->column[c].kind != COLUMN_CSV && t->column[c].kind != COLUMN_KEY;
+}
+
+static bool numeric(const struct table *t, int c)
+{
+	return t->column[c].kind == COLUMN_NUMBER || t->column[c].kind == COLUMN_SHOWN;
+}
+
+static const struct table_cell *cell_at(const struct table *t, int row, int c)
+{
+	return &t->cell[(size_t)row * (size_t)t->n_columns + (size_t)c];
+}
+
+/* A pipe or a line break would end the cell. */
+static void markdown_text(struct strbuf *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '|')
+			strbuf_add(out, "\\|");
+		else
+			strbuf_addc(out, *s == '\n' ? ' ' : *s);
+	}
+}
+
+void table_markdown(const struct table *t, struct strbuf *out)
+{
+	out->oom |= t->oom;
+	for (int c = 0; c < t->n_columns; c++) {
+		if (!shown(t, c))
+			continue;
+		strbuf_add(out, "| ");
+		markdown_text(out, t->column[c].head);
+		strbuf_addc(out, ' ');
+	}
+	strbuf_add(out, "|\n");
+	for (int c = 0; c < t->n_columns; c++)
+		if (shown(t, c))
+			strbuf_add(out, numeric(t, c) ? "|---:" : "|---");
+	strbuf_add(out, "|\n");
+	for (int r = 0; r < table_rows(t); r++) {
+		for (int c = 0; c < t->n_columns; c++) {
+			if (!shown(t, c))
+				continue;
+			strbuf_add(out, "| ");
+			markdown_text(out, cell_at(t, r, c)->text);
+			strbuf_addc(out, ' ');
+		}
+		strbuf_add(out, "|\n");
+	}
+}
+
+void table_csv(const struct table *t, struct strbuf *out)
+{
+	const char *sep = "";
+
+	out->oom |= t->oom;
+	for (int c = 0; c < t->n_columns; c++) {
+		if (t->column[c].kind == COLUMN_SHOWN)
+			continue;
+		strbuf_add(out, sep);
+		csv_add_field(out, t->column[c].csv);
+		sep = ",";
+	}
+	for (int r = 0; r < table_rows(t); r++) {
+		sep = "\n";
+		for (int c = 0; c < t->n_columns; c++) {
+			const struct table_cell *x = cell_at(t, r, c);
+			enum column_kind kind = t->column[c].kind;
+
+			if (kind == COLUMN_SHOWN)
+				continue;
+			strbuf_add(out, sep);
+			sep = ",";
+			if (kind == COLUMN_TEXT || kind == COLUMN_KEY)
+				csv_add_field(out, x->text);
+			else if (isfinite(x->value))
+				strbuf_addf(out, "%.17g", x->value);
+		}
+	}
+	strbuf_addc(out, '\n');
+}
+
+void html_escape(struct strbuf *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '&')
+			strbuf_add(out, "&amp;");
+		else if (*s == '<')
+			strbuf_add(out, "&lt;");
+		else if (*s == '>')
+			strbuf_add(out, "&gt;");
+		else if (*s == '"')
+			strbuf_add(out, "&quot;");
+		else if (*s == '\'')
+			strbuf_add(out, "&#39;");
+		else
+			strbuf_addc(out, *s);
+	}
+}
+
+void table_html(const struct table *t, struct strbuf *out)
+{
+	out->oom |= t->oom;
+	strbuf_add(out, "<div class=\"scroll\"><table>\n<thead><tr>");
+	for (int c = 0; c < t->n_columns; c++) {
+		if (!shown(t, c))
+			continue;
+		strbuf_add(out, numeric(t, c) ? "<th class=\"num\">" : "<th>");
+		html_escape(out, t->column[c].head);
+		strbuf_add(out, "</th>");
+	}
+	strbuf_add(out, "</tr></thead>\n<tbody>\n");
+	for (int r = 0; r < table_rows(t); r++) {
+		strbuf_add(out, "<tr>");
+		for (int c = 0; c < t->n_columns; c++) {
+			const struct table_cell *x = cell_at(t, r, c);
+
+			if (!shown(t, c))
+				continue;
+			strbuf_add(out, numeric(t, c) ? "<td class=\"num\"" : "<td");
+			if (isfinite(x->value))
+				strbuf_addf(out, " data-v=\"%.9g\"", x->value);
+			strbuf_addc(out, '>');
+			html_escape(out, x->text);
+			strbuf_add(out, "</td>");
+		}
+		strbuf_add(out, "</tr>\n");
+	}
+	strbuf_add(out, "</tbody></table></div>\n");
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One table, three forms: markdown and HTML for people (rounded), CSV for
+ * programs (every digit).
+ */
+#ifndef HARNESS_REPORT_TABLE_H
+#define HARNESS_REPORT_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/base/err.h"
+#include "harness/base/mem.h"
+#include "harness/base/str.h"
+
+enum column_kind {
+	COLUMN_TEXT,   /* in every form */
+	COLUMN_NUMBER, /* in every form; CSV has the value, others the text */
+	COLUMN_SHOWN,  /* not in CSV: several values in one cell, such as mean and spread */
+	COLUMN_CSV,    /* number, only in CSV */
+	COLUMN_KEY,    /* text, only in CSV: what headings say elsewhere */
+};
+
+struct table_cell {
+	const char *text;
+	double value; /* sorts the column and goes to CSV; NaN: none */
+};
+
+#define TABLE_COLUMNS_MAX 32
+
+struct table {
+	struct {
+		const char *head, *csv;
+		enum column_kind kind;
+	} column[TABLE_COLUMNS_MAX];
+	int n_columns;
+	struct table_cell *cell; /* filled row by row */
+	size_t n_cells, cap;
+	struct arena mem; /* texts of the cells */
+	bool oom;	  /* a cell is missing: the writers refuse */
+};
+
+/* The zeroed struct is an empty table.  head must outlive it; csv: the name in
+ * CSV, where numbers are plain fractions, or NULL for the same. */
+void table_column(struct table *t, enum column_kind kind, const char *head, const char *csv);
+/* Appends the next cell, of every kind of column in turn. */
+void table_cell(struct table *t, double value, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* A text cell, copied. */
+void table_text(struct table *t, const char *text);
+/* A number shown as value * scale with so many decimals; an empty cell for NaN. */
+void table_number(struct table *t, double value, double scale, int decimals);
+int table_rows(const struct table *t);
+void table_free(struct table *t);
+
+void table_markdown(const struct table *t, struct strbuf *out);
+void table_csv(const struct table *t, struct strbuf *out);
+/* <table> with data-v on cells that sort by value. */
+void table_html(const struct table *t, struct strbuf *out);
+
+/* Text as HTML content or attribute value. */
+void html_escape(struct strbuf *out, const char *text);
+
+#endif

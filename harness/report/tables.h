@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tables of the report.  board < 0: all corpora in one table (for CSV).
+ * Each fills the zeroed *t; table_free() it.
+ */
+#ifndef HARNESS_REPORT_TABLES_H
+#define HARNESS_REPORT_TABLES_H
+
+#include "harness/report/summary.h"
+#include "harness/report/table.h"
+
+typedef void table_maker(const struct summary *s, int board, struct table *t);
+
+/* Weighted F1 with spread and interval, ceiling, accuracy; a row each system and ablation. */
+void tables_results(const struct summary *s, int board, struct table *t);
+/* F1 by label, systems down, labels across (labels of one corpus: board >= 0). */
+void tables_per_class(const struct summary *s, int board, struct table *t);
+/* Precision, recall, F1 and support, a line each system and label. */
+void tables_per_class_long(const struct summary *s, int board, struct table *t);
+/* Drop against the full system (or, for other systems, against bemerc). */
+void tables_ablation(const struct summary *s, int board, struct table *t);
+/* Latency percentiles and throughput of each stage. */
+void tables_stages(const struct summary *s, int board, struct table *t);
+/* Every folder that was read, with seed, epochs, cost and origin. */
+void tables_runs(const struct summary *s, int board, struct table *t);
+
+/* "text, speech, history" for enum see. */
+void tables_see_words(unsigned see, char *dst, size_t size);
+
+#endif
