@@ -122,9 +122,9 @@ static void draw_head(struct brush *b, const struct synth_person *who, const dou
 	set_colour(b, who->skin[0], who->skin[1], who->skin[2]);
 	draw_ellipse(b, 0, 0, HEAD_RX, HEAD_RY);
 	for (int side = -1; side <= 1; side += 2)
-		draw_eye(b, side * 7.2, show * face[FACE_BROW], show * face[FACE_EYES]);
-	draw_mouth(b, show * face[FACE_CORNERS],
-		   fmin(1, 0.5 * mouth + 0.42 * fmax(0, show * face[FACE_JAW])));
+		draw_eye(b, side * 7.2, show * face[AXIS_BROW], show * face[AXIS_EYES]);
+	draw_mouth(b, show * face[AXIS_CORNERS],
+		   fmin(1, 0.5 * mouth + 0.42 * fmax(0, show * face[AXIS_JAW])));
 }
 
 static void draw_arm(struct brush *b, const struct synth_person *who, int side, double raise,
@@ -160,13 +160,13 @@ void synth_figure_draw(struct picture *p, int x0, const struct synth_person *who
 		       const struct synth_pose *pose, double show, double t, double mouth)
 {
 	struct brush b = { .picture = p, .left = x0, .width = FIGURE_W, .cos = 1 };
-	double lean = show * pose->posture[POSTURE_LEAN], rise = show * pose->posture[POSTURE_RISE];
-	double roll = show * pose->posture[POSTURE_TILT] * 15 * TWO_PI / 360;
-	double nod = show * pose->body[BODY_NOD] * 4.0 *
+	double lean = show * pose->posture[AXIS_LEAN], rise = show * pose->posture[AXIS_RISE];
+	double roll = show * pose->posture[AXIS_TILT] * 15 * TWO_PI / 360;
+	double nod = show * pose->body[AXIS_NOD] * 4.0 *
 		     sin(TWO_PI * (pose->nod_hz * t + pose->phase[0]));
-	double shake = show * pose->body[BODY_SHAKE] * 5.0 *
+	double shake = show * pose->body[AXIS_SHAKE] * 5.0 *
 		       sin(TWO_PI * (pose->shake_hz * t + pose->phase[1]));
-	double energy = show * pose->body[BODY_ENERGY];
+	double energy = show * pose->body[AXIS_ENERGY];
 
 	b.scale = 1 + (lean > 0 ? 0.06 : 0.05) * lean;
 	b.x = HEAD_X;
@@ -175,7 +175,7 @@ void synth_figure_draw(struct picture *p, int x0, const struct synth_person *who
 	for (int i = 0; i < 2; i++) {
 		double at = TWO_PI * (pose->wave_hz * t + pose->phase[2] + 0.35 * i);
 
-		draw_arm(&b, who, 2 * i - 1, show * pose->body[BODY_ARMS], energy * 8 * sin(at),
+		draw_arm(&b, who, 2 * i - 1, show * pose->body[AXIS_ARMS], energy * 8 * sin(at),
 			 energy * 9 * (cos(at) - 0.8));
 	}
 	b.scale = 1 + (lean > 0 ? 0.15 : 0.12) * lean;

@@ -8,16 +8,16 @@
 #include "harness/core/labels.h"
 
 enum synth_voice_axis {
-	VOICE_PITCH,
-	VOICE_PITCH_VAR,
-	VOICE_LOUD,
-	VOICE_LOUD_VAR,
-	VOICE_RATE,
+	AXIS_PITCH,
+	AXIS_PITCH_VAR,
+	AXIS_LOUD,
+	AXIS_LOUD_VAR,
+	AXIS_RATE,
 	VOICE_AXES
 };
-enum synth_face_axis { FACE_BROW, FACE_EYES, FACE_CORNERS, FACE_JAW, FACE_AXES };
-enum synth_body_axis { BODY_ENERGY, BODY_ARMS, BODY_NOD, BODY_SHAKE, BODY_AXES };
-enum synth_posture_axis { POSTURE_LEAN, POSTURE_RISE, POSTURE_TILT, POSTURE_AXES };
+enum synth_face_axis { AXIS_BROW, AXIS_EYES, AXIS_CORNERS, AXIS_JAW, FACE_AXES };
+enum synth_body_axis { AXIS_ENERGY, AXIS_ARMS, AXIS_NOD, AXIS_SHAKE, BODY_AXES };
+enum synth_posture_axis { AXIS_LEAN, AXIS_RISE, AXIS_TILT, POSTURE_AXES };
 
 struct synth_look {
 	const char *word; /* the label */

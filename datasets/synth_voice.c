@@ -7,16 +7,17 @@
 #include "datasets/synth_look.h"
 
 #define TWO_PI	  6.283185307179586
-#define TABLE	  512	/* samples of one period */
-#define HARMONICS 28	/* most; those above 3.8 kHz are left out */
-#define BREATH_DB -26.0 /* breath noise below the voice */
-#define CREST	  0.9	/* highest sample allowed */
+#define TABLE	  512 /* samples of one period */
+#define HARMONICS 28  /* most; those above 3.8 kHz are left out */
+#define CREST	  0.9 /* highest sample allowed */
 
 /* level -1, 0, 1 of each axis */
 static const double pitch_factor[3] = { 0.80, 1.0, 1.28 };
 static const double pitch_std[3] = { 0.02, 0.075, 0.17 }; /* of the mean */
 static const double loud_db[3] = { -8, 0, 8 };
-static const double loud_swing_db[3] = { 0, 6, 15 }; /* every second syllable is this much softer */
+/* Breath between the syllables against the voice: what is between them decides how much
+ * the loudness varies.  A softer breath would count as a pause in rate measurements. */
+static const double breath_db[3] = { -12, -17, -22.5 };
 static const double syllable_rate[3] = { 3.1, 4.5, 6.6 };
 static const double vowel[][2] = { { 720, 1250 }, { 500, 1750 }, { 330, 2100 }, { 480, 950 } };
 
@@ -31,19 +32,18 @@ void synth_voice_plan(const struct label_set *labels, int symbol, const struct s
 		      double seconds, struct rng *rng, struct synth_voice *v)
 {
 	const int *level = synth_look_find(labels, symbol)->voice;
-	double rate = syllable_rate[level[VOICE_RATE] + 1] * (1 + jitter(rng, 0.04));
+	double rate = syllable_rate[level[AXIS_RATE] + 1] * (1 + jitter(rng, 0.04));
 	double span = seconds - SYNTH_ONSET_S - SYNTH_TAIL_S, beat;
-	double swing = loud_swing_db[level[VOICE_LOUD_VAR] + 1] * (1 + jitter(rng, 0.06));
-	int flip = (int)rng_below(rng, 2);
 
 	*v = (struct synth_voice){
 		.seconds = seconds,
-		.pitch_hz = who->pitch_hz * pitch_factor[level[VOICE_PITCH] + 1] *
+		.pitch_hz = who->pitch_hz * pitch_factor[level[AXIS_PITCH] + 1] *
 			    (1 + jitter(rng, 0.025)),
-		.pitch_std = pitch_std[level[VOICE_PITCH_VAR] + 1] * (1 + jitter(rng, 0.06)),
+		.pitch_std = pitch_std[level[AXIS_PITCH_VAR] + 1] * (1 + jitter(rng, 0.06)),
 		.rms = 0.045 *
 		       pow(10,
-			   (loud_db[level[VOICE_LOUD] + 1] + who->gain_db + jitter(rng, 0.8)) / 20),
+			   (loud_db[level[AXIS_LOUD] + 1] + who->gain_db + jitter(rng, 0.8)) / 20),
+		.breath = pow(10, (breath_db[level[AXIS_LOUD_VAR] + 1] + jitter(rng, 0.5)) / 20),
 		.phase = rng_uniform(rng),
 	};
 	v->n = (int)floor(span * rate + 0.5);
@@ -55,7 +55,7 @@ void synth_voice_plan(const struct label_set *labels, int symbol, const struct s
 		v->syllable[i] = (struct synth_syllable){
 			.start_s = SYNTH_ONSET_S + i * beat,
 			.length_s = beat * (0.80 + jitter(rng, 0.03)),
-			.gain = pow(10, ((i + flip) % 2 ? -swing : 0) / 20),
+			.gain = pow(10, jitter(rng, 1.0) / 20),
 			.f1 = f[0] * who->tract,
 			.f2 = f[1] * who->tract,
 		};
@@ -166,7 +166,7 @@ void synth_voice_render(const struct synth_voice *v, struct rng *rng, float *pcm
 	if (top * scale > CREST)
 		scale = CREST / top;
 	/* a uniform variable of half-width a has root mean square a / sqrt 3 */
-	noise = v->rms * pow(10, BREATH_DB / 20) * 1.7320508;
+	noise = v->rms * v->breath * 1.7320508;
 	for (int i = 0; i < n; i++)
 		pcm[i] += (float)(scale * work[i] + noise * (2 * rng_uniform(rng) - 1));
 }

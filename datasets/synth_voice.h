@@ -24,6 +24,7 @@ struct synth_syllable {
 };
 struct synth_voice {
 	double seconds, pitch_hz, pitch_std, rms, phase;
+	double breath; /* root mean square of the noise against rms */
 	int n;
 	struct synth_syllable syllable[SYNTH_SYLLABLES];
 };
