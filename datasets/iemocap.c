@@ -7,6 +7,7 @@
  * published list); option order=time sorts by start time instead.
  */
 #include "datasets/iemocap.h"
+#include "datasets/synth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -361,4 +362,6 @@ const struct dataset_ops dataset_iemocap = {
 	.size = sizes,
 	.load = load,
 	.verify = iemocap_verify,
+	.synth_opts = synth_iemocap_opts,
+	.synth = synth_iemocap,
 };
