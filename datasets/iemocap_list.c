@@ -12,6 +12,7 @@
 
 #include "datasets/pickle.h"
 #include "harness/base/map.h"
+#include "harness/base/str.h"
 
 enum { LIST_LIMIT = 64 << 20 };
 
@@ -142,23 +143,6 @@ static struct entry *read_entries(struct list *l, const char *dialogue, int *n)
 	return e;
 }
 
-/* Equal up to blanks. */
-static bool same_words(const char *a, const char *b)
-{
-	for (;;) {
-		a += strspn(a, " \t");
-		b += strspn(b, " \t");
-		while (*a && *a != ' ' && *a != '\t') {
-			if (*a++ != *b++)
-				return false;
-		}
-		if (*b && *b != ' ' && *b != '\t')
-			return false;
-		if (!*a && !*b)
-			return true;
-	}
-}
-
 enum join { JOIN_EQUAL_LABEL, JOIN_NO_MAJORITY, JOIN_ANY, JOIN_COUNT };
 
 static bool may_join(const struct iemocap_turn *t, const struct entry *e, enum join how)
@@ -169,7 +153,7 @@ static bool may_join(const struct iemocap_turn *t, const struct entry *e, enum j
 		return false;
 	if (how == JOIN_NO_MAJORITY && (int)t->code < IEMOCAP_SIX)
 		return false;
-	return same_words(t->text, e->words);
+	return str_same_words(t->text, e->words);
 }
 
 /* A turn for e: the first free one after the turn of the entry before it; the

@@ -148,6 +148,22 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+bool str_same_words(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, " \t");
+		b += strspn(b, " \t");
+		while (*a && *a != ' ' && *a != '\t') {
+			if (*a++ != *b++)
+				return false;
+		}
+		if (*b && *b != ' ' && *b != '\t')
+			return false;
+		if (!*a && !*b)
+			return true;
+	}
+}
+
 int parse_i64(const char *s, int64_t min, int64_t max, const char *what, int64_t *out,
 	      struct err *err)
 {

@@ -42,6 +42,8 @@ char *path_join(const char *a, const char *b) __attribute__((warn_unused_result)
 const char *path_base(const char *path);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Equal but for the number of blanks and tabs between words, before and after. */
+bool str_same_words(const char *a, const char *b);
 
 /* Whole-string numbers in the C locale: no blanks before or after, in range;
  * `what` names the value in the message.  Return 0 or ERR_ARG. */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Cue files in JSON: our own lines, and published arrays of what an observer
+ * wrote down of each clip.
+ */
+#include "harness/run/cue_reader.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/base/json.h"
+
+enum { JSON_LIMIT = 256 << 20 };
+
+static int read_member(struct cue_reader *r, const struct json *v, long line, int utt,
+		       struct cue_set *set, bool *any)
+{
+	const char *key = json_key(v);
+	int cue = cue_speech_index(key), part = cue_part_index(key);
+	enum json_type type = json_type(v);
+
+	if (cue >= 0) {
+		*any = true;
+		if (type != JSON_NULL && type != JSON_NUMBER)
+			return err_set(r->err, ERR_FORMAT,
+				       "%s:%ld: %s is neither a number nor null", r->path, line,
+				       key);
+		set->ok[cue] = type == JSON_NUMBER;
+		set->v[cue] = json_num(v, 0);
+	} else if (part >= 0) {
+		if (type != JSON_NULL && type != JSON_STRING)
+			return err_set(r->err, ERR_FORMAT, "%s:%ld: %s is neither text nor null",
+				       r->path, line, key);
+		if (type == JSON_STRING && *json_str(v, ""))
+			return cue_keep_sentence(r, utt, part, json_str(v, ""), line);
+	} else if (strcmp(key, "id") && strcmp(key, "split") && strcmp(key, "speech") &&
+		   strcmp(key, "schema_version") && !r->ignored) {
+		r->ignored = arena_strdup(&r->out->mem, key);
+	}
+	return 0;
+}
+
+static int read_line(void *ctx, const struct json *v, long line, struct err *err)
+{
+	struct cue_reader *r = ctx;
+	const char *id = json_str(json_get(v, "id"), NULL);
+	const char *name = json_str(json_get(v, "split"), NULL);
+	int split = name ? cue_split(name) : r->split, utt = -1;
+	struct cue_set set = { 0 };
+	bool any = false;
+
+	r->n_rows++;
+	if (!id)
+		return err_set(err, ERR_FORMAT, "%s:%ld: not an object with a text 'id'", r->path,
+			       line);
+	if (name && split < 0)
+		return err_set(err, ERR_FORMAT, "%s:%ld: split '%s' is none of train, dev, test",
+			       r->path, line, name);
+	if (cue_find(r, split, id, line, &utt) || utt < 0)
+		return err->code;
+	for (const struct json *m = json_at(v, 0); m; m = json_next(m))
+		if (read_member(r, m, line, utt, &set, &any))
+			return err->code;
+	return any ? cue_keep_speech(r, utt, &set, line) : 0;
+}
+
+int cue_read_lines(struct cue_reader *r)
+{
+	bool torn = false;
+
+	if (json_lines(r->path, JSON_LIMIT, &torn, read_line, r, r->err))
+		return r->err->code;
+	if (torn)
+		return corpus_issue(r->c, ISSUE_WARN, "cue-file-torn", r->path, 0, r->err,
+				    "the last line is cut short and not used");
+	return 0;
+}
+
+/* "Target facial expression: slightly Cheek Raiser, barely Jaw Drop." */
+static int keep_phrases(struct cue_reader *r, const struct json *list, int utt)
+{
+	struct strbuf b = { 0 };
+	int n = 0;
+
+	for (const struct json *p = json_at(list, 0); p; p = json_next(p)) {
+		const char *phrase = json_str(p, "");
+
+		if (*phrase)
+			strbuf_addf(&b, "%s%s", n++ ? ", " : "Target facial expression: ", phrase);
+	}
+	strbuf_addc(&b, '.');
+	if (b.oom)
+		err_set(r->err, ERR_NOMEM, "%s: no memory", r->path);
+	else if (n)
+		cue_keep_sentence(r, utt, PART_FACE, strbuf_str(&b), 0);
+	strbuf_free(&b);
+	return r->err->code;
+}
+
+static int read_description(struct cue_reader *r, const struct json *v, int number)
+{
+	const char *video = json_str(json_get(v, "video_id"), NULL);
+	const struct json *list = json_get(v, "visual_expression_description");
+	const char *dot = video ? strrchr(video, '.') : NULL;
+	char id[256];
+	size_t n;
+	int utt = -1;
+
+	r->n_rows++;
+	n = !video ? 0 : dot ? (size_t)(dot - video) : strlen(video);
+	if (!n || n >= sizeof(id))
+		return err_set(r->err, ERR_FORMAT, "%s: entry %d: no 'video_id' like dia3_utt4.mp4",
+			       r->path, number);
+	if (!list || json_type(list) != JSON_ARRAY)
+		return err_set(r->err, ERR_FORMAT,
+			       "%s: entry %d (%s): 'visual_expression_description' is no list",
+			       r->path, number, video);
+	memcpy(id, video, n);
+	id[n] = '\0';
+	if (cue_find(r, r->split, id, 0, &utt) || utt < 0)
+		return r->err->code;
+	return keep_phrases(r, list, utt);
+}
+
+int cue_read_descriptions(struct cue_reader *r)
+{
+	struct json *root = json_read_file(r->path, JSON_LIMIT, r->err);
+	const struct json *first = json_at(root, 0);
+	int number = 0;
+
+	if (!root)
+		return r->err->code;
+	if (json_type(root) != JSON_ARRAY || !json_get(first, "video_id"))
+		corpus_issue(r->c, ISSUE_NOTE, "cue-file-unused", r->path, 0, r->err,
+			     "no array of descriptions with 'video_id'");
+	else
+		for (const struct json *v = first; v && !r->err->code; v = json_next(v))
+			read_description(r, v, ++number);
+	json_free(root);
+	return r->err->code;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Private to cue files: one file being read into the records.
+ */
+#ifndef HARNESS_RUN_CUE_READER_H
+#define HARNESS_RUN_CUE_READER_H
+
+#include "harness/run/cue_files.h"
+
+struct cue_reader {
+	struct cue_files *out;
+	struct corpus *c;
+	struct err *err;
+	const char *path;
+	int split; /* from the file's name, -1: not in it */
+	int n_rows, n_unmatched, n_repeated, n_text, n_used;
+	const char *ignored; /* first key or column that is not known, NULL: none */
+};
+
+/* Utterance of an id, -1: none (counted, the first few are listed).  split -1: any,
+ * which must then be unique.  ERR_FORMAT where it is not. */
+int cue_find(struct cue_reader *r, int split, const char *id, long line, int *utt);
+/* "train" … as enum split, -1: none of them. */
+int cue_split(const char *name);
+/* Keeps the measurements, or a sentence, of an utterance unless it already has some. */
+int cue_keep_speech(struct cue_reader *r, int utt, const struct cue_set *set, long line);
+int cue_keep_sentence(struct cue_reader *r, int utt, int part, const char *text, long line);
+/* Number of a speech cue by name, or of a part; -1: none. */
+int cue_speech_index(const char *name);
+int cue_part_index(const char *name);
+
+/* Reads one CSV table of any of the three forms. */
+int cue_read_csv(struct cue_reader *r);
+/* Reads our own JSON Lines. */
+int cue_read_lines(struct cue_reader *r);
+/* Reads an array of behaviour descriptions. */
+int cue_read_descriptions(struct cue_reader *r);
+
+#endif
