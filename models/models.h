@@ -8,5 +8,8 @@
 
 extern const struct model_ops model_majority;
 extern const struct model_ops model_bow;
+extern const struct model_ops model_llmerc;
+extern const struct model_ops model_speechcue;
+extern const struct model_ops model_bemerc;
 
 #endif

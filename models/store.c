@@ -106,7 +106,7 @@ int store_put(struct store *s, const void *p, size_t n, size_t size)
 		return s->err->code;
 	if (!size_mul(n, size, &bytes))
 		return err_set(s->err, ERR_INTERNAL, "%s: block too large", s->path);
-	return io_write_exact(s->f, p, bytes, s->path, s->err);
+	return !bytes ? 0 : io_write_exact(s->f, p, bytes, s->path, s->err);
 }
 
 int store_get(struct store *s, void *p, size_t n, size_t size)
@@ -117,7 +117,7 @@ int store_get(struct store *s, void *p, size_t n, size_t size)
 		return s->err->code;
 	if (!size_mul(n, size, &bytes))
 		return err_set(s->err, ERR_FORMAT, "%s: block too large", s->path);
-	return io_read_exact(s->f, p, bytes, s->path, s->err);
+	return !bytes ? 0 : io_read_exact(s->f, p, bytes, s->path, s->err);
 }
 
 int store_put_int(struct store *s, int64_t v)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Turns and branches into the arrays the decoder reads.
+ */
+#include "models/nano.h"
+
+#include <stdlib.h>
+
+static bool reserve(struct nano_pack *k, size_t need)
+{
+	size_t cap[6] = { k->cap, k->cap, k->cap, k->cap, k->cap, k->cap };
+
+	if (k->oom || need <= k->cap)
+		return !k->oom;
+	if (!GROW_ARRAY(k->token, cap[0], need) || !GROW_ARRAY(k->soft_kind, cap[1], need) ||
+	    !GROW_ARRAY(k->turn, cap[2], need) || !GROW_ARRAY(k->branch, cap[3], need) ||
+	    !GROW_ARRAY(k->pos, cap[4], need) || !GROW_ARRAY(k->soft, cap[5], need))
+		k->oom = true;
+	else
+		k->cap = cap[0];
+	return !k->oom;
+}
+
+/* One token of the current turn and branch, at the current position. */
+static void put(struct nano_pack *k, int token, int kind, const float *soft)
+{
+	const int i = k->p.n;
+
+	if (!reserve(k, (size_t)i + 1))
+		return;
+	k->token[i] = token;
+	k->soft_kind[i] = kind;
+	k->soft[i] = soft;
+	k->turn[i] = k->now.turn;
+	k->branch[i] = k->now.branch;
+	k->pos[i] = k->now.pos++;
+	k->p.n++;
+}
+
+void pack_tokens(struct nano_pack *k, const int *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(k, id[i], 0, NULL);
+}
+
+static void put_cues(struct nano_pack *k, const struct nano_turn *u, bool behaviour)
+{
+	for (int i = 0; i < u->n_soft; i++)
+		put(k, -1, u->soft_kind[i], u->soft[i]);
+	pack_tokens(k, u->id + u->n_text, (size_t)u->n_speech);
+	if (behaviour)
+		pack_tokens(k, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour);
+}
+
+void pack_ask(struct nano_pack *k, int target, double weight)
+{
+	const size_t n = (size_t)k->p.n_at + 1;
+	size_t cap[3] = { k->cap_at, k->cap_at, k->cap_at };
+
+	if (k->oom || !GROW_ARRAY(k->at, cap[0], n) || !GROW_ARRAY(k->target, cap[1], n) ||
+	    !GROW_ARRAY(k->weight, cap[2], n)) {
+		k->oom = true;
+		return;
+	}
+	k->cap_at = cap[0];
+	k->at[n - 1] = k->p.n - 1;
+	k->target[n - 1] = target;
+	k->weight[n - 1] = (float)weight;
+	k->p.n_at++;
+}
+
+void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int from,
+		int to, const struct nano_plan *plan)
+{
+	const int special = n->bpe.n;
+
+	k->p = (struct packed){ .n = 0 };
+	k->from = from;
+	k->now.turn = k->now.branch = k->now.pos = 0;
+	if (k->oom || !GROW_ARRAY(k->turn_pos, k->cap_turn, (size_t)(to - from))) {
+		k->oom = true;
+		return;
+	}
+	for (int t = from; t < to; t++) {
+		const struct nano_turn *u = &turn[t];
+
+		k->now.turn = t - from;
+		put(k, special + NANO_SPEAKER + u->speaker % 8, 0, NULL);
+		pack_tokens(k, u->id, (size_t)u->n_text);
+		if (!plan->cues_in_branch)
+			put_cues(k, u, plan->behaviour);
+		put(k, special + NANO_END, 0, NULL);
+		k->turn_pos[t - from] = k->now.pos;
+	}
+	k->p.trunk = k->p.n;
+	for (int i = 0; i + 1 < k->p.trunk && plan->lm > 0 && !k->oom; i++)
+		if (k->token[i + 1] >= 0) {
+			pack_ask(k, k->token[i + 1], plan->lm);
+			k->at[k->p.n_at - 1] = i;
+		}
+}
+
+void pack_branch(struct nano_pack *k, const struct nano_turn *turn, int t,
+		 const struct bpe_ids *question, const struct nano_plan *plan)
+{
+	if (k->oom)
+		return;
+	k->now.turn = t - k->from;
+	k->now.branch++;
+	k->now.pos = k->turn_pos[t - k->from];
+	if (plan->cues_in_branch)
+		put_cues(k, &turn[t], plan->behaviour);
+	pack_tokens(k, question->id, question->n);
+}
+
+int pack_finish(struct nano_pack *k, int window, struct err *err)
+{
+	if (k->oom)
+		return err_set(err, ERR_NOMEM, "packing %d tokens: no memory", k->p.n);
+	k->p.token = k->token;
+	k->p.soft_kind = k->soft_kind;
+	k->p.soft = k->soft;
+	k->p.turn = k->turn;
+	k->p.branch = k->branch;
+	k->p.pos = k->pos;
+	k->p.window = window;
+	k->p.at = k->at;
+	k->p.target = k->target;
+	k->p.weight = k->weight;
+	return 0;
+}
+
+void pack_free(struct nano_pack *k)
+{
+	free(k->token);
+	free(k->soft_kind);
+	free(k->turn);
+	free(k->branch);
+	free(k->pos);
+	free(k->soft);
+	free(k->at);
+	free(k->target);
+	free(k->weight);
+	free(k->turn_pos);
+	*k = (struct nano_pack){ 0 };
+}
