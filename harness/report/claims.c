@@ -7,19 +7,24 @@
 
 #define MAX_FILE ((size_t)16 << 20)
 
-/* Published names of the systems this program has. */
+/* Published names of the systems this program has.  A constant answer is the
+ * majority baseline only where that label is the majority of the train split. */
 static const struct {
-	const char *published, *ours;
+	const char *published, *dataset, *ours;
 } alias[] = {
-	{ "bemerc", "bemerc" },		  { "llmerc", "llmerc" },
-	{ "speechcuellm", "speechcue" },  { "majority", "majority" },
-	{ "always-neutral", "majority" }, { "always-frustrated", "majority" },
+	{ "bemerc", NULL, "bemerc" },
+	{ "llmerc", NULL, "llmerc" },
+	{ "speechcuellm", NULL, "speechcue" },
+	{ "majority", NULL, "majority" },
+	{ "always-neutral", "meld", "majority" },
+	{ "always-frustrated", "iemocap", "majority" },
 };
 
-static const char *our_name(const char *published)
+static const char *our_name(const char *published, const char *dataset)
 {
 	for (size_t i = 0; i < ARRAY_LEN(alias); i++)
-		if (!strcmp(alias[i].published, published))
+		if (!strcmp(alias[i].published, published) &&
+		    (!alias[i].dataset || !strcmp(alias[i].dataset, dataset)))
 			return alias[i].ours;
 	return NULL;
 }
@@ -80,6 +85,14 @@ static const char *text_of(const struct json *claim, const char *key)
 	return json_str(json_get(claim, key), "");
 }
 
+/* Value in per cent or points, NaN: none claimed. */
+static double claimed_value(const struct json *claim)
+{
+	double value = json_num(json_get(claim, "value"), NAN);
+
+	return strcmp(text_of(claim, "unit"), "fraction") ? value : value * 100;
+}
+
 static const char *selection_of(const struct json *claim)
 {
 	const char *s = text_of(claim, "selection");
@@ -119,8 +132,9 @@ static struct subject subject_of(const struct json *claim)
 	struct subject s = { .claim = claim,
 			     .kind = text_of(claim, "kind"),
 			     .dataset = text_of(claim, "dataset"),
-			     .system = our_name(text_of(claim, "system")),
-			     .versus = our_name(text_of(claim, "versus")),
+			     .system =
+				     our_name(text_of(claim, "system"), text_of(claim, "dataset")),
+			     .versus = our_name(text_of(claim, "versus"), ""),
 			     .metric = METRIC_COUNT };
 
 	if (!strcmp(text_of(claim, "metric"), "weighted_f1"))
@@ -137,62 +151,58 @@ struct obtained {
 	struct interval interval;
 };
 
-static int obtain(const struct summary *s, const struct subject *u, int board,
-		  const struct summary_options *o, struct obtained *out, struct err *err)
+static struct obtained obtain(const struct summary *s, const struct subject *u, int board)
 {
 	const struct row *row = u->system ? summary_find(s, board, u->system, "") : NULL;
-	int paired;
+	const struct row *other = u->versus ? summary_find(s, board, u->versus, "") : NULL;
 
-	*out = (struct obtained){ .value = NAN };
-	if (!row || u->metric == METRIC_COUNT)
-		return 0;
-	if (!strcmp(u->kind, "delta")) {
-		const struct row *other = u->versus ? summary_find(s, board, u->versus, "") : NULL;
-
-		if (!other || u->metric != METRIC_WEIGHTED_F1)
-			return 0;
-		if (summary_difference(row, other, o, &out->interval, &paired, err))
-			return err->code;
-		out->value = out->interval.value;
-	} else if (u->metric == METRIC_ACCURACY) {
-		out->interval = row->accuracy_interval;
-		out->value = row->accuracy.mean;
-	} else {
-		out->interval = row->interval;
-		out->value = row->f1.mean;
+	if (row && !strcmp(u->kind, "delta") && u->metric == METRIC_WEIGHTED_F1) {
+		/* the drop of the other system is this one's lead */
+		if (other && other->versus >= 0 && &s->row[other->versus] == row)
+			return (struct obtained){ row, other->drop.value, other->drop };
+	} else if (row && u->metric == METRIC_ACCURACY) {
+		return (struct obtained){ row, row->accuracy.mean, row->accuracy_interval };
+	} else if (row && u->metric == METRIC_WEIGHTED_F1) {
+		return (struct obtained){ row, row->f1.mean, row->interval };
 	}
-	out->row = row;
-	return 0;
+	return (struct obtained){ .value = NAN };
+}
+
+/* Ablations speak about what behaviour is worth, other claims about other systems. */
+static bool bears_on(const struct summary *s, const struct subject *u, const struct row *r)
+{
+	static const char *const part[] = { "behaviour", "face", "body", "posture" };
+
+	if (!isfinite(r->drop.value) || !u->system || strcmp(s->row[r->versus].system, u->system))
+		return false;
+	if (strcmp(u->kind, "ablation"))
+		return !r->without[0];
+	for (size_t i = 0; i < ARRAY_LEN(part); i++)
+		if (!strcmp(r->without, part[i]))
+			return true;
+	return false;
 }
 
 /* Claims in words: the drops that bear on them. */
 static void list_drops(const struct summary *s, const struct subject *u, int board,
 		       struct strbuf *out)
 {
-	for (const struct row *r = s->row; r < s->row + s->n_rows; r++) {
-		if (r->board != board || !isfinite(r->drop.value) || !u->system ||
-		    strcmp(s->row[r->versus].system, u->system))
-			continue;
-		if (!strcmp(u->kind, "ablation")
-			    ? !(r->first->n_without == 1 &&
-				(!strcmp(r->without, "face") || !strcmp(r->without, "body") ||
-				 !strcmp(r->without, "posture") ||
-				 !strcmp(r->without, "behaviour")))
-			    : r->without[0] != '\0')
-			continue;
-		strbuf_addf(out, "%s%s%s %+.2f [%.2f to %.2f]", out->len ? "; " : "",
-			    r->without[0] ? "without " : "over ",
-			    r->without[0] ? r->without : r->system, r->drop.value * 100,
-			    r->drop.lo * 100, r->drop.hi * 100);
-	}
+	for (const struct row *r = s->row; r < s->row + s->n_rows; r++)
+		if (r->board == board && bears_on(s, u, r))
+			strbuf_addf(out, "%s%s%s %+.2f [%.2f to %.2f]", out->len ? "; " : "",
+				    r->without[0] ? "without " : "over ",
+				    r->without[0] ? r->without : r->system,
+				    r->without[0] ? -r->drop.value * 100 : r->drop.value * 100,
+				    r->without[0] ? -r->drop.hi * 100 : r->drop.lo * 100,
+				    r->without[0] ? -r->drop.lo * 100 : r->drop.hi * 100);
 }
 
-/* Text of what was obtained on the boards of one kind; *real: the first number found. */
-static int describe(const struct summary *s, const struct subject *u, bool calibrated,
-		    const struct summary_options *o, struct strbuf *out, struct obtained *first,
-		    struct err *err)
+/* Text of what was obtained on the boards of one kind; returns the first number found. */
+static struct obtained describe(const struct summary *s, const struct subject *u, bool calibrated,
+				struct strbuf *out)
 {
-	*first = (struct obtained){ .value = NAN };
+	struct obtained first = { .value = NAN };
+
 	for (int b = 0; b < s->n_boards; b++) {
 		const struct board *board = &s->board[b];
 		struct strbuf words = { 0 };
@@ -201,23 +211,23 @@ static int describe(const struct summary *s, const struct subject *u, bool calib
 		if (board->calibrated != calibrated || board->sample->limited ||
 		    (*u->dataset && strcmp(u->dataset, board->sample->corpus)))
 			continue;
-		if (obtain(s, u, b, o, &got, err))
-			return err->code;
-		if (u->metric == METRIC_COUNT && !strcmp(text_of(u->claim, "metric"), ""))
+		got = obtain(s, u, b);
+		if (!*text_of(u->claim, "metric"))
 			list_drops(s, u, b, &words);
 		if (got.row)
-			strbuf_addf(&words, "%.2f [%.2f to %.2f], %d seed%s, %s", got.value * 100,
-				    got.interval.lo * 100, got.interval.hi * 100, got.row->n_runs,
-				    got.row->n_runs == 1 ? "" : "s", got.row->first->selection);
+			strbuf_addf(&words, "%.2f [%.2f to %.2f], %d seed%s, selection %s",
+				    got.value * 100, got.interval.lo * 100, got.interval.hi * 100,
+				    got.row->n_runs, got.row->n_runs == 1 ? "" : "s",
+				    got.row->first->selection);
 		if (words.len)
-			strbuf_addf(out, "%s%s: %s", out->len ? "; " : "", board->sample->corpus,
+			strbuf_addf(out, "%s%s: %s", out->len ? "; " : "", board->title,
 				    strbuf_str(&words));
-		if (got.row && !first->row)
-			*first = got;
+		if (got.row && !first.row)
+			first = got;
 		out->oom |= words.oom;
 		strbuf_free(&words);
 	}
-	return 0;
+	return first;
 }
 
 static const char *labels_of_split(const char *split)
@@ -271,7 +281,7 @@ static int decimals_of(double percent)
 
 static void verdict(const struct subject *u, const struct obtained *real, struct strbuf *out)
 {
-	double claim = json_num(json_get(u->claim, "value"), NAN);
+	double claim = claimed_value(u->claim);
 	const char *why = NULL;
 
 	if (!isfinite(claim))
@@ -312,77 +322,98 @@ static void no_run(const struct summary *s, const struct claims *c, const struct
 		    reason ? reason : "no run on real data in this folder");
 }
 
-static void claimed_cell(const struct json *claim, struct table *t)
+/* "meld, test, weighted F1, backbone, ": where a claim was made. */
+static void setting_words(const struct json *claim, struct strbuf *out)
 {
-	double value = json_num(json_get(claim, "value"), NAN);
+	static const char *const key[] = { "dataset", "split", "metric", "backbone" };
+
+	for (size_t i = 0; i < ARRAY_LEN(key); i++) {
+		const char *s = text_of(claim, key[i]);
+
+		if (!strcmp(s, "weighted_f1"))
+			s = "weighted F1";
+		if (*s)
+			strbuf_addf(out, "%s, ", s);
+	}
+}
+
+static void claimed_words(const struct json *claim, struct strbuf *out)
+{
+	double value = claimed_value(claim);
 	double delta = json_num(json_get(claim, "delta_points"), NAN);
 	int seeds = (int)json_num(json_get(claim, "seeds"), 0);
 
+	strbuf_add(out, text_of(claim, "claim"));
 	if (isfinite(delta))
-		table_cell(t, delta, "%+.*f over %s", decimals_of(delta), delta,
-			   text_of(claim, "versus"));
-	else if (isfinite(value) && seeds > 0)
-		table_cell(t, value, "%.*f (%d seeds)", decimals_of(value), value, seeds);
+		strbuf_addf(out, "%s%+.*f over %s", out->len ? ": " : "", decimals_of(delta), delta,
+			    text_of(claim, "versus"));
 	else if (isfinite(value))
-		table_cell(t, value, "%.*f", decimals_of(value), value);
-	else
-		table_text(t, text_of(claim, "claim"));
+		strbuf_addf(out, "%s%.*f", out->len ? ": " : "", decimals_of(value), value);
+	if (isfinite(value) && seeds > 0)
+		strbuf_addf(out, " (%d seed%s)", seeds, seeds == 1 ? "" : "s");
 }
 
-static int claim_row(const struct summary *s, const struct claims *c, const struct subject *u,
-		     const struct summary_options *o, struct table *t, struct err *err)
+static void text_and_reset(struct table *t, struct strbuf *b)
 {
-	struct strbuf real = { 0 }, calibrated = { 0 }, words = { 0 };
-	struct obtained on_real, on_calibrated;
-
-	if (!describe(s, u, false, o, &real, &on_real, err) &&
-	    !describe(s, u, true, o, &calibrated, &on_calibrated, err)) {
-		if (on_real.row)
-			verdict(u, &on_real, &words);
-		else if (real.len)
-			strbuf_add(&words, "no number claimed");
-		else
-			no_run(s, c, u, &words);
-		table_text(t, text_of(u->claim, "system"));
-		table_text(t, *u->dataset ? u->dataset : "any");
-		table_text(t, text_of(u->claim, "split"));
-		table_text(t, text_of(u->claim, "metric"));
-		claimed_cell(u->claim, t);
-		table_text(t, selection_of(u->claim));
-		table_text(t, text_of(u->claim, "backbone"));
-		table_text(t, strbuf_str(&real));
-		table_text(t, strbuf_str(&calibrated));
-		table_text(t, strbuf_str(&words));
-		table_text(t, text_of(u->claim, "source"));
-		t->oom |= real.oom || calibrated.oom || words.oom;
-	}
-	strbuf_free(&real);
-	strbuf_free(&calibrated);
-	strbuf_free(&words);
-	return err->code;
+	table_text(t, strbuf_str(b));
+	t->oom |= b->oom;
+	strbuf_reset(b);
 }
 
-int tables_claims(const struct summary *s, const struct claims *c, const struct summary_options *o,
-		  bool ours, struct table *t, struct err *err)
+static void claim_row(const struct summary *s, const struct claims *c, const struct subject *u,
+		      struct table *t)
+{
+	struct strbuf words = { 0 }, real = { 0 };
+	struct obtained on_real = describe(s, u, false, &real);
+
+	table_text(t, text_of(u->claim, "system"));
+	table_text(t, text_of(u->claim, "dataset"));
+	table_text(t, text_of(u->claim, "split"));
+	table_text(t, text_of(u->claim, "metric"));
+	table_text(t, text_of(u->claim, "backbone"));
+	claimed_words(u->claim, &words);
+	table_text(t, strbuf_str(&words));
+	strbuf_add(&words, " (");
+	setting_words(u->claim, &words);
+	strbuf_addf(&words, "selection %s)", selection_of(u->claim));
+	text_and_reset(t, &words);
+	table_text(t, selection_of(u->claim));
+	if (on_real.row)
+		verdict(u, &on_real, &words);
+	else if (real.len)
+		strbuf_add(&words, "no number claimed");
+	else
+		no_run(s, c, u, &words);
+	text_and_reset(t, &real);
+	describe(s, u, true, &real);
+	text_and_reset(t, &real);
+	text_and_reset(t, &words);
+	table_text(t, text_of(u->claim, "source"));
+	strbuf_free(&words);
+	strbuf_free(&real);
+}
+
+void tables_claims(const struct summary *s, const struct claims *c, bool ours, struct table *t)
 {
 	table_column(t, COLUMN_TEXT, "system", NULL);
-	table_column(t, COLUMN_TEXT, "data set", NULL);
-	table_column(t, COLUMN_TEXT, "split", NULL);
-	table_column(t, COLUMN_TEXT, "metric", NULL);
-	table_column(t, COLUMN_TEXT, "published", NULL);
-	table_column(t, COLUMN_TEXT, "published selection", NULL);
-	table_column(t, COLUMN_TEXT, "backbone", NULL);
-	table_column(t, COLUMN_TEXT, "obtained on real data", NULL);
-	table_column(t, COLUMN_TEXT, "obtained on calibrated data", NULL);
-	table_column(t, COLUMN_TEXT, "verdict (real data)", NULL);
+	table_column(t, COLUMN_KEY, "dataset", NULL);
+	table_column(t, COLUMN_KEY, "split", NULL);
+	table_column(t, COLUMN_KEY, "metric", NULL);
+	table_column(t, COLUMN_KEY, "backbone", NULL);
+	table_column(t, COLUMN_KEY, "published", NULL);
+	table_column(t, COLUMN_WORDS, "published", NULL);
+	table_column(t, COLUMN_KEY, "published_selection", NULL);
+	table_column(t, COLUMN_TEXT, "obtained on real data", "obtained_real");
+	table_column(t, COLUMN_TEXT, "obtained on calibrated data", "obtained_calibrated");
+	table_column(t, COLUMN_TEXT, "verdict (real data)", "verdict");
 	table_column(t, COLUMN_TEXT, "source", NULL);
 	for (const struct json *v = json_at(c->root, 0); v; v = json_next(v)) {
 		struct subject u = subject_of(v);
 
-		if ((u.system != NULL) == ours && claim_row(s, c, &u, o, t, err))
-			return err->code;
+		/* a claim about another backbone is about another system */
+		if ((u.system && !*text_of(v, "backbone")) == ours)
+			claim_row(s, c, &u, t);
 	}
-	return 0;
 }
 
 void tables_not_run(const struct claims *c, struct table *t)

@@ -25,9 +25,9 @@ struct claims {
 int claims_load(struct claims *c, const char *claims_path, const char *notes_path, struct err *err);
 void claims_free(struct claims *c);
 
-/* Claims about systems this program has (ours) or about the rest of the field. */
-int tables_claims(const struct summary *s, const struct claims *c, const struct summary_options *o,
-		  bool ours, struct table *t, struct err *err);
+/* Claims about systems this program has (ours), or about the rest of the field and
+ * about our systems on backbones that are not here. */
+void tables_claims(const struct summary *s, const struct claims *c, bool ours, struct table *t);
 /* What was not run, and why. */
 void tables_not_run(const struct claims *c, struct table *t);
 

@@ -39,9 +39,8 @@ static const char *const style[] = {
 	"var(--line)}\n"
 	"tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--card)}\n"
 	"th{background:var(--card);font-weight:600;white-space:nowrap}\n"
-	".num{text-align:right;font-variant-numeric:tabular-nums}td.num{white-space:nowrap}\n"
-	"table.wide td{min-width:7em}table.wide td:nth-child(5),table.wide td:nth-child(8),"
-	"table.wide td:nth-child(9){min-width:16em}\n"
+	"td{white-space:nowrap}td.long{white-space:normal;min-width:13em}"
+	".num{text-align:right;font-variant-numeric:tabular-nums}\n"
 	".js th{cursor:pointer}.js th[data-dir=up]::after{content:' \\2191'}"
 	".js th[data-dir=down]::after{content:' \\2193'}\n"
 	"figure{margin:1em 0;overflow-x:auto}figure svg{display:block;width:100%;height:auto;"
@@ -129,7 +128,7 @@ static void put_section(struct strbuf *out, const char *id)
 static void put_board(struct strbuf *out, const struct board *b)
 {
 	strbuf_add(out, "<h3>");
-	html_escape(out, b->name);
+	html_escape(out, b->title);
 	strbuf_addf(out, " <span class=\"badge %s\">%s</span></h3>\n", b->sample->kind,
 		    b->sample->kind);
 }
@@ -184,7 +183,7 @@ static void put_tile(struct strbuf *out, const struct summary *s, const struct b
 
 	strbuf_addf(out, "<div class=\"tile\"><span class=\"badge %s\">%s</span> ", b->sample->kind,
 		    b->sample->kind);
-	html_escape(out, b->name);
+	html_escape(out, b->title);
 	strbuf_addf(out, "<b>%.2f %%</b><p>weighted F1 of ", r->f1.mean * 100);
 	html_escape(out, r->system);
 	if (isfinite(r->f1.std))
@@ -217,34 +216,31 @@ static void put_headline(const struct page *p, struct strbuf *out)
 	strbuf_add(out, "</div>\n");
 }
 
-static int put_claims(const struct page *p, struct strbuf *out, struct err *err)
+static void put_claims(const struct page *p, struct strbuf *out)
 {
 	struct table ours = { 0 }, field = { 0 };
 
 	put_section(out, "claims");
-	if (!tables_claims(p->summary, p->claims, p->options, true, &ours, err) &&
-	    !tables_claims(p->summary, p->claims, p->options, false, &field, err)) {
-		strbuf_add(out,
-			   "<p>Each published claim beside what was obtained here. Numbers in per "
-			   "cent or points; in brackets the 95 % interval. A verdict is given on "
-			   "real data only, and only where label set, split, selection and "
-			   "backbone are known to be the same.</p>\n");
-		if (table_rows(&ours))
-			table_html(&ours, out);
-		else
-			strbuf_add(out, "<p class=\"note\">No list of claims was given.</p>\n");
-		if (table_rows(&field)) {
-			strbuf_addf(out,
-				    "<details><summary>%d published numbers of other "
-				    "systems</summary>\n",
-				    table_rows(&field));
-			table_html(&field, out);
-			strbuf_add(out, "</details>\n");
-		}
+	tables_claims(p->summary, p->claims, true, &ours);
+	tables_claims(p->summary, p->claims, false, &field);
+	strbuf_add(out, "<p>Each published claim beside what was obtained here, in per cent or "
+			"points; in brackets the 95 % interval. A verdict is given on real data "
+			"only, and only where label set, split, selection and backbone are known "
+			"to be the same.</p>\n");
+	if (table_rows(&ours))
+		table_html(&ours, out);
+	else
+		strbuf_add(out, "<p class=\"note\">No list of claims was given.</p>\n");
+	if (table_rows(&field)) {
+		strbuf_addf(out,
+			    "<details><summary>%d published numbers of other systems and "
+			    "backbones</summary>\n",
+			    table_rows(&field));
+		table_html(&field, out);
+		strbuf_add(out, "</details>\n");
 	}
 	table_free(&ours);
 	table_free(&field);
-	return err->code;
 }
 
 /* The sections that show one picture and one table a corpus. */
@@ -287,11 +283,16 @@ static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 		put_section(out, topic[i].id);
 		strbuf_addf(out, "<p>%s</p>\n", topic[i].text);
 		for (int b = 0; b < p->summary->n_boards; b++) {
+			size_t before;
+
 			put_board(out, &p->summary->board[b]);
+			before = out->len;
 			if (put_picture(p, b, topic[i].plot, topic[i].caption, out, err))
 				return err->code;
 			if (topic[i].table)
 				put_table(out, p->summary, b, topic[i].table);
+			if (out->len == before)
+				strbuf_add(out, "<p class=\"note\">No run has any.</p>\n");
 		}
 	}
 	return 0;
@@ -390,7 +391,8 @@ int page_write(const struct page *p, struct strbuf *out, struct err *err)
 {
 	put_head(out);
 	put_headline(p, out);
-	if (put_claims(p, out, err) || put_topics(p, out, err))
+	put_claims(p, out);
+	if (put_topics(p, out, err))
 		return err->code;
 	put_not_run(p, out);
 	put_provenance(p, out);

@@ -65,18 +65,18 @@ static bool same_row(const struct result *a, const struct result *b)
 static int name_board(struct summary *s, struct board *b, const struct result *r, struct err *err)
 {
 	int same = 1;
-	char upper[32] = "", again[16] = "";
+	char upper[24] = "", again[12] = "";
 
 	for (size_t i = 0; r->corpus[i] && i + 1 < sizeof(upper); i++)
 		upper[i] = r->corpus[i] >= 'a' && r->corpus[i] <= 'z' ? (char)(r->corpus[i] - 32)
 								      : r->corpus[i];
 	for (const struct board *o = s->board; o < b; o++)
 		same += !strcmp(o->sample->corpus, r->corpus) && !strcmp(o->sample->kind, r->kind);
-	if (same > 1 && !str_format(again, sizeof(again), "-%d", same))
-		again[0] = '\0';
-	if (!str_format(b->slug, sizeof(b->slug), "%s-%s%s", r->corpus, r->kind, again) ||
-	    !str_format(b->name, sizeof(b->name), "%s (%s%s%s%s)", upper, r->kind,
-			*again ? " " : "", again, r->limited ? ", limited: not a result" : ""))
+	if ((same > 1 && !str_format(again, sizeof(again), "-%d", same)) ||
+	    !str_format(b->slug, sizeof(b->slug), "%s-%s%s", r->corpus, r->kind, again) ||
+	    !str_format(b->title, sizeof(b->title), "%s%s%s", upper, again,
+			r->limited ? ", limited: not a result" : "") ||
+	    !str_format(b->name, sizeof(b->name), "%s (%s)", b->title, r->kind))
 		return err_set(err, ERR_LIMIT, "corpus name '%s' is too long", r->corpus);
 	return 0;
 }
@@ -252,8 +252,10 @@ static struct bootstrap_options bootstrap_of(const struct summary_options *o)
 					   .threads = o->threads };
 }
 
-int summary_difference(const struct row *a, const struct row *b, const struct summary_options *o,
-		       struct interval *out, int *paired, struct err *err)
+/* Interval of a - b in weighted F1 over the seeds both have (all seeds of both
+ * when they share none); *paired: how many they share. */
+static int difference(const struct row *a, const struct row *b, const struct summary_options *o,
+		      struct interval *out, int *paired, struct err *err)
 {
 	struct bootstrap_options bo = bootstrap_of(o);
 	struct tallies x = { 0 }, y = { 0 };
@@ -337,7 +339,7 @@ static int compare_row(struct summary *s, struct row *w, const struct summary_op
 		return 0;
 	}
 	w->true_drop = s->row[w->versus].ceiling - w->ceiling;
-	return summary_difference(&s->row[w->versus], w, o, &w->drop, &w->paired_seeds, err);
+	return difference(&s->row[w->versus], w, o, &w->drop, &w->paired_seeds, err);
 }
 
 static int make_rows(struct summary *s, const struct summary_options *o, const struct log *log,

@@ -11,6 +11,7 @@
 /* One test set under one label policy; calibrated and real never share one. */
 struct board {
 	char slug[64];		     /* "meld-calibrated"; a second corpus of that name gets "-2" */
+	char title[48];		     /* "MELD"; says so when the runs are limited */
 	char name[96];		     /* "MELD (calibrated)" */
 	const struct result *sample; /* any run on it: labels, root, policy, splits */
 	bool calibrated;
@@ -56,11 +57,7 @@ int summary_make(struct summary *s, const char *runs_dir, const struct summary_o
 		 const struct log *log, struct err *err);
 void summary_free(struct summary *s);
 
-/* Interval of the difference a - b in weighted F1 over the seeds both have (all
- * seeds of both when they share none); *paired: how many they share. */
-int summary_difference(const struct row *a, const struct row *b, const struct summary_options *o,
-		       struct interval *out, int *paired, struct err *err);
-/* Row of a full system on a board, or NULL. */
+/* Row of a system on a board, or NULL; without "": the full system. */
 const struct row *summary_find(const struct summary *s, int board, const char *system,
 			       const char *without);
 /* summary.json (schema_version 1). */

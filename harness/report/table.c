@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/csv.h"
+
+#define LONG_CELL 40 /* longer texts may be broken into lines */
 
 void table_column(struct table *t, enum column_kind kind, const char *head, const char *csv)
 {
@@ -74,6 +77,11 @@ static bool numeric(const struct table *t, int c)
 	return t->column[c].kind == COLUMN_NUMBER || t->column[c].kind == COLUMN_SHOWN;
 }
 
+static bool in_csv(const struct table *t, int c)
+{
+	return t->column[c].kind != COLUMN_SHOWN && t->column[c].kind != COLUMN_WORDS;
+}
+
 static const struct table_cell *cell_at(const struct table *t, int row, int c)
 {
 	return &t->cell[(size_t)row * (size_t)t->n_columns + (size_t)c];
@@ -123,7 +131,7 @@ void table_csv(const struct table *t, struct strbuf *out)
 
 	out->oom |= t->oom;
 	for (int c = 0; c < t->n_columns; c++) {
-		if (t->column[c].kind == COLUMN_SHOWN)
+		if (!in_csv(t, c))
 			continue;
 		strbuf_add(out, sep);
 		csv_add_field(out, t->column[c].csv);
@@ -135,7 +143,7 @@ void table_csv(const struct table *t, struct strbuf *out)
 			const struct table_cell *x = cell_at(t, r, c);
 			enum column_kind kind = t->column[c].kind;
 
-			if (kind == COLUMN_SHOWN)
+			if (!in_csv(t, c))
 				continue;
 			strbuf_add(out, sep);
 			sep = ",";
@@ -185,7 +193,11 @@ void table_html(const struct table *t, struct strbuf *out)
 
 			if (!shown(t, c))
 				continue;
-			strbuf_add(out, numeric(t, c) ? "<td class=\"num\"" : "<td");
+			strbuf_add(out, "<td");
+			if (numeric(t, c))
+				strbuf_add(out, " class=\"num\"");
+			else if (strlen(x->text) > LONG_CELL)
+				strbuf_add(out, " class=\"long\"");
 			if (isfinite(x->value))
 				strbuf_addf(out, " data-v=\"%.9g\"", x->value);
 			strbuf_addc(out, '>');

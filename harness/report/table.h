@@ -16,6 +16,7 @@ enum column_kind {
 	COLUMN_TEXT,   /* in every form */
 	COLUMN_NUMBER, /* in every form; CSV has the value, others the text */
 	COLUMN_SHOWN,  /* not in CSV: several values in one cell, such as mean and spread */
+	COLUMN_WORDS,  /* the same, of texts */
 	COLUMN_CSV,    /* number, only in CSV */
 	COLUMN_KEY,    /* text, only in CSV: what headings say elsewhere */
 };

@@ -8,15 +8,23 @@
 static const char *const see_bit[] = { "text", "speech",  "audio", "face",
 				       "body", "posture", "video", "history" };
 
+/* Few missing: "all but …". */
 void tables_see_words(unsigned see, char *dst, size_t size)
 {
-	size_t at = 0;
+	unsigned missing = SEE_ALL & ~see, listed = see;
+	size_t at = 0, n_missing = 0;
 
-	if (!str_copy(dst, size, see ? "" : "nothing"))
+	for (size_t i = 0; i < ARRAY_LEN(see_bit); i++)
+		n_missing += missing >> i & 1;
+	if (!str_copy(dst, size, see ? "" : "nothing") || !see)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(see_bit) && at < size; i++)
-		if (see & 1u << i)
-			at += (size_t)snprintf(dst + at, size - at, "%s%s", at ? ", " : "",
+	if (n_missing <= 2) {
+		at = (size_t)snprintf(dst, size, n_missing ? "all but " : "all");
+		listed = missing;
+	}
+	for (size_t i = 0, n = 0; i < ARRAY_LEN(see_bit) && at < size; i++)
+		if (listed >> i & 1)
+			at += (size_t)snprintf(dst + at, size - at, "%s%s", n++ ? ", " : "",
 					       see_bit[i]);
 }
 
@@ -150,11 +158,11 @@ void tables_ablation(const struct summary *s, int board, struct table *t)
 {
 	key_columns(t);
 	table_column(t, COLUMN_TEXT, "against", NULL);
-	table_column(t, COLUMN_NUMBER, "measured drop, points", "measured_drop");
+	table_column(t, COLUMN_NUMBER, "drop, points", "measured_drop");
 	table_column(t, COLUMN_SHOWN, "95 % interval", NULL);
 	table_column(t, COLUMN_CSV, "lo", NULL);
 	table_column(t, COLUMN_CSV, "hi", NULL);
-	table_column(t, COLUMN_NUMBER, "true drop, points", "true_drop");
+	table_column(t, COLUMN_NUMBER, "true drop", "true_drop");
 	table_column(t, COLUMN_TEXT, "reading", NULL);
 	table_column(t, COLUMN_NUMBER, "p", NULL);
 	table_column(t, COLUMN_TEXT, "seeds", NULL);
@@ -174,9 +182,9 @@ void tables_ablation(const struct summary *s, int board, struct table *t)
 		table_text(t, reading_of(r));
 		table_number(t, r->drop.p, 1, 4);
 		if (r->paired_seeds)
-			table_cell(t, r->paired_seeds, "%d in common", r->paired_seeds);
+			table_cell(t, r->paired_seeds, "%d paired", r->paired_seeds);
 		else
-			table_cell(t, NAN, "all: %d against %d", full->n_runs, r->n_runs);
+			table_cell(t, NAN, "%d against %d", full->n_runs, r->n_runs);
 		table_text(t, r->first->selection);
 	}
 }

@@ -23,7 +23,7 @@ void tables_stages(const struct summary *s, int board, struct table *t);
 /* Every folder that was read, with seed, epochs, cost and origin. */
 void tables_runs(const struct summary *s, int board, struct table *t);
 
-/* "text, speech, history" for enum see. */
+/* "text, speech, history" or "all but face" for enum see; cut off at size. */
 void tables_see_words(unsigned see, char *dst, size_t size);
 
 #endif

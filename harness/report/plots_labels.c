@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/report/plots_parts.h"
+
+/* Column k of a confusion matrix is "no answer"; drawn only if something is in it. */
+static int confusion_columns(const struct confusion *c)
+{
+	for (int i = 0; i < c->k; i++)
+		if (c->count[i][c->k])
+			return c->k + 1;
+	return c->k;
+}
+
+static void confusion_cells(struct plot *p, const struct row *r, int columns)
+{
+	const struct confusion *c = &r->confusion;
+
+	for (int i = 0; i < c->k; i++)
+		for (int j = 0; j < columns; j++) {
+			long long n = (long long)c->count[i][j];
+			long long of = (long long)r->pooled.cls[i].support;
+			double part = of ? (double)n / (double)of : 0;
+
+			strbuf_addf(&p->dat, "%d\t%d\t%.6f\t%lld\t%d\t", j, c->k - 1 - i, part, n,
+				    part > .55 ? 0xffffff : 0x222222);
+			plot_dat_text(p, r->first->label[i]);
+			strbuf_add(&p->dat, " answered as ");
+			plot_dat_text(p, j < c->k ? r->first->label[j] : "nothing");
+			strbuf_addf(&p->dat, ": %lld of %lld (%.1f %%)\n", n, of, part * 100);
+		}
+}
+
+bool plot_confusion(struct plot *p, const struct summary *s, int board)
+{
+	const struct row *r = plots_main_row(s, board);
+	const char *name[LABEL_MAX + 1];
+	int k = r->confusion.k, columns = confusion_columns(&r->confusion);
+
+	for (int i = 0; i < k; i++)
+		name[i] = r->first->label[i];
+	name[k] = "none";
+	p->width = 190 + 72 * columns;
+	p->height = 110 + 48 * k;
+	confusion_cells(p, r, columns);
+	plot_tics(p, 'x', name, columns, false);
+	plot_tics(p, 'y', name, k, true);
+	strbuf_addf(&p->gp,
+		    "unset key\nunset border\nset xrange [-.5:%d.5]\nset yrange [-.5:%d.5]\n"
+		    "set cbrange [0:1]\nunset colorbox\n"
+		    "set palette defined (0 '#f1f6fb', .5 '#5aa2d0', 1 '#083a6b')\n"
+		    "set xlabel 'answer'\nset ylabel 'true label'\n"
+		    "set style fill solid 1 noborder\n"
+		    "plot data using 1:2:($1-.49):($1+.49):($2-.48):($2+.48):3 with boxxyerror "
+		    "fc palette, \\\n data using 1:2:4:5 with labels tc rgb variable, \\\n"
+		    " data using 1:2:6 with labels hypertext point pt 5 ps 4 lc rgb "
+		    "\"#ff000000\"\n",
+		    columns - 1, k - 1);
+	return true;
+}
+
+/* One block of bars for each system; the commands that draw them go to curves. */
+static void per_class_series(struct plot *p, const struct summary *s, const struct row *r, int j,
+			     int m)
+{
+	for (int i = 0; i < r->pooled.k; i++) {
+		double f1 = r->pooled.cls[i].f1 * 100;
+
+		strbuf_addf(&p->dat, "%.4f\t%.6f\t%.4f\t", plot_bar_at(i, j, m), f1, .72 / m);
+		plot_dat_text(p, r->system);
+		strbuf_add(&p->dat, ", ");
+		plot_dat_text(p, r->first->label[i]);
+		strbuf_addf(&p->dat, ": F1 %.1f, %lld samples\n", f1,
+			    (long long)r->first->scores.cls[i].support);
+	}
+	strbuf_add(&p->dat, "\n\n");
+	strbuf_addf(&p->gp, "%sdata index %d using 1:2:3 with boxes lc rgb \"%s\" title ",
+		    j ? ", \\\n " : "plot ", j, plots_color(s, r->system));
+	plot_gp_text(p, r->system);
+	strbuf_addf(&p->gp, ", \\\n data index %d using 1:($2/2):4 " HOVER_STYLE, j);
+}
+
+bool plot_per_class(struct plot *p, const struct summary *s, int board)
+{
+	const struct result *sample = s->board[board].sample;
+	int m = plot_count(s, board), j = 0;
+
+	p->width = 160 + sample->k * (40 + 16 * m);
+	p->height = 340;
+	strbuf_addf(&p->gp,
+		    "set border 3\nset grid y " GRID_STYLE "\nset yrange [0:100]\n"
+		    "set xrange [-.6:%d.6]\nset ytics nomirror out\nset ylabel 'F1, %%'\n"
+		    "set style fill solid 1 noborder\n" KEY_ON_TOP,
+		    sample->k - 1);
+	plot_tics(p, 'x', sample->label, sample->k, false);
+	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r))
+		per_class_series(p, s, r, j++, m);
+	strbuf_addc(&p->gp, '\n');
+	return true;
+}

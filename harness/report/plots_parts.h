@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Shared by the files that draw: which rows, which colours, where bars stand.
+ */
+#ifndef HARNESS_REPORT_PLOTS_PARTS_H
+#define HARNESS_REPORT_PLOTS_PARTS_H
+
+#include "harness/report/gnuplot.h"
+#include "harness/report/plots.h"
+
+#define TRUTH_COLOR "#D55E00" /* ceilings and true drops, in every picture */
+#define GRID_STYLE  "lc rgb \"#bbbbbb\" lw .5"
+#define HOVER_STYLE "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
+#define KEY_ON_TOP  "set key top center outside horizontal samplen 2 maxrows 1\n"
+
+/* Next full system of a board after row (NULL: the first); NULL at the end. */
+const struct row *plot_next(const struct summary *s, int board, const struct row *row);
+int plot_count(const struct summary *s, int board);
+/* "set xtics ('a' 0, 'b' 1 …) scale 0" for n names; axis 'x' or 'y'; down: first on top. */
+void plot_tics(struct plot *p, char axis, const char *const *name, int n, bool down);
+/* Where series j of m stands at group i, when all of a group share .8 of its width. */
+double plot_bar_at(int i, int j, int m);
+
+/* Each fills *p; false: nothing to show. */
+bool plot_overview(struct plot *p, const struct summary *s, int board);
+bool plot_ablation(struct plot *p, const struct summary *s, int board);
+bool plot_confusion(struct plot *p, const struct summary *s, int board);
+bool plot_per_class(struct plot *p, const struct summary *s, int board);
+bool plot_loss(struct plot *p, const struct summary *s, int board);
+bool plot_latency(struct plot *p, const struct summary *s, int board);
+
+#endif
