@@ -39,7 +39,7 @@ static const char *const style[] = {
 	"var(--line)}\n"
 	"tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--card)}\n"
 	"th{background:var(--card);font-weight:600;white-space:nowrap}\n"
-	"td{white-space:nowrap}td.long{white-space:normal;min-width:13em}"
+	"td{white-space:nowrap}td.long{white-space:normal;min-width:11.5em}"
 	".num{text-align:right;font-variant-numeric:tabular-nums}\n"
 	".js th{cursor:pointer}.js th[data-dir=up]::after{content:' \\2191'}"
 	".js th[data-dir=down]::after{content:' \\2193'}\n"

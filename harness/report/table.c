@@ -10,7 +10,7 @@
 
 #include "harness/base/csv.h"
 
-#define LONG_CELL 40 /* longer texts may be broken into lines */
+#define LONG_CELL 32 /* longer texts may be broken into lines */
 
 void table_column(struct table *t, enum column_kind kind, const char *head, const char *csv)
 {
