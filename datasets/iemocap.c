@@ -47,7 +47,9 @@ static const struct opt_spec options[] = {
 	{ .name = "crop",
 	  .type = OPT_BOOL,
 	  .fallback = "true",
-	  .help = "video is the speaker's half of the picture (F left, M right)" },
+	  .help = "video is the speaker's half of the picture (left: who wears the markers, the "
+		  "letter "
+		  "after Ses05)" },
 	{ .name = "sessions",
 	  .type = OPT_STR,
 	  .fallback = "12345",

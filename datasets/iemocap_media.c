@@ -82,6 +82,8 @@ static int find_dialogue(struct corpus *c, const struct iemocap_dialogue *d,
 			 const struct folder *avi, bool crop, struct err *err)
 {
 	const char *dialog_wav, *dialog_avi;
+	/* Ses05F_…: the actress wears the markers; whoever does sits on the left */
+	const char marked = d->name[5];
 	struct folder sentences;
 	int k = 0;
 
@@ -98,7 +100,7 @@ static int find_dialogue(struct corpus *c, const struct iemocap_dialogue *d,
 		t = &d->turn[k];
 		u->video = (struct media_ref){ dialog_avi, t->start_ms, t->end_ms, CROP_NONE };
 		if (crop && dialog_avi)
-			u->video.crop = t->speaker == 'F' ? CROP_LEFT : CROP_RIGHT;
+			u->video.crop = t->speaker == marked ? CROP_LEFT : CROP_RIGHT;
 		u->audio = (struct media_ref){ .end_ms = -1 };
 		if (folder_find(&sentences, u->id, ".wav", &c->mem, &u->audio.path, err))
 			break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A calibrated corpus in IEMOCAP's layout: five sessions of two actors, one avi with
- * both of them (F in the left half, M in the right) and one wav a dialogue, turns
- * by time, EmoEvaluation and transcriptions as text.
+ * both of them (who the dialogue is named after, F or M, in the left half) and one wav a dialogue,
+ * turns by time, EmoEvaluation and transcriptions as text.
  */
 #include "datasets/synth.h"
 
@@ -272,8 +272,9 @@ static void draw_actor(const struct synth_corpus *c, const struct synth_scene *s
 		show = over < 0 ? synth_pose_ramp(since)
 				: 1 - synth_pose_ramp(FIGURE_CALM_S + over);
 	}
-	synth_figure_draw(p, who * FIGURE_W, &c->person[2 * (s->id[4] - '1') + who], pose, show,
-			  since, mouth);
+	/* as in the release: Ses01M_…, the actor sits on the left */
+	synth_figure_draw(p, (who ^ (s->id[5] == 'M')) * FIGURE_W,
+			  &c->person[2 * (s->id[4] - '1') + who], pose, show, since, mouth);
 }
 
 static int film(const struct synth_corpus *c, const struct synth_scene *s,
