@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
@@ -22,6 +21,8 @@ int frame_track_open(struct frame_track *t, const struct media_source *src,
 		.src = src, .rq = rq, .span = *span, .seen_s = -INFINITY, .cell = -1
 	};
 	t->frame_s = source_frame_seconds(src);
+	for (int i = 0; i < MEDIA_CELLS; i++)
+		t->fed[i] = INT64_MIN;
 	t->dec = source_decoder(src, src->video, err);
 	if (!t->dec)
 		return err->code;
@@ -41,7 +42,6 @@ void frame_track_close(struct frame_track *t)
 	av_frame_free(&t->converted);
 	av_frame_free(&t->scaled);
 	avcodec_free_context(&t->dec);
-	free(t->row);
 	*t = (struct frame_track){ 0 };
 }
 
@@ -114,7 +114,15 @@ static int hand_over(struct frame_track *t, double time_s, struct err *err)
 	return err->code;
 }
 
-/* A picture belongs to the span, and to a cell of the time grid, by its middle. */
+/* A picture belongs to the span, and to a cell of the time grid, by its middle;
+ * s is its time from the start of the span. */
+static int64_t cell_of(const struct frame_track *t, double s)
+{
+	double middle = fmin(t->frame_s / 2, 0.5 / t->rq->fps);
+
+	return (int64_t)floor(fmin(fmax(s, -1e6), 1e6) * t->rq->fps + middle * t->rq->fps + 1e-6);
+}
+
 static int take_frame(struct frame_track *t, struct err *err)
 {
 	AVFrame *f = t->frame;
@@ -141,7 +149,7 @@ static int take_frame(struct frame_track *t, struct err *err)
 	}
 	s -= t->span.start;
 	if (t->rq->fps > 0) {
-		cell = (int64_t)floor((s + fmin(half, 0.5 / t->rq->fps)) * t->rq->fps + 1e-6);
+		cell = cell_of(t, s);
 		if (cell <= t->cell)
 			return 0;
 		t->cell = cell;
@@ -149,9 +157,40 @@ static int take_frame(struct frame_track *t, struct err *err)
 	return hand_over(t, s > 0 ? s : 0, err);
 }
 
+/* Pictures that nothing else refers to cost half of the decoding.  They are left
+ * out where the span or the time grid has no use for them: outside the span, or
+ * in a cell that another picture fills.  What is handed out stays exact. */
+static enum AVDiscard useless(struct frame_track *t, const AVPacket *pkt)
+{
+	const AVStream *st = t->src->video;
+	double s;
+	int64_t cell, *fed;
+
+	/* elsewhere a packet's time stamp need not be that of its picture */
+	if (st->codecpar->codec_id != AV_CODEC_ID_H264 &&
+	    st->codecpar->codec_id != AV_CODEC_ID_HEVC)
+		return AVDISCARD_DEFAULT;
+	if (!pkt || pkt->pts == AV_NOPTS_VALUE)
+		return AVDISCARD_DEFAULT;
+	s = (double)pkt->pts * av_q2d(st->time_base) - t->src->zero_s;
+	if (s + t->frame_s / 2 < t->span.start || s + t->frame_s / 2 >= t->span.end)
+		return AVDISCARD_NONREF;
+	if (!(t->rq->fps > 0))
+		return AVDISCARD_DEFAULT;
+	cell = cell_of(t, s - t->span.start);
+	fed = &t->fed[(uint64_t)cell % MEDIA_CELLS];
+	if (*fed == cell)
+		return AVDISCARD_NONREF;
+	*fed = cell;
+	return AVDISCARD_DEFAULT;
+}
+
 int frame_track_packet(struct frame_track *t, const AVPacket *pkt, struct err *err)
 {
-	int ret = avcodec_send_packet(t->dec, pkt);
+	int ret;
+
+	t->dec->skip_frame = useless(t, pkt);
+	ret = avcodec_send_packet(t->dec, pkt);
 
 	if (ret == AVERROR(ENOMEM))
 		return no_memory(t, err);

@@ -22,19 +22,27 @@ struct media_info {
 };
 
 int media_probe(const char *path, struct media_info *info, struct err *err);
-/* One line naming the library versions, for manifests and cache keys. */
+/* One line naming the libraries' versions as they run, for manifests and cache keys. */
 const char *media_versions(void);
 
 /* What to read from one file, in one pass. */
 struct media_request {
-	int64_t start_ms, end_ms; /* end_ms -1: to the end.  Exact to the sample / nearest frame */
-	double max_seconds;	  /* longer spans are cut here and reported; <= 0: 600 */
-	int rate;		  /* mono float PCM at this rate; 0: no audio wanted */
-	bool frames;		  /* pictures wanted */
-	int crop;		  /* enum media_crop of the corpus: 0 whole, 1 left, 2 right half */
-	int max_height; /* scaled down (area) to at most this, keeping the aspect; 0: as is */
-	double fps;	/* at most this many pictures a second, by time; 0: all */
-	/* Called for each picture in order; planes are valid during the call.
+	/* end_ms -1: to the end.  Sample k of the result is at start + k / rate; a
+	 * picture belongs to the span that holds its middle.  A span that the file
+	 * only partly covers gives the part that is there. */
+	int64_t start_ms, end_ms;
+	double max_seconds; /* longer spans are cut here and reported; <= 0: 600 */
+	int rate;	    /* mono float PCM at this rate, 1000 to 192000; 0: no audio wanted.
+			     * Channels are averaged as FFmpeg does for integer samples */
+	bool frames;	    /* pictures wanted */
+	int crop;	    /* enum media_crop of the corpus: 0 whole, 1 left, 2 right half */
+	int max_height;	    /* scaled down (area) to at most this, keeping the aspect; 0: as is */
+	/* At most this many pictures a second, one for each cell of a time grid from
+	 * the span's start; 0: all.  In H.264 and HEVC a picture that no other refers
+	 * to is not decoded when its cell has another one: time_s says which picture
+	 * it was, and every picture is exactly what full decoding gives. */
+	double fps;
+	/* Called for each picture in order of time; planes are valid during the call.
 	 * Returns 0, or an error it set, which ends the reading. */
 	int (*on_picture)(void *ctx, const struct picture *p, struct err *err);
 	void *ctx;
@@ -53,28 +61,36 @@ enum media_status {
 	MEDIA_DAMAGED = 8
 };
 
-/* Reads the span.  *status: what was asked for but is not there (flags; the call
- * still succeeds), MEDIA_CUT when max_seconds cut it, MEDIA_DAMAGED when packets failed to decode.
- * An unreadable file, or a span that lies outside, is an error.  audio may be NULL if rate is 0. */
+/* Reads the span.  *status: what was asked for but is not in the span (flags; the
+ * call still succeeds), MEDIA_CUT when max_seconds cut it, MEDIA_DAMAGED when
+ * packets failed to decode, time stamps went back, or a stream ended half a second
+ * before its header says.  An unreadable file, or a span of which nothing is there,
+ * is an error: ERR_MISSING, ERR_FORMAT (not media, a folder), ERR_DATA (empty,
+ * outside, nothing decodes), ERR_ARG (the request), ERR_LIMIT, ERR_IO, ERR_NOMEM,
+ * or what on_picture set.  audio may be NULL if rate is 0; it is owned by the
+ * caller and empty on failure.  Thread-safe; one thread a call; memory is bounded by
+ * max_seconds and pictures of 8192x8192. */
 int media_read(const char *path, const struct media_request *rq, struct media_audio *audio,
 	       unsigned *status, struct err *err);
 void media_audio_free(struct media_audio *a);
 
 /* Writing: container by extension (.mp4: H.264 + AAC, .avi: MPEG-4 part 2 + PCM, .wav: PCM 16).
- * Same input and library versions, same bytes. */
+ * Same input and library versions, same bytes, whatever the order of the calls.
+ * Picture i is shown at i / fps; samples beyond full scale are clipped, NaN is silence. */
 struct media_writer;
 struct media_spec {
-	int width, height; /* 0: no video */
-	int fps;
-	int quality; /* H.264: CRF; MPEG-4: quantiser */
-	int rate;    /* mono audio; 0: none */
+	int width, height; /* even, 16 to 8192; 0: no video */
+	int fps;	   /* 1 to 240 */
+	int quality; /* constant quantiser; H.264: 1 to 51, MPEG-4: 1 to 31; smaller is finer */
+	int rate;    /* mono audio, 8000 to 96000; 0: none */
 };
 struct media_writer *media_writer_open(const char *path, const struct media_spec *spec,
 				       struct err *err);
 /* Pictures and sound may come in any interleaving; both are copied. */
 int media_write_picture(struct media_writer *w, const struct picture *p, struct err *err);
 int media_write_audio(struct media_writer *w, const float *pcm, int n, struct err *err);
-/* Flushes, writes the trailer, frees; err set before: only frees and removes the file. */
+/* Flushes, writes the trailer, frees, sets *w to NULL; *w NULL is accepted.  After a
+ * failure (err set before, or now) the file is removed.  Does not fsync. */
 int media_writer_close(struct media_writer **w, struct err *err);
 
 #endif

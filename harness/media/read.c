@@ -43,7 +43,7 @@ static int check_request(const char *path, const struct media_request *rq,
 	if (rq->start_ms < 0 || (rq->end_ms >= 0 && rq->end_ms <= rq->start_ms))
 		return err_set(err, ERR_ARG, "%s: the span %.3f to %.3f s is empty", path,
 			       (double)rq->start_ms / 1000, (double)rq->end_ms / 1000);
-	if (rq->fps < 0 || rq->max_height < 0 || rq->crop < 0 || rq->crop > 2)
+	if (!(rq->fps >= 0) || rq->max_height < 0 || rq->crop < 0 || rq->crop > 2)
 		return err_set(err, ERR_ARG, "%s: fps %g, height %d, crop %d", path, rq->fps,
 			       rq->max_height, rq->crop);
 	return 0;

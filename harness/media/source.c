@@ -49,7 +49,9 @@ int source_fail(const char *path, const char *doing, int av_code, struct err *er
 		return err_set(err, ERR_LIMIT,
 			       "%s: %s: gave up after too many reads; the file is damaged", path,
 			       doing);
-	else if (av_code == AVERROR(EACCES) || av_code == AVERROR(EIO))
+	else if (av_code == AVERROR(EACCES) || av_code == AVERROR(EIO) ||
+		 av_code == AVERROR(ENOSPC) || av_code == AVERROR(EFBIG) ||
+		 av_code == AVERROR(EDQUOT))
 		code = ERR_IO;
 	return err_set(err, code, "%s: %s: %s", path, doing, text);
 }
@@ -80,8 +82,23 @@ static int check_file(struct media_source *s, struct err *err)
 	return 0;
 }
 
+/* Whether the file begins as a WAV.  Left to itself, libav asks all its formats
+ * twice whether the samples are something else in disguise, 5 ms a file. */
+static bool is_wav(const char *path)
+{
+	char head[12];
+	FILE *f = fopen(path, "rb");
+	bool wav = f && fread(head, 1, sizeof(head), f) == sizeof(head) &&
+		   !memcmp(head, "RIFF", 4) && !memcmp(head + 8, "WAVE", 4);
+
+	if (f)
+		fclose(f);
+	return wav;
+}
+
 static int open_container(struct media_source *s, struct err *err)
 {
+	const AVInputFormat *wav = is_wav(s->path) ? av_find_input_format("wav") : NULL;
 	struct strbuf url = { 0 };
 	AVDictionary *opts = NULL;
 	int ret;
@@ -94,8 +111,10 @@ static int open_container(struct media_source *s, struct err *err)
 		err_set(err, ERR_NOMEM, "%s: out of memory", s->path);
 		goto out;
 	}
+	if (wav)
+		s->fmt->max_probe_packets = 0;
 	s->fmt->interrupt_callback = (AVIOInterruptCB){ .callback = count_step, .opaque = s };
-	ret = avformat_open_input(&s->fmt, strbuf_str(&url), NULL, &opts);
+	ret = avformat_open_input(&s->fmt, strbuf_str(&url), wav, &opts);
 	if (ret < 0)
 		source_fail(s->path, "not readable as a media file", ret, err);
 out:

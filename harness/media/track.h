@@ -44,6 +44,8 @@ int audio_track_packet(struct audio_track *t, const AVPacket *pkt, struct err *e
 /* Accepts the zeroed state. */
 void audio_track_close(struct audio_track *t);
 
+#define MEDIA_CELLS 64 /* more cells than a decoder reorders pictures */
+
 struct frame_track {
 	const struct media_source *src;
 	const struct media_request *rq;
@@ -51,12 +53,11 @@ struct frame_track {
 	AVCodecContext *dec;
 	AVFrame *frame, *converted, *scaled;
 	struct SwsContext *sws;
-	uint16_t *row; /* working row of the area scaler */
-	size_t row_cap;
-	double frame_s; /* length of a picture, 0: unknown */
-	double seen_s;	/* time of the last decoded picture */
-	int64_t cell;	/* the last cell of the time grid that got its picture */
-	int64_t n;	/* pictures handed out */
+	double frame_s;		  /* length of a picture, 0: unknown */
+	double seen_s;		  /* time of the last decoded picture */
+	int64_t cell;		  /* the last cell of the time grid that got its picture */
+	int64_t n;		  /* pictures handed out */
+	int64_t fed[MEDIA_CELLS]; /* cells that a packet was fed for: cell modulo the size */
 	bool done, beyond;
 	unsigned status;
 };
