@@ -92,7 +92,7 @@ int synth_corpus_write(const struct synth_corpus *c, const char *name, const str
 	  .help = "same seed, same bytes" },                                                       \
 		{ .name = "sample",                                                                \
 		  .type = OPT_INT,                                                                 \
-		  .fallback = "6000",                                                              \
+		  .fallback = "4000",                                                              \
 		  .min = 10,                                                                       \
 		  .max = 100000,                                                                   \
 		  .help = "simulated dialogues behind the ceilings with history" },                \
