@@ -223,7 +223,7 @@ static void check_ceilings(const struct synth_process *p, int mean)
 	CHECK_OK(&err);
 	for (int i = 0; i < SYNTH_CEILINGS; i++) {
 		CHECK(c[i].history == (i >= HISTORY) && c[i].see == (unsigned)i % SYNTH_SUBSETS);
-		CHECK(c[i].accuracy_se <= 0.003 && c[i].weighted_f1_se <= 0.003);
+		CHECK(c[i].accuracy_se <= 0.004 && c[i].weighted_f1_se <= 0.004);
 		CHECK(c[i].weighted_f1 > 0 && c[i].weighted_f1 < 1);
 		/* one channel more never harms; with history both sides are estimates */
 		for (int ch = 0; ch < CH_COUNT; ch++) {
