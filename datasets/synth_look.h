@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * How each symbol is shown: levels of the voice, of the face, of the body, of the
- * posture, as one table.  Any two symbols differ in at least two axes of each channel.
+ * posture, as one table.  Any two symbols differ in an
+ * axis of each channel by at least a level, and no level but the middle one belongs to
+ * more than two of them, so that words by quantiles keep them apart.
  */
 #ifndef DATASETS_SYNTH_LOOK_H
 #define DATASETS_SYNTH_LOOK_H
