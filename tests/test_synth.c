@@ -106,7 +106,7 @@ static void compare_filter(const struct synth_process *p, const int *speaker, in
 {
 	struct brute b = { .p = p, .speaker = speaker, .n = n, .speakers = speakers };
 	struct synth_belief belief;
-	double post[SYNTH_K], sum = 0;
+	double post[SYNTH_K] = { 0 }, sum = 0;
 	int mood[SYNTH_SPEAKERS] = { 0 };
 	struct rng rng;
 
