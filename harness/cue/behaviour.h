@@ -18,38 +18,48 @@ enum behaviour_part {
 	BEHAVIOUR_PARTS,
 };
 
-/* Lengths in the face are in face heights, angles in degrees. */
+/* Lengths are in percent of the face height unless said, angles in degrees. */
 enum behaviour_cue {
-	FACE_BROW,	   /* brow height over the eyes against calm */
-	FACE_EYES,	   /* eye opening against calm */
-	FACE_CORNERS,	   /* mouth corners against its middle, up +, against calm */
-	FACE_JAW,	   /* mean mouth opening against calm */
-	FACE_MOUTH_RHYTHM, /* standard deviation of mouth opening */
-	BODY_ENERGY,	   /* motion outside the face box */
-	BODY_BURSTS,	   /* onsets of motion a second */
-	BODY_HEIGHT,	   /* height of that motion, from the bottom of the picture */
-	BODY_HANDS,	   /* height of hands (skin outside the face) against calm */
-	BODY_NOD,	   /* vertical head oscillation */
-	BODY_SHAKE,	   /* horizontal head oscillation */
-	POSTURE_LEAN,	   /* log2 of face scale against calm, in + */
-	POSTURE_RISE,	   /* face height in the picture against calm, up + */
-	POSTURE_TILT,	   /* head roll against calm, to the picture's right + */
+	CUE_BROW,	   /* brow height against calm */
+	CUE_EYES,	   /* eye opening against calm, octaves */
+	CUE_CORNERS,	   /* corners of the mouth over its middle, against calm */
+	CUE_JAW,	   /* mean mouth opening against calm */
+	CUE_MOUTH_RHYTHM,  /* standard deviation of mouth opening */
+	CUE_GESTURE,	   /* motion outside the head: percent of the picture that changes */
+	CUE_BURSTS,	   /* onsets of motion a second */
+	CUE_MOTION_HEIGHT, /* centre of that motion over the face's (below: negative) */
+	CUE_HANDS,	   /* height of the hands (skin below the face) over it, against calm */
+	CUE_NOD,	   /* vertical head oscillation */
+	CUE_SHAKE,	   /* horizontal head oscillation */
+	CUE_LEAN,	   /* face scale against calm, octaves, in + */
+	CUE_RISE,	   /* face height against calm, percent of the picture, up + */
+	CUE_TILT,	   /* head roll against calm, degrees, top to the picture's right + */
 	BEHAVIOUR_CUE_COUNT,
 };
 extern const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT];
 extern const enum behaviour_part behaviour_cue_part[BEHAVIOUR_CUE_COUNT];
 
-#define BEHAVIOUR_CALM_S 0.3
+/* A clip is read against its calm start; what follows it up to BEHAVIOUR_SETTLED_S
+ * is the way into the expression and left out of the cues.  After a cut of the
+ * camera both count anew; the longest shot with a face is the one that is measured. */
+#define BEHAVIOUR_CALM_S    0.3
+#define BEHAVIOUR_SETTLED_S 0.65
 
-/* Feature frames of each part for the video projector: BEHAVIOUR_ROWS stretches
- * of equal time after the calm start, so many columns. */
+/* Feature frames for the video projector: BEHAVIOUR_ROWS stretches of equal time
+ * after the clip has settled.  Columns, each divided by its cue's typical size:
+ *   face     brow, eyes, corners, mouth opening against calm, and FACE_CROP x FACE_CROP
+ *	      means of the upright face crop's luma, minus the calm crop
+ *   body     gesture, motion height, hands, nod, shake, and BODY_GRID x BODY_GRID shares
+ *	      of changing pixels, cells placed around the face, as large as when calm
+ *   posture  lean, rise, tilt over at least a second, so that nods do not show
+ * A part's columns say nothing of another part's axes, so that masking one hides it. */
 enum {
 	BEHAVIOUR_ROWS = 4,
-	FACE_CROP = 8, /* the face crop is FACE_CROP x FACE_CROP means of luma */
-	FACE_COLS = 6 + FACE_CROP * FACE_CROP,
+	FACE_CROP = 8,
+	FACE_COLS = 4 + FACE_CROP * FACE_CROP,
 	BODY_GRID = 4,
-	BODY_COLS = 6 + BODY_GRID * BODY_GRID,
-	POSTURE_COLS = 6,
+	BODY_COLS = 5 + BODY_GRID * BODY_GRID,
+	POSTURE_COLS = 3,
 	BEHAVIOUR_COLS_MAX = FACE_COLS,
 };
 extern const int behaviour_cols[BEHAVIOUR_PARTS]; /* FACE_COLS, BODY_COLS, POSTURE_COLS */

@@ -59,8 +59,22 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Middle of the widest gap within `reach` ranks of pos, if it stands out; else `plain`. */
+static double snap_cut(const double *v, int n, double pos, double reach, double plain)
+{
+	const int lo = (int)fmax(0, ceil(pos - reach)), hi = (int)fmin(n - 1, floor(pos + reach));
+	int at = lo;
+
+	for (int i = lo; i < hi; i++)
+		if (v[i + 1] - v[i] > v[at + 1] - v[at])
+			at = i;
+	if (hi <= lo || !(v[at + 1] - v[at] > 0.25 * (v[hi] - v[lo])))
+		return plain;
+	return 0.5 * (v[at] + v[at + 1]);
+}
+
 /* Fills the thresholds of one group and cue from the n values in v (sorted here). */
-static void cut_values(const struct quantizer *q, double *v, int n, double *cut)
+static void cut_values(const struct quantizer *q, double snap, double *v, int n, double *cut)
 {
 	qsort(v, (size_t)n, sizeof(*v), by_value);
 	for (int i = 0; i < q->classes - 1; i++) {
@@ -69,6 +83,10 @@ static void cut_values(const struct quantizer *q, double *v, int n, double *cut)
 		const double t = pos - lo;
 
 		cut[i] = n == 0 ? NAN : lo + 1 < n ? v[lo] + (v[lo + 1] - v[lo]) * t : v[lo];
+		if (snap > 0 && n > 1)
+			cut[i] = snap_cut(v, n, pos, snap * n, cut[i]);
+		if (i && cut[i] < cut[i - 1]) /* neighbours may move to the same gap */
+			cut[i] = cut[i - 1];
 	}
 }
 
@@ -105,7 +123,7 @@ int quantizer_fit(struct quantizer *q, const struct quantizer_data *data, int cl
 				memcpy(cut, cuts_of(q, -1, c),
 				       (size_t)(classes - 1) * sizeof(*cut));
 			else
-				cut_values(q, v, n, cut);
+				cut_values(q, data->snap, v, n, cut);
 		}
 	}
 	free(v);

@@ -31,6 +31,10 @@ struct quantizer_data {
 	const int *group;	   /* (n) or NULL: all in the pool */
 	int n, groups;
 	bool zero_missing;
+	/* 0: plain quantiles.  Otherwise a threshold moves to the middle of the widest gap
+	 * between values at most this share of all ranks away, if that gap is wider than a quarter
+	 * of the values' range there: where a cue falls into levels, no level is cut in two. */
+	double snap;
 };
 
 /* Quantiles, by linear interpolation between order statistics, at .25 .75
