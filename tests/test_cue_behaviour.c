@@ -99,7 +99,7 @@ static void draw_figure(struct canvas *k, const double *axes, double t)
 		a[i] = show * axes[i];
 	place(k, 88, 84 - 11 * a[RISE], 1 + 0.05 * a[LEAN], 0);
 	shape(k, true, 0, 42, 30, 40, 70, 150, 108);
-	shape(k, true, 0, 0, 6, 10, 165, 110, 153); /* a bare neck */
+	shape(k, true, 0, -4, 6, 14, 165, 110, 153); /* a bare neck */
 	for (int side = -1; side <= 1; side += 2) {
 		const double hx = side * (37 + 14 * a[ARMS]) + a[ENERGY] * 8 * sin(wave + side);
 		const double hy = 46 - 44 * a[ARMS] + a[ENERGY] * 9 * cos(wave);

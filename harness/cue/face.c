@@ -229,37 +229,74 @@ static void fill_soft(struct face_finder *f, const struct picture *p, const stru
 	}
 }
 
+struct moments {
+	double m, x, y, xx, xy, yy; /* mass; means; central second moments; in cells */
+};
+
+/* Moments of the soft component in rows [y0, y1], inside `near` grown by a
+ * little when it is given: a neck below or a hand beside the face drops out. */
+static struct moments soft_moments(const struct face_finder *f, int y0, int y1,
+				   const struct moments *near)
+{
+	const double grow = 1.05 * 1.05 * 4; /* an even ellipse ends at twice its deviation */
+	struct moments s = { 0 };
+
+	for (int y = y0; y <= y1; y++)
+		for (int x = 0; x < f->mw; x++) {
+			const double w = f->soft[y * f->mw + x];
+
+			if (w <= 0)
+				continue;
+			if (near) {
+				const double dx = x - near->x, dy = y - near->y;
+				const double det = near->xx * near->yy - near->xy * near->xy;
+				const double d = (near->yy * dx * dx - 2 * near->xy * dx * dy +
+						  near->xx * dy * dy) /
+						 det;
+
+				if (!(d < grow))
+					continue;
+			}
+			s.m += w;
+			s.x += w * x;
+			s.y += w * y;
+			s.xx += w * x * x;
+			s.xy += w * x * y;
+			s.yy += w * y * y;
+		}
+	s.x /= s.m;
+	s.y /= s.m;
+	s.xx = s.xx / s.m - s.x * s.x;
+	s.xy = s.xy / s.m - s.x * s.y;
+	s.yy = s.yy / s.m - s.y * s.y;
+	return s;
+}
+
 /* Place, size and tilt from the moments of the soft component.  Rows lower than
  * a face is high belong to the neck and are left out. */
 static void measure_pose(struct face_finder *f, const struct picture *p, const struct blob *b,
 			 struct face *out)
 {
 	const double cell = 2.0 * f->step;
-	const int lowest = b->y0 + (int)(1.45 * (b->x1 - b->x0 + 1));
+	const int lowest = b->y0 + (int)(1.32 * (b->x1 - b->x0 + 1));
 	const int y0 = b->y0 ? b->y0 - 1 : 0;
 	int y1 = b->y1 < lowest ? b->y1 + 1 : lowest;
-	double m = 0, sx = 0, sy = 0, xx = 0, xy = 0, yy = 0;
+	struct moments s;
 
 	y1 = y1 < f->mh ? y1 : f->mh - 1;
 	fill_soft(f, p, b, y0, y1);
-	for (int y = y0; y <= y1; y++)
-		for (int x = 0; x < f->mw; x++) {
-			const double s = f->soft[y * f->mw + x], dx = x - b->x, dy = y - b->y;
+	s = soft_moments(f, y0, y1, NULL);
+	for (int i = 0; i < 4; i++) {
+		const struct moments next = soft_moments(f, y0, y1, &s);
 
-			m += s;
-			sx += s * dx;
-			sy += s * dy;
-			xx += s * dx * dx;
-			xy += s * dx * dy;
-			yy += s * dy * dy;
-		}
-	sx /= m;
-	sy /= m;
-	out->x = (b->x + sx + 0.5) * cell - 0.5;
-	out->y = (b->y + sy + 0.5) * cell - 0.5;
-	out->height = cell * sqrt(m * 4 / pi * aspect);
-	out->tilt =
-		90 / pi * atan2(-2 * (xy / m - sx * sy), (yy / m - sy * sy) - (xx / m - sx * sx));
+		if (!(next.m > 0.5 * s.m && next.xx > 0 && next.yy > 0))
+			break;
+		s = next;
+	}
+	out->x = (s.x + 0.5) * cell - 0.5;
+	out->y = (s.y + 0.5) * cell - 0.5;
+	out->height = cell * sqrt(s.m * 4 / pi * aspect);
+	out->tilt = 90 / pi * atan2(-2 * s.xy, s.yy - s.xx);
 	out->found = true;
 }
 
@@ -339,6 +376,32 @@ static double dark_columns(const struct face_finder *f, double skin, const int *
 	return mass / (2 * n);
 }
 
+/* Corrects the tilt by the line through the pupils, found as what is dark in the
+ * eyes' columns on either side; leaves it where the sides do not agree. */
+static bool level_eyes(const struct face_finder *f, struct face *face)
+{
+	const double skin = skin_luma(f), span = 14; /* between the eyes, samples */
+	double mass[2] = { 0 }, row[2] = { 0 }, turn;
+
+	for (int side = 0; side < 2; side++) {
+		for (int u = 6; u <= 8; u++) {
+			double at;
+			const double m = dark_column(f, skin, side ? u : -u, -8, 2, &at);
+
+			mass[side] += m;
+			row[side] += m * at;
+		}
+		if (mass[side] < 60)
+			return false;
+		row[side] /= mass[side];
+	}
+	turn = atan2(row[1] - row[0], span) * 180 / pi;
+	if (mass[0] > 2 * mass[1] || mass[1] > 2 * mass[0] || fabs(turn) > 15)
+		return false;
+	face->tilt += turn;
+	return fabs(turn) > 1;
+}
+
 /* Brows, eyes and mouth from the upright crop.  Brows are looked for beside the
  * pupils' columns, so that a wide eye does not count as a low brow. */
 static void measure_features(const struct face_finder *f, struct face *out)
@@ -370,7 +433,8 @@ static void measure_features(const struct face_finder *f, struct face *out)
 	out->mouth = lips / fmax(40, skin - darkest);
 }
 
-/* Hands: skin components well below the face's centre, much smaller than the face. */
+/* Hands: skin components below the face's centre, much smaller than the face and
+ * not right under the chin (a neck). */
 static void measure_hands(const struct face_finder *f, const struct blob *blob, int n, int face,
 			  struct face *out)
 {
@@ -379,7 +443,11 @@ static void measure_hands(const struct face_finder *f, const struct blob *blob, 
 	for (int k = 0; k < n; k++) {
 		const struct blob *b = &blob[k];
 
-		if (k == face || b->area < 4 || b->area < 0.015 * blob[face].area ||
+		const bool neck =
+			fabs(b->x - blob[face].x) < 0.3 * (blob[face].y1 - blob[face].y0) &&
+			b->y0 < blob[face].y1 + 0.2 * (blob[face].y1 - blob[face].y0);
+
+		if (k == face || neck || b->area < 4 || b->area < 0.015 * blob[face].area ||
 		    b->area > 0.34 * blob[face].area || b->y < blob[face].y)
 			continue;
 		area += b->area;
@@ -429,6 +497,8 @@ void face_find(struct face_finder *f, const struct picture *p, struct face *out)
 	}
 	measure_pose(f, p, &blob[at], out);
 	cut_patch(f, p, out);
+	for (int i = 0; i < 2 && level_eyes(f, out); i++)
+		cut_patch(f, p, out);
 	measure_features(f, out);
 	measure_hands(f, blob, n, at, out);
 	f->last = *out;
