@@ -13,9 +13,9 @@ harness/text:harness/base
 harness/metrics:harness/base harness/core
 datasets:harness/base harness/core harness/media
 models:harness/base harness/core harness/num harness/cue harness/text
-harness/run:harness/base harness/core harness/media harness/cue harness/metrics
+harness/run:harness/base harness/core harness/num harness/media harness/cue harness/metrics
 harness/report:harness/base harness/core harness/metrics
-harness/cli:harness/base harness/core harness/metrics harness/run harness/report
+harness/cli:harness/base harness/core harness/num harness/media harness/cue harness/metrics harness/run harness/report
 '
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+["<]' harness models datasets --include='*.[ch]' |
 awk -F: -v allowed="$allowed" '

@@ -27,7 +27,9 @@ static void fit_hundred(struct quantizer *q, int classes)
 {
 	struct cue_set set[101];
 	int group[101] = { 0 };
-	struct quantizer_data d = { speech_cue_spec, SPEECH_CUE_COUNT, set, group, 101, 1, false };
+	struct quantizer_data d = {
+		speech_cue_spec, SPEECH_CUE_COUNT, set, group, 101, 1, false, 0
+	};
 	struct err err = { 0 };
 
 	for (int i = 0; i <= 100; i++)
@@ -63,7 +65,7 @@ static void test_interpolation(void **state)
 	/* order statistics 1, 2, 4, 8 at .1 .25 .75 .9: 1.3, 1.75, 5, 6.8 */
 	struct cue_set set[6] = { 0 };
 	const double v[6] = { 8, 0, 2, NAN, 1, 4 }, want[4] = { 1.3, 1.75, 5, 6.8 };
-	struct quantizer_data d = { speech_cue_spec, 1, set, NULL, 6, 0, true };
+	struct quantizer_data d = { speech_cue_spec, 1, set, NULL, 6, 0, true, 0 };
 	struct quantizer q;
 	struct err err = { 0 };
 
@@ -86,7 +88,7 @@ static void test_small_groups(void **state)
 	/* group 0: 40 values around 100; group 1: 19 values around 0, too few */
 	struct cue_set set[59] = { 0 };
 	int group[59];
-	struct quantizer_data d = { speech_cue_spec, 1, set, group, 59, 2, false };
+	struct quantizer_data d = { speech_cue_spec, 1, set, group, 59, 2, false, 0 };
 	struct quantizer q;
 	struct err err = { 0 };
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * merc report
+ */
+#include "harness/cli/verbs.h"
+
+#include <stdlib.h>
+
+#include "harness/report/report.h"
+
+static const struct opt_spec report_opts[] = {
+	OPT_RESULTS,
+	{ .name = "output",
+	  .type = OPT_STR,
+	  .fallback = "results/report",
+	  .letter = 'o',
+	  .arg = "DIR",
+	  .help = "folder to write" },
+	{ .name = "claims",
+	  .type = OPT_STR,
+	  .fallback = "results/reference/claims.json",
+	  .arg = "FILE",
+	  .help = "published results to set beside" },
+	{ .name = "replicates",
+	  .type = OPT_INT,
+	  .fallback = "10000",
+	  .min = 100,
+	  .max = 1e7,
+	  .arg = "B",
+	  .help = "bootstrap replicates behind each interval" },
+	OPT_END,
+};
+
+static int run_report(struct cli *c, struct err *err)
+{
+	struct report_options o = {
+		.claims = opt_str(&c->opts, "claims"),
+		.replicates = (int)opt_int(&c->opts, "replicates"),
+		.seed = 1,
+		.threads = c->threads,
+	};
+	char *runs = path_join(opt_str(&c->opts, "results"), "runs");
+
+	if (!runs)
+		return err_set(err, ERR_NOMEM, "report: no memory");
+	report_write(runs, opt_str(&c->opts, "output"), &o, &c->log, err);
+	free(runs);
+	return 0;
+}
+
+const struct verb verb_report = {
+	.name = "report",
+	.operands = "",
+	.summary = "Write tables, plots and one self-contained page from result folders",
+	.doc = "Published numbers, numbers obtained on real data and numbers obtained on "
+	       "calibrated "
+	       "data are kept apart, and every table says how checkpoints were selected.",
+	.opts = report_opts,
+	.run = run_report,
+};

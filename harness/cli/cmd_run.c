@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * merc run | predict | validate
+ */
+#include "harness/cli/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/io.h"
+#include "harness/cli/load.h"
+#include "harness/run/environment.h"
+#include "harness/run/experiment.h"
+
+#define SEED_OPT                                                                                   \
+	{                                                                                          \
+		.name = "seeds", .type = OPT_STR, .fallback = "", .arg = "N,…",                    \
+		.help = "seeds, instead of those in SPEC"                                          \
+	}
+#define WITHOUT_OPT                                                                                \
+	{                                                                                          \
+		.name = "without", .type = OPT_STR, .fallback = "", .arg = "A,…",                  \
+		.help = "take away: text audio behaviour face body posture history alignment"      \
+	}
+#define SET_OPT                                                                                    \
+	{                                                                                          \
+		.name = "set", .type = OPT_STR, .fallback = "", .arg = "A=B,…",                    \
+		.help = "options of the model, over those in SPEC"                                 \
+	}
+#define LIMIT_OPT                                                                                  \
+	{                                                                                          \
+		.name = "limit", .type = OPT_INT, .fallback = "0", .max = 1e9, .arg = "N",         \
+		.help = "first N dialogues of each split only: not a result"                       \
+	}
+
+static const struct opt_spec run_opts[] = {
+	OPT_CORPUS,
+	OPT_ROOT,
+	OPT_DATA_SET,
+	OPT_CUES,
+	OPT_CACHE,
+	OPT_RESULTS,
+	SEED_OPT,
+	WITHOUT_OPT,
+	SET_OPT,
+	LIMIT_OPT,
+	{ .name = "jobs",
+	  .type = OPT_INT,
+	  .fallback = "0",
+	  .max = 64,
+	  .letter = 'j',
+	  .arg = "N",
+	  .help = "runs side by side (0: one a core)" },
+	{ .name = "again",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .help = "run even if the result is there" },
+	{ .name = "save",
+	  .type = OPT_CHOICE,
+	  .fallback = "true",
+	  .choices = "true|false",
+	  .arg = "BOOL",
+	  .help = "keep the trained model in the result folder" },
+	OPT_END,
+};
+
+static const char *text_or_null(const struct cli *c, const char *name)
+{
+	const char *s = opt_str(&c->opts, name);
+
+	return *s ? s : NULL;
+}
+
+static int run_plan(struct cli *c, const struct bank *bank, const struct plan *plan,
+		    struct err *err)
+{
+	struct run_options o = {
+		.results = opt_str(&c->opts, "results"),
+		.again = opt_bool(&c->opts, "again"),
+		.save_model = !strcmp(opt_str(&c->opts, "save"), "true"),
+		.limit = (int)opt_int(&c->opts, "limit"),
+		.threads = 1,
+		.log = &c->log,
+		.stop = c->stop,
+	};
+	int jobs = (int)opt_int(&c->opts, "jobs"), done, skipped;
+
+	suite_run(bank, plan, text_or_null(c, "without"), text_or_null(c, "set"),
+		  jobs ? jobs : c->threads, &o, &done, &skipped, err);
+	log_info(&c->log, "%d runs done, %d were there already, results in %s/runs", done, skipped,
+		 o.results);
+	return 0;
+}
+
+static int run_run(struct cli *c, struct err *err)
+{
+	struct corpus corpus = { 0 };
+	struct bank bank = { 0 };
+	struct plan plan = { 0 };
+	struct gold gold = { 0 };
+
+	environment_warn(&c->log);
+	if (!plan_read(&plan, c->operand[0], text_or_null(c, "seeds"), err) &&
+	    !load_corpus(c, &corpus, &gold, err) && !load_bank(c, &corpus, &gold, NULL, &bank, err))
+		run_plan(c, &bank, &plan, err);
+	bank_free(&bank);
+	plan_free(&plan);
+	corpus_free(&corpus);
+	gold_free(&gold);
+	return 0;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.operands = "SPEC",
+	.min_operands = 1,
+	.max_operands = 1,
+	.summary = "Train and evaluate a recipe, or a suite of them, into result folders",
+	.doc = "SPEC is a recipe or a suite (JSON, see scripts/experiments).  A run whose result "
+	       "is "
+	       "there is skipped, so that the same command goes on after an interruption.",
+	.opts = run_opts,
+	.run = run_run,
+};
+
+static const struct opt_spec predict_opts[] = {
+	OPT_CORPUS,
+	OPT_ROOT,
+	OPT_DATA_SET,
+	OPT_CUES,
+	OPT_CACHE,
+	LIMIT_OPT,
+	{ .name = "only-clips",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .help = "answer only utterances whose clip could be measured" },
+	{ .name = "output",
+	  .type = OPT_STR,
+	  .fallback = "-",
+	  .letter = 'o',
+	  .arg = "FILE",
+	  .help = "JSON Lines to write (-: standard output)" },
+	OPT_END,
+};
+
+static int write_predictions(const char *path, const struct bank *bank, const struct predictions *p,
+			     struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	record_prediction_lines(bank, p, &b);
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "predictions: no memory");
+	else if (!strcmp(path, "-"))
+		fputs(strbuf_str(&b), stdout);
+	else
+		io_write_atomic(path, strbuf_str(&b), b.len, err);
+	strbuf_free(&b);
+	return err->code;
+}
+
+static int run_predict(struct cli *c, struct err *err)
+{
+	struct run_options o = { .threads = 1, .log = &c->log, .stop = c->stop };
+	char *words_path = path_join(c->operand[0], "words.json"), *words = NULL;
+	struct predictions p = { 0 };
+	struct corpus corpus = { 0 };
+	struct bank bank = { 0 };
+	struct gold gold = { 0 };
+	size_t len;
+
+	if (!words_path)
+		err_set(err, ERR_NOMEM, "%s: no memory", c->operand[0]);
+	else if (!io_read_file(words_path, (size_t)16 << 20, &words, &len, err) &&
+		 !load_corpus(c, &corpus, &gold, err) &&
+		 !load_bank(c, &corpus, &gold, words, &bank, err) &&
+		 !experiment_predict(c->operand[0], &bank, opt_bool(&c->opts, "only-clips"),
+				     (int)opt_int(&c->opts, "limit"), &o, &p, err))
+		write_predictions(opt_str(&c->opts, "output"), &bank, &p, err);
+	predictions_free(&p);
+	bank_free(&bank);
+	corpus_free(&corpus);
+	gold_free(&gold);
+	free(words);
+	free(words_path);
+	return 0;
+}
+
+const struct verb verb_predict = {
+	.name = "predict",
+	.operands = "RESULT",
+	.min_operands = 1,
+	.max_operands = 1,
+	.summary = "Answer the test split of a corpus with the model of a result folder",
+	.doc = "Cues are put into words by the quantiles the model was trained with.",
+	.opts = predict_opts,
+	.run = run_predict,
+};
+
+static const struct opt_spec validate_opts[] = { OPT_CORPUS,  OPT_ROOT, OPT_DATA_SET, SEED_OPT,
+						 WITHOUT_OPT, SET_OPT,	OPT_END };
+
+static int run_validate(struct cli *c, struct err *err)
+{
+	struct corpus corpus = { 0 };
+	struct gold gold = { 0 };
+	struct plan plan = { 0 };
+	const struct dataset_ops *d = load_dataset(c, err);
+
+	if (!d || plan_read(&plan, c->operand[0], text_or_null(c, "seeds"), err))
+		return 0;
+	for (int i = 0; i < plan.n && !err->code; i++) {
+		struct recipe r;
+
+		if (recipe_read(&r, plan.run[i].path, d->name, plan.run[i].without,
+				text_or_null(c, "set"), err))
+			break;
+		printf("%s seed %llu: model %s, selection %s\n", r.name,
+		       (unsigned long long)plan.run[i].seed, r.model->name,
+		       selection_name[r.selection]);
+		recipe_free(&r);
+	}
+	if (!err->code && *opt_str(&c->opts, "root") && !load_corpus(c, &corpus, &gold, err))
+		printf("%s: %d dialogues, %d utterances\n", corpus.root, corpus.n_dia,
+		       corpus.n_utt);
+	if (!err->code)
+		printf("%d runs, all valid\n", plan.n);
+	plan_free(&plan);
+	corpus_free(&corpus);
+	gold_free(&gold);
+	return 0;
+}
+
+const struct verb verb_validate = {
+	.name = "validate",
+	.operands = "SPEC",
+	.min_operands = 1,
+	.max_operands = 1,
+	.summary = "Check a recipe or suite, and its data, without running it",
+	.doc = "",
+	.opts = validate_opts,
+	.run = run_validate,
+};

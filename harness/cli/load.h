@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Corpora and banks as the options of a verb name them.
+ */
+#ifndef HARNESS_CLI_LOAD_H
+#define HARNESS_CLI_LOAD_H
+
+#include "harness/cli/cli.h"
+#include "harness/core/dataset.h"
+#include "harness/run/bank.h"
+
+/* The data set that --corpus names; ERR_ARG lists the known ones. */
+const struct dataset_ops *load_dataset(const struct cli *c, struct err *err);
+/* Loads --corpus from --root with --data-set.  Free both. */
+int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, struct err *err);
+/* Sets "a=1,b=2"; where names the option in messages. */
+int load_pairs(struct opt_values *v, const char *pairs, const char *where, struct err *err);
+/* Measures it: --cues, --cache; words: see bank_options. */
+int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold,
+	      const char *words, struct bank *bank, struct err *err);
+
+#endif

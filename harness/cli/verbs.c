@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/cli/verbs.h"
+
+#include <stddef.h>
+
+const struct verb *const verbs[] = {
+	&verb_list,	  &verb_validate, &verb_data_verify, &verb_data_stats,
+	&verb_data_synth, &verb_cues,	  &verb_run,	     &verb_predict,
+	&verb_report,	  &verb_help,	  &verb_version,     NULL,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Everything there is to know about the utterances of a corpus before a model
+ * sees them: measurements from the clips (cached on disk by content and settings)
+ * or from files, put into words by quantiles of the train split.
+ */
+#ifndef HARNESS_RUN_BANK_H
+#define HARNESS_RUN_BANK_H
+
+#include <signal.h>
+
+#include "harness/base/log.h"
+#include "harness/base/mem.h"
+#include "harness/core/corpus.h"
+#include "harness/core/view.h"
+#include "harness/cue/cues.h"
+
+enum stage { STAGE_DECODE, STAGE_CUES, STAGE_COUNT };
+
+/* One utterance, measured. */
+struct measured {
+	struct cue_set speech, behaviour;
+	struct feat audio, video[PART_COUNT]; /* data owned by the bank's arena */
+	unsigned media_status;		      /* enum media_status */
+	bool failed;			      /* media was named but cannot be read */
+	float ms[STAGE_COUNT];		      /* what it cost when it was measured; 0: not done */
+};
+
+struct bank {
+	const struct corpus *corpus;
+	const struct gold *gold;
+	struct measured *m; /* (n_utt) */
+	struct turn *turn;  /* (n_utt) unmasked; strings owned by the arena */
+	unsigned heard;	    /* enum see: what the train split really offers */
+	int n_media, n_cached, n_failed, n_recorded; /* utterances */
+	char content[33]; /* hash of texts, labels and measurements: what a run depends on */
+	char *words;	  /* JSON of the quantiles behind the words, to be kept with a model */
+	struct arena mem;
+};
+
+struct bank_options {
+	const char *cache; /* folder; NULL: measure without keeping */
+	const char *cues;  /* folder with recorded measurements, or NULL */
+	const char *words; /* JSON of quantiles from a trained model, or NULL: fit on train */
+	bool media;	   /* false: leave the clips alone */
+	int threads;
+	const struct log *log;
+	const volatile sig_atomic_t *stop;
+};
+
+/* Measures what is missing and puts it into words.  corpus and gold must
+ * outlive the bank.  A clip that cannot be read is counted, listed as an oddity
+ * of the corpus and leaves its utterance without measurements. */
+int bank_build(struct bank *b, struct corpus *corpus, const struct gold *gold,
+	       const struct bank_options *o, struct err *err);
+void bank_free(struct bank *b); /* accepts the zeroed struct */
+
+/* Views of one split, masked. */
+struct views {
+	struct view *view;
+	const int **label;
+	int n, n_target;
+	const int **index; /* (n)[turn]: utterance of the corpus */
+	struct arena mem;
+};
+/* only_media: targets are only utterances whose clip was measured.
+ * limit > 0: the first dialogues only.  all_targets: utterances without a label too. */
+struct views_request {
+	enum split split;
+	unsigned see;
+	int window;
+	int limit;
+	bool only_media, all_targets;
+};
+int views_make(struct views *v, const struct bank *b, const struct views_request *rq,
+	       struct err *err);
+void views_free(struct views *v);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/experiment.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/io.h"
+#include "harness/run/environment.h"
+
+/* One run in flight; destroyed on every path. */
+struct flight {
+	const struct bank *bank;
+	const struct recipe *recipe;
+	const struct run_options *o;
+	struct model_env env;
+	struct run_record record;
+	struct views train, dev, test;
+	void *state;
+	double best_f1;
+	struct err *err;
+	char *final, *temp; /* result folder and its temporary name */
+};
+
+static void flight_end(struct flight *f)
+{
+	struct err ignored = { 0 };
+
+	if (f->state)
+		f->recipe->model->destroy(f->state);
+	free(f->state);
+	views_free(&f->train);
+	views_free(&f->dev);
+	views_free(&f->test);
+	free(f->record.epoch);
+	if (f->temp)
+		io_remove_tree(f->temp, &ignored);
+	free(f->temp);
+	free(f->final);
+}
+
+static int add_epoch(struct flight *f, const struct epoch *e, double dev_f1, bool best)
+{
+	struct run_record *r = &f->record;
+	struct epoch_row *row;
+
+	if (!GROW_ARRAY(r->epoch, r->cap_epoch, (size_t)r->n_epoch + 1))
+		return err_set(f->err, ERR_NOMEM, "log: no memory");
+	row = &r->epoch[r->n_epoch++];
+	*row = (struct epoch_row){
+		.number = e->number,
+		.total = e->total,
+		.loss = e->loss,
+		.dev_f1 = dev_f1,
+		.seconds = e->seconds,
+		.best = best,
+	};
+	if (!str_copy(row->stage, sizeof(row->stage), e->stage))
+		return err_set(f->err, ERR_INTERNAL, "stage name '%s' is too long", e->stage);
+	return 0;
+}
+
+static enum epoch_verdict on_epoch(void *ctx, const struct epoch *e)
+{
+	struct flight *f = ctx;
+	struct predictions p;
+	double dev_f1 = NAN;
+	bool best = e->score_dev && f->recipe->selection != SELECT_DEV_F1;
+
+	if (*f->o->stop) {
+		err_set(f->err, ERR_INTERRUPTED, "interrupted");
+		return EPOCH_STOP;
+	}
+	if (e->score_dev && f->dev.n) {
+		if (predict_views(&p, f->recipe->model, f->state, &f->dev, f->env.labels->n,
+				  f->o->stop, f->err))
+			return EPOCH_STOP;
+		dev_f1 = scores_weighted_f1(&p.confusion);
+		predictions_free(&p);
+		if (f->recipe->selection == SELECT_DEV_F1 && dev_f1 > f->best_f1) {
+			f->best_f1 = dev_f1;
+			best = true;
+		}
+	}
+	log_debug(f->o->log, "%s %s %d/%d loss %.4f dev %.4f%s %.1fs", f->record.id, e->stage,
+		  e->number, e->total, e->loss, dev_f1, best ? " *" : "", e->seconds);
+	if (add_epoch(f, e, dev_f1, best))
+		return EPOCH_STOP;
+	return best ? EPOCH_BEST : EPOCH_GO_ON;
+}
+
+static int make_paths(struct flight *f, struct err *err)
+{
+	char name[RUN_ID_MAX + 32];
+	char *runs = path_join(f->o->results, "runs");
+
+	if (runs && !io_mkdirs(runs, err)) {
+		if (!str_format(name, sizeof(name), ".tmp-%ld-%s", (long)getpid(), f->record.id))
+			err_set(err, ERR_INTERNAL, "%s: name too long", f->record.id);
+		f->final = path_join(runs, f->record.id);
+		f->temp = path_join(runs, name);
+	}
+	free(runs);
+	if (!f->final || !f->temp)
+		return err_set(err, ERR_NOMEM, "%s: no memory", f->record.id);
+	return err->code;
+}
+
+static bool is_there(const struct flight *f)
+{
+	char *manifest = path_join(f->final, "manifest.json");
+	bool there = manifest && io_is_file(manifest);
+
+	free(manifest);
+	return there;
+}
+
+/* Which modalities the recipe, the model and the corpus have in common. */
+static unsigned effective_see(const struct flight *f)
+{
+	unsigned always = SEE_TEXT | SEE_HISTORY;
+
+	return f->recipe->see & (f->bank->heard | always);
+}
+
+static int prepare(struct flight *f, uint64_t seed, struct err *err)
+{
+	const struct recipe *rc = f->recipe;
+	struct views_request rq = { .window = rc->window, .limit = f->o->limit };
+
+	f->best_f1 = -1;
+	f->record.bank = f->bank;
+	f->record.recipe = rc;
+	f->record.seed = seed;
+	f->record.see = effective_see(f);
+	f->record.limited = f->o->limit > 0;
+	f->record.threads = f->o->threads;
+	environment_time(f->record.started);
+	if (rc->model->needs & ~f->record.see)
+		return err_set(err, ERR_DATA,
+			       "%s: the corpus does not offer what model %s needs (no clips, and "
+			       "no recorded measurements given with --cues?)",
+			       rc->name, rc->model->name);
+	f->env = (struct model_env){
+		.labels = f->bank->corpus->labels,
+		.opts = &rc->opts,
+		.see = f->record.see,
+		.seed = seed,
+		.threads = f->o->threads,
+		.log = f->o->log,
+		.epoch_end = on_epoch,
+		.epoch_ctx = f,
+	};
+	rq.see = f->record.see;
+	rq.split = SPLIT_TRAIN;
+	if (record_id(&f->record, err) || make_paths(f, err) ||
+	    views_make(&f->train, f->bank, &rq, err))
+		return err->code;
+	rq.split = SPLIT_DEV;
+	if (views_make(&f->dev, f->bank, &rq, err))
+		return err->code;
+	rq.split = SPLIT_TEST;
+	return views_make(&f->test, f->bank, &rq, err);
+}
+
+static int train(struct flight *f, struct err *err)
+{
+	const struct model_ops *m = f->recipe->model;
+	struct samples train = { f->train.view, f->train.label, f->train.n };
+	double start = clock_s();
+
+	f->state = mem_calloc(1, m->state_size);
+	if (!f->state)
+		return err_set(err, ERR_NOMEM, "%s: no memory", m->name);
+	if (m->init(f->state, &f->env, err))
+		return err_wrap(err, "%s", m->name);
+	if ((m->flags & MODEL_TRAINS) && m->fit(f->state, &train, err))
+		return err_wrap(err, "%s", m->name);
+	f->record.train_s = clock_s() - start;
+	f->record.parameters = m->parameters ? m->parameters(f->state) : 0;
+	return 0;
+}
+
+static int save(struct flight *f, struct err *err)
+{
+	const struct model_ops *m = f->recipe->model;
+	char *model = path_join(f->temp, "model.ckpt"), *words = path_join(f->temp, "words.json");
+
+	if (!model || !words)
+		err_set(err, ERR_NOMEM, "%s: no memory", f->record.id);
+	else if (f->o->save_model && m->save && !m->save(f->state, model, err))
+		io_write_atomic(words, f->bank->words, strlen(f->bank->words), err);
+	free(model);
+	free(words);
+	return err->code;
+}
+
+static int write_result(struct flight *f, double start, struct run_outcome *out, struct err *err)
+{
+	struct run_record *r = &f->record;
+	struct predictions p = { 0 };
+
+	if (predict_views(&p, f->recipe->model, f->state, &f->test, f->env.labels->n, f->o->stop,
+			  err))
+		return err->code;
+	out->weighted_f1 = scores_weighted_f1(&p.confusion);
+	if (!io_mkdirs(f->temp, err) && !record_predictions(r, &p, f->temp, err) &&
+	    !record_metrics(r, &p, f->temp, err) && !record_log(r, f->temp, err) && !save(f, err)) {
+		r->wall_s = clock_s() - start;
+		record_manifest(r, &p, f->temp, err);
+	}
+	predictions_free(&p);
+	if (!err->code && f->o->again)
+		io_remove_tree(f->final, err);
+	if (!err->code)
+		io_rename(f->temp, f->final, err);
+	return err->code;
+}
+
+int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		   const struct run_options *o, struct run_outcome *out, struct err *err)
+{
+	struct flight f = { .bank = bank, .recipe = recipe, .o = o, .err = err };
+	double start = clock_s();
+
+	*out = (struct run_outcome){ .weighted_f1 = NAN };
+	if (prepare(&f, seed, err))
+		goto end;
+	memcpy(out->id, f.record.id, sizeof(out->id));
+	if (!o->again && is_there(&f)) {
+		out->skipped = true;
+		goto end;
+	}
+	if (!f.train.n_target || !f.test.n_target)
+		err_set(err, ERR_DATA, "%s: no labelled utterances in %s", bank->corpus->root,
+			f.train.n_target ? "test" : "train");
+	else if (!train(&f, err))
+		write_result(&f, start, out, err);
+end:
+	flight_end(&f);
+	return err->code;
+}

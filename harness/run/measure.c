@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/measure.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/hash.h"
+#include "harness/base/io.h"
+#include "harness/base/str.h"
+#include "harness/base/thread.h"
+#include "harness/cue/acoustic.h"
+#include "harness/cue/behaviour.h"
+#include "harness/cue/speech.h"
+#include "harness/media/media.h"
+#include "harness/run/pack.h"
+
+/* Change when a measurement changes its meaning: old cache entries are then left alone. */
+#define MEASURE_VERSION 1
+
+#define RATE	    16000
+#define FPS	    12.0
+#define HEIGHT	    144
+#define MAX_SECONDS 60.0 /* a longer row of a corpus is a cutting error: measured this far */
+
+/* The part of a record that has a fixed size; feature rows follow. */
+struct stored {
+	struct cue_set speech, behaviour;
+	uint32_t media_status;
+	float ms[STAGE_COUNT];
+	int32_t rows[1 + PART_COUNT], cols[1 + PART_COUNT];
+};
+
+/* One utterance being measured. */
+struct taking {
+	struct stored s;
+	float audio[ACOUSTIC_ROWS * ACOUSTIC_COLS];
+	struct behaviour_result seen;
+	struct behaviour *meter;
+	double meter_ms;
+};
+
+struct job {
+	struct bank *b;
+	const struct corpus *corpus;
+	const struct bank_options *o;
+	struct pack *pack;
+	struct err *result; /* (n_utt) what went wrong with each */
+	struct err fatal;   /* no memory, cache broken */
+	pthread_mutex_t lock;
+	struct progress progress;
+	int done;
+};
+
+static int on_picture(void *ctx, const struct picture *p, struct err *err)
+{
+	struct taking *t = ctx;
+	double start = clock_s();
+	int rc = behaviour_picture(t->meter, p, err);
+
+	t->meter_ms += 1e3 * (clock_s() - start);
+	return rc;
+}
+
+static bool same_span(const struct media_ref *a, const struct media_ref *b)
+{
+	return a->path && b->path && !strcmp(a->path, b->path) && a->start_ms == b->start_ms &&
+	       a->end_ms == b->end_ms;
+}
+
+static int read_span(struct taking *t, const struct media_ref *ref, bool sound, bool pictures,
+		     struct media_audio *audio, struct err *err)
+{
+	struct media_request rq = {
+		.start_ms = ref->start_ms,
+		.end_ms = ref->end_ms,
+		.max_seconds = MAX_SECONDS,
+		.rate = sound ? RATE : 0,
+		.frames = pictures,
+		.crop = (int)ref->crop,
+		.max_height = HEIGHT,
+		.fps = FPS,
+		.on_picture = on_picture,
+		.ctx = t,
+	};
+	double start = clock_s(), before = t->meter_ms;
+	unsigned status;
+	int rc = media_read(ref->path, &rq, audio, &status, err);
+
+	t->s.media_status |= status;
+	t->s.ms[STAGE_DECODE] += (float)(1e3 * (clock_s() - start) - (t->meter_ms - before));
+	return rc;
+}
+
+static int listen(struct taking *t, const struct media_audio *audio, struct err *err)
+{
+	double start = clock_s();
+
+	if (audio->n > 0 && !speech_measure(audio->pcm, audio->n, audio->rate, &t->s.speech, err) &&
+	    !acoustic_frames(audio->pcm, audio->n, audio->rate, t->audio, err)) {
+		t->s.rows[0] = ACOUSTIC_ROWS;
+		t->s.cols[0] = ACOUSTIC_COLS;
+	}
+	t->meter_ms += 1e3 * (clock_s() - start);
+	return err->code;
+}
+
+static int watch(struct taking *t, struct err *err)
+{
+	double start = clock_s();
+
+	if (!behaviour_finish(t->meter, &t->seen, err)) {
+		t->s.behaviour = t->seen.cues;
+		for (int p = 0; p < PART_COUNT; p++)
+			if (t->seen.feat_ok[p]) {
+				t->s.rows[1 + p] = BEHAVIOUR_ROWS;
+				t->s.cols[1 + p] = behaviour_cols[p];
+			}
+	}
+	t->meter_ms += 1e3 * (clock_s() - start);
+	return err->code;
+}
+
+static int take(struct taking *t, const struct utterance *u, struct err *err)
+{
+	struct media_audio audio = { 0 };
+	bool both = same_span(&u->audio, &u->video);
+
+	t->meter = behaviour_new(err);
+	if (t->meter && u->audio.path)
+		read_span(t, &u->audio, true, both, &audio, err);
+	if (!err->code && u->video.path && !both)
+		read_span(t, &u->video, false, true, NULL, err);
+	if (!err->code && u->audio.path)
+		listen(t, &audio, err);
+	if (!err->code && u->video.path)
+		watch(t, err);
+	t->s.ms[STAGE_CUES] = (float)t->meter_ms;
+	behaviour_free(t->meter);
+	media_audio_free(&audio);
+	return err->code;
+}
+
+static size_t feature_floats(const struct stored *s)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 1 + PART_COUNT; i++)
+		n += (size_t)s->rows[i] * (size_t)s->cols[i];
+	return n;
+}
+
+/* Checks a cached record's shape and hands its parts to *m. */
+static bool accept(struct bank *b, struct measured *m, const void *data, size_t len,
+		   pthread_mutex_t *lock)
+{
+	struct feat *feat[1 + PART_COUNT] = { &m->audio, &m->video[0], &m->video[1], &m->video[2] };
+	const char *from = (const char *)data + sizeof(struct stored);
+	struct stored s;
+	float *to;
+
+	if (len < sizeof(s))
+		return false;
+	memcpy(&s, data, sizeof(s));
+	for (int i = 0; i < 1 + PART_COUNT; i++)
+		if (s.rows[i] < 0 || s.cols[i] < 0 || s.rows[i] > 1024 || s.cols[i] > 4096)
+			return false;
+	if (len != sizeof(s) + feature_floats(&s) * sizeof(float))
+		return false;
+	pthread_mutex_lock(lock);
+	to = arena_array(&b->mem, feature_floats(&s), sizeof(*to));
+	pthread_mutex_unlock(lock);
+	if (!to)
+		return false;
+	memcpy(to, from, feature_floats(&s) * sizeof(float));
+	m->speech = s.speech;
+	m->behaviour = s.behaviour;
+	m->media_status = s.media_status;
+	memcpy(m->ms, s.ms, sizeof(m->ms));
+	for (int i = 0; i < 1 + PART_COUNT; i++) {
+		size_t n = (size_t)s.rows[i] * (size_t)s.cols[i];
+
+		*feat[i] = n ? (struct feat){ to, s.rows[i], s.cols[i] } : (struct feat){ 0 };
+		to += n;
+	}
+	return true;
+}
+
+static int pack_record(const struct taking *t, struct strbuf *out)
+{
+	strbuf_addn(out, (const char *)&t->s, sizeof(t->s));
+	if (t->s.rows[0])
+		strbuf_addn(out, (const char *)t->audio, sizeof(t->audio));
+	for (int p = 0; p < PART_COUNT; p++)
+		strbuf_addn(out, (const char *)t->seen.feat[p],
+			    (size_t)t->s.rows[1 + p] * (size_t)t->s.cols[1 + p] * sizeof(float));
+	return out->oom ? ERR_NOMEM : 0;
+}
+
+/* Content hash of a file; remembered by name, size and time of change. */
+static int content_hash(struct job *j, const char *path, char out[HASH_HEX], struct err *err)
+{
+	char text[4600], key[HASH_HEX];
+	const char *known;
+	struct stat st;
+	size_t len;
+
+	if (stat(path, &st) ||
+	    !str_format(text, sizeof(text), "file|%s|%jd|%jd|%ld", path, (intmax_t)st.st_size,
+			(intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec))
+		return err_set(err, ERR_MISSING, "%s: cannot be read", path);
+	hash_hex(text, strlen(text), key);
+	known = j->pack ? pack_get(j->pack, key, &len) : NULL;
+	if (known && len == HASH_HEX) {
+		memcpy(out, known, HASH_HEX);
+		return 0;
+	}
+	if (hash_file(path, out, err))
+		return err->code;
+	return j->pack ? pack_put(j->pack, key, out, HASH_HEX, err) : 0;
+}
+
+static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX], struct err *err)
+{
+	const struct media_ref *ref[2] = { &u->audio, &u->video };
+	struct strbuf b = { 0 };
+	char hash[HASH_HEX];
+
+	strbuf_addf(&b, "measure %d|%s|%d|%g|%d|%g|%zu", MEASURE_VERSION, media_versions(), RATE,
+		    FPS, HEIGHT, MAX_SECONDS, sizeof(struct stored));
+	for (int i = 0; i < 2 && !err->code; i++) {
+		if (!ref[i]->path || content_hash(j, ref[i]->path, hash, err))
+			continue;
+		strbuf_addf(&b, "|%d %s %lld %lld %d", i, hash, (long long)ref[i]->start_ms,
+			    (long long)ref[i]->end_ms, (int)ref[i]->crop);
+	}
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "cache: no memory");
+	hash_hex(strbuf_str(&b), b.len, key);
+	strbuf_free(&b);
+	return err->code;
+}
+
+static int measure_one(struct job *j, int i, bool *cached, struct err *err)
+{
+	const struct utterance *u = &j->corpus->utt[i];
+	struct taking *t = mem_calloc(1, sizeof(*t));
+	struct strbuf record = { 0 };
+	char key[HASH_HEX];
+	const void *known;
+	size_t len;
+
+	*cached = false;
+	if (!t)
+		return err_set(err, ERR_NOMEM, "%s: no memory", u->id);
+	if (cache_key(j, u, key, err))
+		goto out;
+	known = j->pack ? pack_get(j->pack, key, &len) : NULL;
+	if (known && accept(j->b, &j->b->m[i], known, len, &j->lock)) {
+		*cached = true;
+		goto out;
+	}
+	if (take(t, u, err))
+		goto out;
+	if (pack_record(t, &record) ||
+	    !accept(j->b, &j->b->m[i], strbuf_str(&record), record.len, &j->lock))
+		err_set(err, ERR_NOMEM, "%s: no memory", u->id);
+	else if (j->pack)
+		pack_put(j->pack, key, strbuf_str(&record), record.len, err);
+out:
+	strbuf_free(&record);
+	free(t);
+	return err->code;
+}
+
+static void measure_item(void *ctx, int i, int worker)
+{
+	const struct utterance *u;
+	struct job *j = ctx;
+	bool cached = false;
+
+	(void)worker;
+	u = &j->corpus->utt[i];
+	if ((!u->audio.path && !u->video.path) || (j->o->stop && *j->o->stop))
+		return;
+	measure_one(j, i, &cached, &j->result[i]);
+	pthread_mutex_lock(&j->lock);
+	j->b->n_media++;
+	j->b->n_cached += cached;
+	if (j->result[i].code == ERR_NOMEM || j->result[i].code == ERR_INTERNAL)
+		err_set(&j->fatal, j->result[i].code, "%s", j->result[i].msg);
+	progress_update(&j->progress, ++j->done, j->b->n_cached, NULL);
+	pthread_mutex_unlock(&j->lock);
+}
+
+static int open_cache(struct job *j, struct err *err)
+{
+	char *path;
+
+	if (!j->o->cache)
+		return 0;
+	path = path_join(j->o->cache, "measurements.pack");
+	if (!path)
+		err_set(err, ERR_NOMEM, "cache: no memory");
+	else if (!io_mkdirs(j->o->cache, err))
+		j->pack = pack_open(path, err);
+	free(path);
+	return err->code;
+}
+
+static int list_failures(struct job *j, struct corpus *corpus, struct err *err)
+{
+	for (int i = 0; i < corpus->n_utt && !err->code; i++) {
+		const struct utterance *u = &corpus->utt[i];
+
+		if (!j->result[i].code)
+			continue;
+		j->b->m[i].failed = true;
+		j->b->n_failed++;
+		log_info(j->o->log, "warning: %s: %s", u->id, j->result[i].msg);
+		corpus_issue(corpus, ISSUE_WARN, "clip-unreadable",
+			     u->video.path ? u->video.path : u->audio.path, 0, err, "%s: %s", u->id,
+			     j->result[i].msg);
+	}
+	return err->code;
+}
+
+int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,
+		   struct err *err)
+{
+	struct job j = { .b = b, .corpus = corpus, .o = o };
+	int total = 0;
+
+	for (int i = 0; i < corpus->n_utt; i++)
+		total += corpus->utt[i].audio.path || corpus->utt[i].video.path;
+	if (!total)
+		return 0;
+	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt))
+		return err_set(err, ERR_NOMEM, "measuring: no memory");
+	pthread_mutex_init(&j.lock, NULL);
+	if (!open_cache(&j, err)) {
+		progress_start(&j.progress, o->log, "measuring clips", total);
+		parallel_for(corpus->n_utt, o->threads, measure_item, &j);
+		progress_end(&j.progress, NULL);
+		if (o->stop && *o->stop)
+			err_set(err, ERR_INTERRUPTED,
+				"interrupted; the cache keeps what was measured");
+		else if (j.fatal.code)
+			*err = j.fatal;
+		else
+			list_failures(&j, corpus, err);
+	}
+	pack_close(j.pack);
+	pthread_mutex_destroy(&j.lock);
+	free(j.result);
+	return err->code;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/predict.h"
+
+#include <math.h>
+#include <string.h>
+
+static int check_answer(const struct answer *a, int labels, const char *model, const char *id,
+			struct err *err)
+{
+	bool ok = a->status == ANSWER_OK;
+
+	if (ok != (a->label >= 0) || a->label >= labels)
+		return err_set(err, ERR_INTERNAL, "%s: %s answered label %d with status %s", id,
+			       model, a->label, answer_status_name[a->status]);
+	for (int k = 0; ok && k < labels; k++)
+		if (!isfinite(a->score[k]))
+			return err_set(err, ERR_INTERNAL, "%s: %s gave a score that is not finite",
+				       id, model);
+	return 0;
+}
+
+/* Moves the answers of one view from out into p. */
+static int keep(struct predictions *p, const struct model_ops *model, const struct views *views,
+		int v, const struct answer *out, int labels, struct err *err)
+{
+	const struct view *view = &views->view[v];
+	int k = 0;
+
+	for (int t = 0; t < view->n && !err->code; t++) {
+		struct answer *a = &p->answer[p->n];
+
+		if (!view->target[t])
+			continue;
+		*a = out[k++];
+		if (a->raw && !(a->raw = arena_strdup(&p->mem, a->raw)))
+			return err_set(err, ERR_NOMEM, "answers: no memory");
+		p->utt[p->n] = views->index[v][t];
+		p->gold[p->n] = views->label[v][t];
+		p->group[p->n] = v;
+		if (p->gold[p->n] >= 0)
+			confusion_add(&p->confusion, p->gold[p->n], a->label);
+		p->n++;
+		check_answer(a, labels, model->name, view->turn[t].id, err);
+	}
+	return err->code;
+}
+
+int predict_views(struct predictions *p, const struct model_ops *model, void *state,
+		  const struct views *views, int labels, const volatile sig_atomic_t *stop,
+		  struct err *err)
+{
+	size_t n = (size_t)views->n_target, most = 0;
+	struct answer *out;
+
+	*p = (struct predictions){ .n_groups = views->n, .confusion = { .k = labels } };
+	for (int v = 0; v < views->n; v++)
+		if ((size_t)views->view[v].n > most)
+			most = (size_t)views->view[v].n;
+	p->answer = arena_array(&p->mem, n, sizeof(*p->answer));
+	p->utt = arena_array(&p->mem, n, sizeof(*p->utt));
+	p->gold = arena_array(&p->mem, n, sizeof(*p->gold));
+	p->group = arena_array(&p->mem, n, sizeof(*p->group));
+	out = arena_array(&p->mem, most, sizeof(*out));
+	if (!p->answer || !p->utt || !p->gold || !p->group || !out)
+		err_set(err, ERR_NOMEM, "answers: no memory");
+	for (int v = 0; v < views->n && !err->code; v++) {
+		if (stop && *stop)
+			err_set(err, ERR_INTERRUPTED, "interrupted");
+		else if (!model->predict(state, &views->view[v], out, err))
+			keep(p, model, views, v, out, labels, err);
+		else
+			err_wrap(err, "%s: dialogue %s", model->name, views->view[v].dialogue);
+	}
+	if (err->code)
+		predictions_free(p);
+	return err->code;
+}
+
+void predictions_free(struct predictions *p)
+{
+	arena_free(&p->mem);
+	*p = (struct predictions){ 0 };
+}

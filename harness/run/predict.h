@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs a model over views and keeps what it answered, with gold beside it.
+ */
+#ifndef HARNESS_RUN_PREDICT_H
+#define HARNESS_RUN_PREDICT_H
+
+#include "harness/core/model.h"
+#include "harness/metrics/scores.h"
+#include "harness/run/bank.h"
+
+struct predictions {
+	int n;			    /* targets of all views, in order */
+	int n_groups;		    /* views (dialogues) */
+	struct answer *answer;	    /* (n); raw is owned by mem */
+	int *utt, *gold, *group;    /* (n) utterance of the corpus, its label, its view */
+	struct confusion confusion; /* of targets with a label */
+	struct arena mem;
+};
+
+/* stop (may be NULL) ends the loop with ERR_INTERRUPTED. */
+int predict_views(struct predictions *p, const struct model_ops *model, void *state,
+		  const struct views *views, int labels, const volatile sig_atomic_t *stop,
+		  struct err *err);
+void predictions_free(struct predictions *p); /* accepts the zeroed struct */
+
+#endif

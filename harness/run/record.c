@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/hash.h"
+#include "harness/base/io.h"
+#include "harness/metrics/bootstrap.h"
+#include "harness/metrics/calibration.h"
+#include "harness/metrics/latency.h"
+#include "harness/run/environment.h"
+#include "harness/run/see.h"
+
+#define SCHEMA	   1
+#define REPLICATES 10000
+
+static int write_buf(const char *dir, const char *name, struct strbuf *b, struct err *err)
+{
+	char *path = path_join(dir, name);
+
+	if (!path || b->oom)
+		err_set(err, ERR_NOMEM, "%s/%s: no memory", dir, name);
+	else
+		io_write_atomic(path, strbuf_str(b), b->len, err);
+	free(path);
+	strbuf_free(b);
+	return err->code;
+}
+
+static void write_spec(struct json_writer *w, const struct run_record *r)
+{
+	const struct recipe *rc = r->recipe;
+
+	json_put_str(w, "system", rc->name);
+	json_put_str(w, "title", rc->title);
+	json_put_str(w, "model", rc->model->name);
+	json_open_array(w, "without");
+	for (int i = 0; i < rc->n_without; i++)
+		json_put_str(w, NULL, rc->without[i]);
+	json_close_array(w);
+	see_write(w, "see", r->see);
+	json_open_object(w, "options");
+	opt_write_json(&rc->opts, w);
+	json_close_object(w);
+	json_put_int(w, "window", rc->window);
+	json_put_int(w, "seed", (int64_t)r->seed);
+	json_put_str(w, "selection", selection_name[rc->selection]);
+}
+
+int record_id(struct run_record *r, struct err *err)
+{
+	struct strbuf spec = { 0 }, id = { 0 };
+	char hash[HASH_HEX];
+	struct json_writer w;
+
+	json_begin(&w, &spec, 0);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", SCHEMA);
+	json_put_str(&w, "content", r->bank->content);
+	json_put_bool(&w, "limited", r->limited);
+	write_spec(&w, r);
+	json_close_object(&w);
+	hash_hex(strbuf_str(&spec), spec.len, hash);
+	strbuf_addf(&id, "%s-%s", r->bank->corpus->name, r->recipe->name);
+	for (int i = 0; i < r->recipe->n_without; i++)
+		strbuf_addf(&id, "%s%s", i ? "-" : "-without-", r->recipe->without[i]);
+	strbuf_addf(&id, "-s%llu-%.8s", (unsigned long long)r->seed, hash);
+	if (spec.oom || id.oom)
+		err_set(err, ERR_NOMEM, "run id: no memory");
+	else if (!str_copy(r->id, sizeof(r->id), strbuf_str(&id)))
+		err_set(err, ERR_ARG, "%s: the name of the run is too long", strbuf_str(&id));
+	strbuf_free(&spec);
+	strbuf_free(&id);
+	return err->code;
+}
+
+void record_prediction_lines(const struct bank *bank, const struct predictions *p,
+			     struct strbuf *out)
+{
+	const struct corpus *c = bank->corpus;
+
+	for (int i = 0; i < p->n; i++) {
+		const struct answer *a = &p->answer[i];
+		const struct utterance *u = &c->utt[p->utt[i]];
+		const struct dialogue *d = &c->dia[u->dialogue];
+		struct json_writer w;
+
+		json_begin(&w, out, 0);
+		json_open_object(&w, NULL);
+		json_put_int(&w, "schema_version", SCHEMA);
+		json_put_str(&w, "id", u->id);
+		json_put_str(&w, "dialogue", d->id);
+		json_put_int(&w, "turn", p->utt[i] - d->first);
+		json_put_str(&w, "speaker", c->speaker[u->speaker].name);
+		json_put_str(&w, "gold", p->gold[i] < 0 ? NULL : c->labels->word[p->gold[i]]);
+		json_put_str(&w, "label", a->label < 0 ? NULL : c->labels->word[a->label]);
+		json_put_str(&w, "status", answer_status_name[a->status]);
+		json_open_array(&w, "scores");
+		for (int k = 0; k < c->labels->n; k++)
+			json_put_num(&w, NULL, (double)a->score[k]);
+		json_close_array(&w);
+		json_put_str(&w, "raw", a->raw);
+		json_put_str(&w, "text", u->text);
+		json_put_num(&w, "prompt_ms", a->prompt_ms);
+		json_put_num(&w, "model_ms", a->model_ms);
+		json_close_object(&w);
+		strbuf_addc(out, '\n');
+	}
+}
+
+int record_predictions(const struct run_record *r, const struct predictions *p, const char *dir,
+		       struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	record_prediction_lines(r->bank, p, &b);
+	return write_buf(dir, "predictions.jsonl", &b, err);
+}
+
+/* Softmax beliefs of answered samples of a model that gives probabilities. */
+static int calibrate(const struct run_record *r, const struct predictions *p,
+		     struct calibration *cal, struct err *err)
+{
+	*cal = (struct calibration){ .k = r->bank->corpus->labels->n };
+	if (!(r->recipe->model->flags & MODEL_PROBS))
+		return 0;
+	for (int i = 0; i < p->n && !err->code; i++) {
+		double prob[LABEL_MAX];
+
+		if (p->gold[i] >= 0 && p->answer[i].status == ANSWER_OK &&
+		    probabilities(p->answer[i].score, cal->k, prob))
+			calibration_add(cal, prob, p->gold[i], err);
+	}
+	return err->code;
+}
+
+static int interval(const struct run_record *r, const struct predictions *p, struct interval *out,
+		    struct err *err)
+{
+	struct bootstrap_options o = {
+		.metric = METRIC_WEIGHTED_F1,
+		.replicates = REPLICATES,
+		.alpha = 0.05,
+		.seed = 1,
+		.threads = r->threads,
+	};
+	struct tally t = { 0 };
+	struct tally_set set = { .run = &t, .n = 1 };
+
+	if (tally_init(&t, r->bank->corpus->labels->n, p->n_groups, err))
+		return err->code;
+	for (int i = 0; i < p->n; i++)
+		if (p->gold[i] >= 0)
+			tally_add(&t, p->group[i], p->gold[i], p->answer[i].label);
+	bootstrap_system(&set, &o, out, err);
+	tally_free(&t);
+	return err->code;
+}
+
+static void write_scores(struct json_writer *w, const struct label_set *labels,
+			 const struct scores *s)
+{
+	json_put_int(w, "n", s->n);
+	json_put_int(w, "answered", s->answered);
+	json_put_num(w, "accuracy", s->accuracy);
+	json_put_num(w, "uar", s->uar);
+	json_put_num(w, "macro_f1", s->macro_f1);
+	json_put_num(w, "micro_f1", s->micro_f1);
+	json_put_num(w, "weighted_f1", s->weighted_f1);
+	json_put_num(w, "kappa", s->kappa);
+	json_put_num(w, "mcc", s->mcc);
+	json_open_object(w, "per_class");
+	for (int k = 0; k < labels->n; k++) {
+		json_open_object(w, labels->word[k]);
+		json_put_num(w, "precision", s->cls[k].precision);
+		json_put_num(w, "recall", s->cls[k].recall);
+		json_put_num(w, "f1", s->cls[k].f1);
+		json_put_int(w, "support", s->cls[k].support);
+		json_close_object(w);
+	}
+	json_close_object(w);
+}
+
+static void write_confusion(struct json_writer *w, const struct label_set *labels,
+			    const struct confusion *c)
+{
+	json_open_object(w, "confusion");
+	json_open_array(w, "labels");
+	for (int k = 0; k < labels->n; k++)
+		json_put_str(w, NULL, labels->word[k]);
+	json_close_array(w);
+	json_open_array(w, "counts");
+	for (int i = 0; i < labels->n; i++) {
+		json_open_array(w, NULL);
+		for (int j = 0; j <= labels->n; j++)
+			json_put_int(w, NULL, c->count[i][j]);
+		json_close_array(w);
+	}
+	json_close_array(w);
+	json_close_object(w);
+}
+
+int record_metrics(const struct run_record *r, const struct predictions *p, const char *dir,
+		   struct err *err)
+{
+	const struct label_set *labels = r->bank->corpus->labels;
+	struct calibration cal;
+	struct interval ci;
+	struct scores s;
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	scores_compute(&p->confusion, &s);
+	if (calibrate(r, p, &cal, err) || interval(r, p, &ci, err))
+		return err_wrap(err, "scoring %s", r->id);
+	json_begin(&w, &b, 1);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", SCHEMA);
+	write_scores(&w, labels, &s);
+	json_open_object(&w, "interval");
+	json_put_str(&w, "metric", "weighted_f1");
+	json_put_num(&w, "lo", ci.lo);
+	json_put_num(&w, "hi", ci.hi);
+	json_put_num(&w, "se", ci.se);
+	json_put_num(&w, "level", 0.95);
+	json_put_str(&w, "method", "cluster bootstrap by dialogue");
+	json_put_int(&w, "B", ci.replicates);
+	json_put_int(&w, "groups", ci.groups);
+	json_close_object(&w);
+	write_confusion(&w, labels, &p->confusion);
+	json_put_num(&w, "ece", calibration_ece(&cal));
+	json_put_num(&w, "brier", calibration_brier(&cal));
+	json_put_num(&w, "nll", calibration_nll(&cal));
+	json_close_object(&w);
+	return write_buf(dir, "metrics.json", &b, err);
+}
+
+int record_log(const struct run_record *r, const char *dir, struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	for (int i = 0; i < r->n_epoch; i++) {
+		const struct epoch_row *e = &r->epoch[i];
+		struct json_writer w;
+
+		json_begin(&w, &b, 0);
+		json_open_object(&w, NULL);
+		json_put_int(&w, "schema_version", SCHEMA);
+		json_put_str(&w, "stage", e->stage);
+		json_put_int(&w, "epoch", e->number);
+		json_put_int(&w, "of", e->total);
+		json_put_num(&w, "loss", e->loss);
+		json_put_num(&w, "dev_weighted_f1", e->dev_f1);
+		json_put_bool(&w, "best", e->best);
+		json_put_num(&w, "seconds", e->seconds);
+		json_close_object(&w);
+		strbuf_addc(&b, '\n');
+	}
+	return write_buf(dir, "log.jsonl", &b, err);
+}
+
+static void write_stage(struct json_writer *w, const char *name, double *ms, size_t n)
+{
+	struct latency_stats s;
+
+	if (!n)
+		return;
+	latency_describe(ms, n, &s);
+	json_open_object(w, name);
+	json_put_int(w, "n", (int64_t)s.n);
+	json_put_num(w, "total_s", s.total / 1000);
+	json_put_num(w, "mean_ms", s.mean);
+	json_put_num(w, "p50_ms", s.p50);
+	json_put_num(w, "p90_ms", s.p90);
+	json_put_num(w, "p99_ms", s.p99);
+	json_close_object(w);
+}
+
+/* Stages of the utterances that were answered; decode and cues as measured when
+ * the cache was filled. */
+static int write_stages(struct json_writer *w, const struct run_record *r,
+			const struct predictions *p, struct err *err)
+{
+	static const char *const name[STAGE_COUNT] = { "decode", "cues" };
+	double *ms;
+
+	if (!NEW_ARRAY(ms, (size_t)p->n))
+		return err_set(err, ERR_NOMEM, "stages: no memory");
+	json_open_object(w, "stages");
+	for (int s = 0; s < STAGE_COUNT; s++) {
+		size_t n = 0;
+
+		for (int i = 0; i < p->n; i++)
+			if (r->bank->m[p->utt[i]].ms[s] > 0)
+				ms[n++] = (double)r->bank->m[p->utt[i]].ms[s];
+		write_stage(w, name[s], ms, n);
+	}
+	for (int i = 0; i < p->n; i++)
+		ms[i] = p->answer[i].prompt_ms;
+	write_stage(w, "prompt", ms, (size_t)p->n);
+	for (int i = 0; i < p->n; i++)
+		ms[i] = p->answer[i].model_ms;
+	write_stage(w, "model", ms, (size_t)p->n);
+	json_close_object(w);
+	free(ms);
+	return 0;
+}
+
+static void write_corpus(struct json_writer *w, const struct bank *bank)
+{
+	const struct corpus *c = bank->corpus;
+	static const char *const level[] = { "note", "warn", "error" };
+	int issues[3] = { 0 };
+	char *calibration = path_join(c->root, "calibration.json");
+
+	json_open_object(w, "corpus");
+	json_put_str(w, "name", c->name);
+	json_put_str(w, "kind", calibration && io_is_file(calibration) ? "calibrated" : "real");
+	free(calibration);
+	json_put_str(w, "root", c->root);
+	json_put_str(w, "policy", c->policy);
+	json_put_str(w, "labels_name", c->labels->name);
+	json_open_array(w, "labels");
+	for (int k = 0; k < c->labels->n; k++)
+		json_put_str(w, NULL, c->labels->word[k]);
+	json_close_array(w);
+	json_open_object(w, "splits");
+	for (int s = 0; s < SPLIT_COUNT; s++) {
+		int dialogues = 0, utterances = 0, scored = 0;
+
+		for (int d = 0; d < c->n_dia; d++) {
+			if ((int)c->dia[d].split != s)
+				continue;
+			dialogues++;
+			utterances += c->dia[d].count;
+			for (int i = 0; i < c->dia[d].count; i++)
+				scored += bank->gold->label[c->dia[d].first + i] >= 0;
+		}
+		json_open_object(w, split_name[s]);
+		json_put_int(w, "dialogues", dialogues);
+		json_put_int(w, "utterances", utterances);
+		json_put_int(w, "scored", scored);
+		json_close_object(w);
+	}
+	json_close_object(w);
+	for (int i = 0; i < c->n_issue; i++)
+		issues[c->issue[i].level]++;
+	json_open_object(w, "issues");
+	for (int i = 0; i < 3; i++)
+		json_put_int(w, level[i], issues[i]);
+	json_close_object(w);
+	json_open_object(w, "measured");
+	json_put_int(w, "clips", bank->n_media);
+	json_put_int(w, "recorded", bank->n_recorded);
+	json_put_int(w, "failed", bank->n_failed);
+	json_close_object(w);
+	json_put_str(w, "hash", bank->content);
+	json_close_object(w);
+}
+
+int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
+		    struct err *err)
+{
+	int status[ANSWER_STATUS_COUNT] = { 0 }, best = 0;
+	struct strbuf b = { 0 };
+	struct json_writer w;
+	char ended[32];
+
+	environment_time(ended);
+	for (int i = 0; i < p->n; i++)
+		status[p->answer[i].status]++;
+	for (int i = 0; i < r->n_epoch; i++)
+		if (r->epoch[i].best)
+			best = i + 1;
+	json_begin(&w, &b, 1);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", SCHEMA);
+	json_put_str(&w, "id", r->id);
+	json_put_str(&w, "status", "complete");
+	json_put_str(&w, "result_class", r->limited ? "limited" : "full");
+	write_corpus(&w, r->bank);
+	write_spec(&w, r);
+	json_put_int(&w, "parameters", r->parameters);
+	json_open_object(&w, "epochs");
+	json_put_int(&w, "best", best);
+	json_put_int(&w, "total", r->n_epoch);
+	json_close_object(&w);
+	json_open_object(&w, "counts");
+	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
+		json_put_int(&w, answer_status_name[i], status[i]);
+	json_close_object(&w);
+	environment_write(&w, r->threads);
+	if (write_stages(&w, r, p, err)) {
+		strbuf_free(&b);
+		return err->code;
+	}
+	json_put_num(&w, "train_s", r->train_s);
+	json_put_num(&w, "wall_s", r->wall_s);
+	json_put_num(&w, "peak_rss_mb", environment_peak_mb());
+	json_put_str(&w, "started", r->started);
+	json_put_str(&w, "ended", ended);
+	json_close_object(&w);
+	return write_buf(dir, "manifest.json", &b, err);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The files of a result folder.  The folder is built under a temporary name and
+ * renamed when all of it is on disk, so that its final name never holds half a result.
+ */
+#ifndef HARNESS_RUN_RECORD_H
+#define HARNESS_RUN_RECORD_H
+
+#include "harness/run/predict.h"
+#include "harness/run/recipe.h"
+
+#define RUN_ID_MAX 200
+
+struct epoch_row {
+	char stage[16];
+	int number, total;
+	double loss, dev_f1, seconds; /* dev_f1 NaN: not scored */
+	bool best;
+};
+
+/* Everything a manifest says about one run. */
+struct run_record {
+	char id[RUN_ID_MAX];
+	const struct bank *bank;
+	const struct recipe *recipe;
+	uint64_t seed;
+	unsigned see; /* what the model really saw: recipe, model and corpus together */
+	bool limited; /* --limit or only clips: not a result */
+	int64_t parameters;
+	struct epoch_row *epoch;
+	int n_epoch;
+	size_t cap_epoch;
+	double train_s, wall_s;
+	int threads;
+	char started[32];
+};
+
+/* <corpus>-<system>[-without-<x>…]-s<seed>-<8 hex digits of everything the result depends on>. */
+int record_id(struct run_record *r, struct err *err);
+
+/* Appends one JSON line an answer. */
+void record_prediction_lines(const struct bank *bank, const struct predictions *p,
+			     struct strbuf *out);
+
+/* Write one file each into dir. */
+int record_predictions(const struct run_record *r, const struct predictions *p, const char *dir,
+		       struct err *err);
+int record_metrics(const struct run_record *r, const struct predictions *p, const char *dir,
+		   struct err *err);
+int record_log(const struct run_record *r, const char *dir, struct err *err);
+int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
+		    struct err *err);
+
+#endif

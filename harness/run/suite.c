@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A plan carried out by processes, one a run: a crash or an exhausted limit takes
+ * one run with it and no more, and each run's numbers come from one thread of
+ * arithmetic whatever runs beside it.
+ */
+#include "harness/run/experiment.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/base/io.h"
+
+/* What a child writes into its pipe, whole, before it ends. */
+struct report {
+	int code;
+	struct run_outcome outcome;
+	char msg[1024];
+};
+
+struct child {
+	pid_t pid;
+	int fd, run;
+};
+
+static void child_main(int fd, const struct bank *bank, const struct planned *run,
+		       const char *without, const char *set, const struct run_options *o)
+{
+	struct report rep = { 0 };
+	struct recipe recipe = { 0 };
+	struct strbuf both = { 0 };
+	struct err err = { 0 };
+
+	strbuf_addf(&both, "%s%s%s", run->without ? run->without : "",
+		    run->without && without ? "," : "", without ? without : "");
+	if (!recipe_read(&recipe, run->path, bank->corpus->name, both.len ? both.s : NULL, set,
+			 &err))
+		experiment_run(bank, &recipe, run->seed, o, &rep.outcome, &err);
+	rep.code = err.code;
+	memcpy(rep.msg, err.msg, sizeof(rep.msg));
+	recipe_free(&recipe);
+	strbuf_free(&both);
+	if (write(fd, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
+		_exit(6);
+	_exit(0);
+}
+
+static int start_child(struct child *c, int run, const struct bank *bank, const struct plan *plan,
+		       const char *without, const char *set, const struct run_options *o,
+		       struct err *err)
+{
+	int fd[2];
+
+	if (pipe(fd))
+		return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
+	fflush(NULL);
+	c->pid = fork();
+	if (c->pid < 0) {
+		close(fd[0]);
+		close(fd[1]);
+		return err_set(err, ERR_IO, "fork: %s", strerror(errno));
+	}
+	if (c->pid == 0) {
+		close(fd[0]);
+		child_main(fd[1], bank, &plan->run[run], without, set, o);
+	}
+	close(fd[1]);
+	c->fd = fd[0];
+	c->run = run;
+	return 0;
+}
+
+/* Takes what the ended child said; a child that died without a word says so. */
+static void finish_child(struct child *c, int status, const struct plan *plan, struct report *rep)
+{
+	ssize_t n;
+
+	do
+		n = read(c->fd, rep, sizeof(*rep));
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*rep)) {
+		*rep = (struct report){ .code = ERR_INTERNAL };
+		if (WIFSIGNALED(status))
+			snprintf(rep->msg, sizeof(rep->msg),
+				 "%s seed %llu: killed by signal %d (%s)", plan->run[c->run].path,
+				 (unsigned long long)plan->run[c->run].seed, WTERMSIG(status),
+				 strsignal(WTERMSIG(status)));
+		else
+			snprintf(rep->msg, sizeof(rep->msg), "%s: ended without a result",
+				 plan->run[c->run].path);
+	}
+	close(c->fd);
+	c->pid = 0;
+}
+
+/* Temporary folders of processes that are gone. */
+static int sweep_leftovers(const char *results, struct err *err)
+{
+	char *runs = path_join(results, "runs");
+	struct io_list list = { 0 };
+
+	if (!runs)
+		return err_set(err, ERR_NOMEM, "%s: no memory", results);
+	if (io_is_dir(runs) && !io_list_dir(runs, &list, err))
+		for (size_t i = 0; i < list.n && !err->code; i++) {
+			long pid;
+			char *path;
+
+			if (sscanf(list.name[i], ".tmp-%ld-", &pid) != 1 ||
+			    (kill((pid_t)pid, 0) == 0 || errno == EPERM))
+				continue;
+			path = path_join(runs, list.name[i]);
+			if (path)
+				io_remove_tree(path, err);
+			free(path);
+		}
+	io_list_free(&list);
+	free(runs);
+	return err->code;
+}
+
+struct suite {
+	const struct bank *bank;
+	const struct plan *plan;
+	const struct run_options *o;
+	struct child child[64];
+	int jobs, next, ended, failed, *done, *skipped;
+	struct progress progress;
+	char first_failure[1024];
+};
+
+static void note_end(struct suite *s, const struct report *rep)
+{
+	char detail[RUN_ID_MAX + 64];
+
+	s->ended++;
+	if (rep->code) {
+		if (!s->failed++)
+			snprintf(s->first_failure, sizeof(s->first_failure), "%s", rep->msg);
+		if (rep->code != ERR_INTERRUPTED)
+			log_error(s->o->log, "failed: %s", rep->msg);
+		return;
+	}
+	if (rep->outcome.skipped)
+		(*s->skipped)++;
+	else
+		(*s->done)++;
+	if (!rep->outcome.skipped)
+		log_info(s->o->log, "%s: weighted F1 %.2f", rep->outcome.id,
+			 100 * rep->outcome.weighted_f1);
+	snprintf(detail, sizeof(detail), "%s", rep->outcome.id);
+	progress_update(&s->progress, s->ended, *s->skipped, detail);
+}
+
+static int wait_one(struct suite *s, struct err *err)
+{
+	struct report rep;
+	int status;
+	pid_t pid = wait(&status);
+
+	if (pid < 0)
+		return errno == EINTR ? 0 : err_set(err, ERR_IO, "wait: %s", strerror(errno));
+	for (int i = 0; i < s->jobs; i++)
+		if (s->child[i].pid == pid) {
+			finish_child(&s->child[i], status, s->plan, &rep);
+			note_end(s, &rep);
+		}
+	return 0;
+}
+
+int suite_run(const struct bank *bank, const struct plan *plan, const char *without,
+	      const char *set, int jobs, const struct run_options *o, int *done, int *skipped,
+	      struct err *err)
+{
+	struct suite s = { .bank = bank, .plan = plan, .o = o, .done = done, .skipped = skipped };
+	int running = 0;
+
+	*done = *skipped = 0;
+	s.jobs = jobs < 1 ? 1 : jobs > 64 ? 64 : jobs;
+	if (sweep_leftovers(o->results, err))
+		return err->code;
+	progress_start(&s.progress, o->log, bank->corpus->name, plan->n);
+	do {
+		running = 0;
+		for (int i = 0; i < s.jobs; i++) {
+			if (!s.child[i].pid && s.next < plan->n && !*o->stop && !err->code)
+				start_child(&s.child[i], s.next++, bank, plan, without, set, o,
+					    err);
+			running += s.child[i].pid > 0;
+		}
+		if (running && wait_one(&s, err))
+			break;
+	} while (running);
+	progress_end(&s.progress, NULL);
+	if (err->code)
+		return err->code;
+	if (*o->stop)
+		return err_set(err, ERR_INTERRUPTED,
+			       "interrupted; the same command goes on from here");
+	if (s.failed)
+		return err_set(err, ERR_INCOMPLETE, "%d of %d runs failed, the first: %s", s.failed,
+			       plan->n, s.first_failure);
+	return 0;
+}

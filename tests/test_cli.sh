@@ -1,0 +1,116 @@
+#!/bin/sh
+# The program as a person drives it: exit statuses, streams, and the whole way from clips to
+# report on a tiny calibrated corpus, with runs killed on the way.
+set -u
+cd "$(dirname "$0")/.." || exit 99
+merc=${MERC:?}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
+n=0
+
+# check NAME CONDITION…: the condition is a command
+check()
+{
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$dir/log" | tail -n 40
+	fi
+}
+
+# status WANT COMMAND…
+status()
+{
+	want=$1
+	shift
+	"$@"
+	got=$?
+	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
+}
+
+# says WANT TEXT COMMAND…: that status, and that text on stderr alone
+says()
+{
+	want=$1 text=$2
+	shift 2
+	"$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	cat "$dir/err"
+	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
+	grep -q -- "$text" "$dir/err" || { echo "no '$text' on stderr"; return 1; }
+	[ ! -s "$dir/out" ] || { echo "something on stdout"; return 1; }
+}
+
+check "no verb is a usage error" says 2 "usage" "$merc"
+check "unknown verb" says 2 "no command 'frobnicate'" "$merc" frobnicate
+check "unknown option" says 2 "unknown option" "$merc" list --frobnicate
+check "help goes to stdout" status 0 sh -c '"$1" help run | grep -q -- --seeds' sh "$merc"
+check "a failed write to stdout is an error" status 6 sh -c '"$1" list >/dev/full' sh "$merc"
+check "missing corpus" says 2 "name one" "$merc" data stats --root "$dir"
+check "missing data" says 4 "train_sent_emo.csv" "$merc" data stats -c meld -r "$dir"
+check "environment gives defaults" status 0 \
+	sh -c 'MERC_CORPUS=meld "$1" validate scripts/experiments/real.json' sh "$merc"
+check "a bad default names its variable" says 2 "MERC_LIMIT" \
+	env MERC_LIMIT=x "$merc" run scripts/experiments/bow.json -c meld -r "$dir"
+check "every recipe is valid" status 0 "$merc" validate scripts/experiments/calibrated.json -c iemocap
+
+for layout in meld iemocap; do
+	data=$dir/$layout
+	check "$layout: a calibrated corpus" status 0 \
+		"$merc" data synth -q --layout $layout -o "$data" --dialogues 14 --seed 3
+	check "$layout: nothing in it is unusable" status 0 "$merc" data verify -c $layout -r "$data"
+	check "$layout: statistics are JSON" status 0 sh -c \
+		'"$1" data stats -c "$2" -r "$3" --format json | grep -q "\"test\": {"' sh "$merc" $layout "$data"
+	check "$layout: cues of every utterance" status 0 sh -c \
+		'test $("$1" cues -q -c "$2" -r "$3" | wc -l) -gt 60' sh "$merc" $layout "$data"
+done
+
+run="$merc run scripts/experiments/bemerc.json -c meld -r $dir/meld --results $dir/results -q"
+small="--seeds 1,2,3 --jobs 2 --set epochs=1,align_epochs=1"
+
+# killed at several moments: never half a result under a final name, and the same command goes on
+for after in 0.2 0.6 1.2; do
+	timeout -s KILL $after $run $small 2>/dev/null
+done
+complete()
+{
+	for d in "$dir"/results/runs/[!.]*; do
+		[ -e "$d" ] || continue
+		for f in manifest.json metrics.json predictions.jsonl log.jsonl; do
+			[ -s "$d/$f" ] || { echo "$d has no $f"; return 1; }
+		done
+	done
+}
+check "killed runs leave whole results or none" complete
+check "the same command goes on" status 0 $run $small
+check "all results are there and whole" complete
+check "no temporary folder is left" status 1 sh -c 'ls -d "$1"/results/runs/.tmp-* 2>/dev/null' sh "$dir"
+check "done is done" status 0 sh -c '"$@" 2>&1 | grep -q "0 runs done, 3 were there"' sh \
+	$merc run scripts/experiments/bemerc.json -c meld -r $dir/meld --results $dir/results $small
+
+# same seed, same thread count: the same answers
+answers()
+{
+	cat "$dir/$1"/runs/meld-bemerc-s1-*/predictions.jsonl |
+		sed 's/,"prompt_ms":[^,]*//; s/,"model_ms":[^}]*//'
+}
+repeat()
+{
+	$run --results "$dir/again" --seeds 1 --set epochs=1,align_epochs=1 || return 1
+	answers results >"$dir/a"
+	answers again >"$dir/b"
+	cmp "$dir/a" "$dir/b"
+}
+check "the same seed gives the same answers" repeat
+check "a saved model answers other data" status 0 sh -c \
+	'"$1" predict -q -c meld -r "$2/meld" "$2"/results/runs/meld-bemerc-s1-* | grep -q scores' sh "$merc" "$dir"
+check "a baseline beside it" status 0 "$merc" run scripts/experiments/bow.json -q -c meld \
+	-r "$dir/meld" --results "$dir/results"
+check "the report" status 0 "$merc" report -q --results "$dir/results" -o "$dir/report" --replicates 200
+check "the report is there" test -s "$dir/report/index.html" -a -s "$dir/report/summary.json"
+echo "1..$n"
