@@ -337,13 +337,119 @@ static void test_meld_gold(void **state)
 	csv_table_free(&text);
 }
 
+/* ---- IEMOCAP: the descriptions inside published prompts ---- */
+
+struct prompts {
+	const struct csv_table *cues;
+	const struct quantizer *q;
+	int same, all;
+};
+
+static void fit_iemocap(struct quantizer *q, const struct csv_table *cues)
+{
+	struct cue_set *set;
+	struct err err = { 0 };
+	struct quantizer_data d = {
+		.spec = speech_cue_spec, .cues = SPEECH_CUE_COUNT, .groups = 2, .zero_missing = true
+	};
+	int *group;
+
+	CHECK(NEW_ARRAY(set, cues->n_rows) && NEW_ARRAY(group, cues->n_rows));
+	for (size_t i = 0; i < cues->n_rows; i++) {
+		if (strcmp(field(cues, i, "mode"), "train"))
+			continue;
+		set[d.n] = row_cues(cues, i);
+		group[d.n++] = field(cues, i, "gender")[0] == 'F';
+	}
+	d.set = set;
+	d.group = group;
+	quantizer_fit(q, &d, 5, &err);
+	CHECK_OK(&err);
+	free(set);
+	free(group);
+}
+
+/* First row of the dialogue whose text (up to " (") is the target's. */
+static size_t find_row(const struct csv_table *t, const char *dialogue, const char *target,
+		       size_t len)
+{
+	for (size_t i = 0; i < t->n_rows; i++) {
+		const char *text = field(t, i, "text"), *cut = strstr(text, " (");
+		const size_t n = cut ? (size_t)(cut - text) : strlen(text);
+
+		if (!strcmp(field(t, i, "video_id"), dialogue) && n == len &&
+		    !strncmp(text, target, n))
+			return i;
+	}
+	return t->n_rows;
+}
+
+static int check_prompt(void *ctx, const struct json *v, long line, struct err *err)
+{
+	struct prompts *p = ctx;
+	const char *path = json_str(json_get(v, "path"), ""), *input;
+	const char *target, *end, *said, *wav = path_base(path);
+	struct strbuf out = { 0 };
+	char dialogue[64];
+	size_t row;
+
+	(void)line;
+	(void)err;
+	input = json_str(json_get(v, "input"), "");
+	said = strstr(input, " ### Target");
+	if (!said)
+		said = strstr(input, " ### Insufficient");
+	target = strstr(said, "Select the emotion of < Speaker_");
+	CHECK(said && target && strlen(wav) < sizeof(dialogue));
+	memcpy(dialogue, wav, strlen(wav) + 1);
+	*strrchr(dialogue, '_') = '\0';
+	target = strchr(target, '"') + 1;
+	end = strstr(target, "\"> from [");
+	row = find_row(p->cues, dialogue, target, (size_t)(end - target));
+	p->all++;
+	if (row < p->cues->n_rows) {
+		const struct cue_set s = row_cues(p->cues, row);
+
+		speech_describe(p->q, &s, field(p->cues, row, "gender")[0] == 'F', &out);
+		p->same += str_starts(said + 5, strbuf_str(&out));
+	}
+	strbuf_free(&out);
+	return 0;
+}
+
+static void test_iemocap_gold(void **state)
+{
+	bool have;
+	struct csv_table cues = open_table("cues/iemocap_audio_features.csv", &have);
+	char *path = real_data("prompts/iemocap_True_False/test.jsonl");
+	struct quantizer q;
+	struct prompts p = { &cues, &q, 0, 0 };
+	struct err err = { 0 };
+	bool torn;
+
+	(void)state;
+	if (!have || !path) {
+		csv_table_free(&cues);
+		free(path);
+		skip();
+	}
+	fit_iemocap(&q, &cues);
+	json_lines(path, (size_t)1 << 26, &torn, check_prompt, &p, &err);
+	CHECK_OK(&err);
+	print_message("descriptions %d of %d\n", p.same, p.all);
+	CHECK(p.all == 1623 && p.same == 1623);
+	quantizer_free(&q);
+	csv_table_free(&cues);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quantiles),	   cmocka_unit_test(test_interpolation),
 		cmocka_unit_test(test_small_groups),	   cmocka_unit_test(test_json),
 		cmocka_unit_test(test_descending_refused), cmocka_unit_test(test_wording),
-		cmocka_unit_test(test_meld_gold),
+		cmocka_unit_test(test_meld_gold),	   cmocka_unit_test(test_iemocap_gold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
