@@ -62,12 +62,12 @@ int claims_load(struct claims *c, const char *claims_path, const char *notes_pat
 	bool torn;
 
 	*c = (struct claims){ 0 };
-	if (claims_path) {
+	if (claims_path && *claims_path) {
 		c->root = json_read_file(claims_path, MAX_FILE, err);
 		if (c->root && json_type(c->root) != JSON_ARRAY)
 			err_set(err, ERR_FORMAT, "%s: an array of claims is needed", claims_path);
 	}
-	if (!err->code && notes_path)
+	if (!err->code && notes_path && *notes_path)
 		json_lines(notes_path, MAX_FILE, &torn, add_note, &in, err);
 	return err->code;
 }

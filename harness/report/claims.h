@@ -21,7 +21,8 @@ struct claims {
 	struct arena mem;
 };
 
-/* Reads both files; either path may be NULL.  Free with claims_free(), also after failure. */
+/* Reads both files; either path may be NULL or empty: none.  Free with claims_free(), also after
+ * failure. */
 int claims_load(struct claims *c, const char *claims_path, const char *notes_path, struct err *err);
 void claims_free(struct claims *c);
 

@@ -8,6 +8,8 @@
 #include "harness/base/io.h"
 #include "harness/report/tables.h"
 
+#define LARGE_DROP .05 /* true drops from here on should be seen */
+
 /* In pieces: ISO C does not promise longer string literals. */
 static const char *const style[] = {
 	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#5b6570;--line:#d5dae0;"
@@ -243,6 +245,24 @@ static void put_claims(const struct page *p, struct strbuf *out)
 	table_free(&field);
 }
 
+/* The self-check of a calibrated corpus: were the large true drops measured? */
+static void put_found(struct strbuf *out, const struct summary *s, int board)
+{
+	int large = 0, found = 0;
+
+	for (const struct row *r = s->row; r < s->row + s->n_rows; r++) {
+		if (r->board != board || !(r->true_drop >= LARGE_DROP - 1e-9))
+			continue;
+		large++;
+		found += r->drop.lo > 0;
+	}
+	if (large)
+		strbuf_addf(out,
+			    "<p>Of %d rows with a true drop of %.0f points or more, %d measured "
+			    "drop%s an interval above zero.</p>\n",
+			    large, LARGE_DROP * 100, found, found == 1 ? " has" : "s have");
+}
+
 /* The sections that show one picture and one table a corpus. */
 static const struct {
 	const char *id, *text, *caption;
@@ -291,6 +311,8 @@ static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 				return err->code;
 			if (topic[i].table)
 				put_table(out, p->summary, b, topic[i].table);
+			if (topic[i].plot == PLOT_ABLATION)
+				put_found(out, p->summary, b);
 			if (out->len == before)
 				strbuf_add(out, "<p class=\"note\">No run has any.</p>\n");
 		}

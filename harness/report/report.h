@@ -11,8 +11,8 @@
 #include "harness/base/log.h"
 
 struct report_options {
-	const char *claims; /* published claims (JSON array), or NULL */
-	const char *notes;  /* what was not run: JSON Lines of corpus, system, reason; or NULL */
+	const char *claims; /* published claims (JSON array); NULL or empty: none */
+	const char *notes;  /* what was not run: JSON Lines of corpus, system, reason; or none */
 	int replicates;	    /* of the bootstrap; 0: 10,000 */
 	uint64_t seed;
 	int threads;

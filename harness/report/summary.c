@@ -98,6 +98,15 @@ static int read_calibration(struct board *b, struct result_list *runs, const str
 	return err->code;
 }
 
+/* Calibrated corpora first, then by name. */
+static int by_kind(const void *a, const void *b)
+{
+	const struct board *x = a, *y = b;
+
+	return x->calibrated != y->calibrated ? (int)y->calibrated - (int)x->calibrated
+					      : strcmp(x->slug, y->slug);
+}
+
 static int make_boards(struct summary *s, const struct log *log, struct err *err)
 {
 	if (!NEW_ARRAY(s->board, (size_t)s->runs.n))
@@ -119,6 +128,7 @@ static int make_boards(struct summary *s, const struct log *log, struct err *err
 		if (b->calibrated && read_calibration(b, &s->runs, log, err))
 			return err->code;
 	}
+	qsort(s->board, (size_t)s->n_boards, sizeof(*s->board), by_kind);
 	return 0;
 }
 

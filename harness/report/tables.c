@@ -77,6 +77,7 @@ void tables_results(const struct summary *s, int board, struct table *t)
 	table_column(t, COLUMN_NUMBER, "accuracy", NULL);
 	table_column(t, COLUMN_NUMBER, "ceiling", NULL);
 	table_column(t, COLUMN_NUMBER, "of ceiling", "of_ceiling");
+	table_column(t, COLUMN_CSV, "test_ceiling", NULL);
 	table_column(t, COLUMN_NUMBER, "answered", "coverage");
 	table_column(t, COLUMN_NUMBER, "n", NULL);
 	table_column(t, COLUMN_TEXT, "selection", NULL);
@@ -95,6 +96,7 @@ void tables_results(const struct summary *s, int board, struct table *t)
 		table_number(t, r->accuracy.mean, 100, 2);
 		table_number(t, r->ceiling, 100, 2);
 		table_number(t, r->f1.mean / r->ceiling, 100, 1);
+		table_number(t, r->test_ceiling, 100, 2);
 		table_number(t, (double)r->pooled.answered / (double)r->pooled.n, 100, 1);
 		table_number(t, r->first->n, 1, 0);
 		table_text(t, r->first->selection);
