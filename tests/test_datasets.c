@@ -4,6 +4,7 @@
  */
 #include "tests/test.h"
 
+#include "datasets/pickle.h"
 #include "harness/base/mem.h"
 #include "harness/core/dataset.h"
 
@@ -228,6 +229,64 @@ static void test_meld_groups(void **state)
 	free(root);
 }
 
+/* Position of the 1 in the published one-hot vector, -1: there is none. */
+static int one_hot(const struct pickle_value *v)
+{
+	for (size_t k = 0; k < pickle_size(v); k++) {
+		int64_t bit;
+
+		if (pickle_int(pickle_at(v, k), &bit) && bit)
+			return (int)k;
+	}
+	return -1;
+}
+
+/* Speaker numbers and labels against the published feature file, dialogue by dialogue. */
+static void test_meld_published(void **state)
+{
+	static const int64_t offset[SPLIT_COUNT] = { 0, 1039, 1153 };
+	char *root = real_data("meld"), *list = real_data("meld/meld_7way.pkl");
+	const struct pickle_value *speakers, *labels;
+	struct pickle p;
+	struct loaded l;
+	int n = 0;
+
+	(void)state;
+	if (!root || !list)
+		skip();
+	load(&l, "meld", root, "");
+	pickle_read(&p, list, 1 << 24, &l.err);
+	CHECK_OK(&l.err);
+	speakers = pickle_at(p.root, 0);
+	labels = pickle_at(p.root, 1);
+	for (size_t k = 0; k < pickle_size(speakers); k++) {
+		for (int d = 0; d < l.c.n_dia; d++) {
+			const struct dialogue *dia = &l.c.dia[d];
+			const char *number = strstr(dia->id, "_dia");
+			int64_t key, label;
+
+			CHECK(number && pickle_int(pickle_key(speakers, k), &key));
+			if (strtol(number + 4, NULL, 10) + offset[dia->split] != key)
+				continue;
+			CHECK((int)pickle_size(pickle_item(speakers, k)) == dia->count);
+			for (int i = 0; i < dia->count; i++, n++) {
+				const struct pickle_value *hot =
+					pickle_at(pickle_item(speakers, k), (size_t)i);
+
+				CHECK(l.c.utt[dia->first + i].prompt_speaker == one_hot(hot));
+				CHECK(pickle_int(pickle_at(pickle_item(labels, k), (size_t)i),
+						 &label) &&
+				      l.g.label[dia->first + i] == label);
+			}
+		}
+	}
+	CHECK(n == 13708);
+	pickle_free(&p);
+	unload(&l);
+	free(root);
+	free(list);
+}
+
 /* The old release of the test file holds C1 characters; read, it is the new one. */
 static void test_meld_old(void **state)
 {
@@ -342,9 +401,10 @@ static void test_iemocap_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_registry),    cmocka_unit_test(test_meld),
-		cmocka_unit_test(test_meld_groups), cmocka_unit_test(test_meld_old),
-		cmocka_unit_test(test_iemocap),	    cmocka_unit_test(test_iemocap_options),
+		cmocka_unit_test(test_registry),	cmocka_unit_test(test_meld),
+		cmocka_unit_test(test_meld_groups),	cmocka_unit_test(test_meld_old),
+		cmocka_unit_test(test_meld_published),	cmocka_unit_test(test_iemocap),
+		cmocka_unit_test(test_iemocap_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
