@@ -132,7 +132,8 @@ static int run_cues(struct cli *c, struct err *err)
 	struct bank bank = { 0 };
 	struct gold gold = { 0 };
 
-	if (!load_corpus(c, &corpus, &gold, err) && !load_bank(c, &corpus, &gold, NULL, &bank, err))
+	if (!load_corpus(c, &corpus, &gold, err) &&
+	    !load_bank(c, &corpus, &gold, true, NULL, &bank, err))
 		write_rows(c, &bank, err);
 	bank_free(&bank);
 	corpus_free(&corpus);

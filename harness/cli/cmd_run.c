@@ -91,16 +91,39 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 	return 0;
 }
 
+/* Everything that any run of the plan may see; also finds faulty recipes before work begins. */
+static int plan_see(const struct cli *c, const struct plan *plan, const char *dataset,
+		    unsigned *seen, struct err *err)
+{
+	*seen = 0;
+	for (int i = 0; i < plan->n && !err->code; i++) {
+		struct recipe r;
+
+		if (!recipe_read(&r, plan->run[i].path, dataset, plan->run[i].without,
+				 text_or_null(c, "set"), err))
+			*seen |= r.see;
+		recipe_free(&r);
+	}
+	return err->code;
+}
+
 static int run_run(struct cli *c, struct err *err)
 {
+	const struct dataset_ops *d = load_dataset(c, err);
 	struct corpus corpus = { 0 };
 	struct bank bank = { 0 };
 	struct plan plan = { 0 };
 	struct gold gold = { 0 };
+	unsigned seen = 0;
 
+	if (!d)
+		return 0;
 	environment_warn(&c->log);
 	if (!plan_read(&plan, c->operand[0], text_or_null(c, "seeds"), err) &&
-	    !load_corpus(c, &corpus, &gold, err) && !load_bank(c, &corpus, &gold, NULL, &bank, err))
+	    !plan_see(c, &plan, d->name, &seen, err) &&
+	    !load_corpus(c, &corpus, &gold, err) &&
+	    !load_bank(c, &corpus, &gold, seen & ~(unsigned)(SEE_TEXT | SEE_HISTORY), NULL, &bank,
+		       err))
 		run_plan(c, &bank, &plan, err);
 	bank_free(&bank);
 	plan_free(&plan);
@@ -172,7 +195,7 @@ static int run_predict(struct cli *c, struct err *err)
 		err_set(err, ERR_NOMEM, "%s: no memory", c->operand[0]);
 	else if (!io_read_file(words_path, (size_t)16 << 20, &words, &len, err) &&
 		 !load_corpus(c, &corpus, &gold, err) &&
-		 !load_bank(c, &corpus, &gold, words, &bank, err) &&
+		 !load_bank(c, &corpus, &gold, true, words, &bank, err) &&
 		 !experiment_predict(c->operand[0], &bank, opt_bool(&c->opts, "only-clips"),
 				     (int)opt_int(&c->opts, "limit"), &o, &p, err))
 		write_predictions(opt_str(&c->opts, "output"), &bank, &p, err);

@@ -73,7 +73,7 @@ static char *default_cache(void)
 	return home ? path_join(home, ".cache/merc") : NULL;
 }
 
-int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold,
+int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
 	      const char *words, struct bank *bank, struct err *err)
 {
 	const char *cues = opt_str(&c->opts, "cues"), *cache = opt_str(&c->opts, "cache");
@@ -82,7 +82,7 @@ int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gol
 		.cache = *cache ? cache : fallback,
 		.cues = *cues ? cues : NULL,
 		.words = words,
-		.media = true,
+		.media = media,
 		.threads = c->threads,
 		.log = &c->log,
 		.stop = c->stop,

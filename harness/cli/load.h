@@ -14,8 +14,8 @@ const struct dataset_ops *load_dataset(const struct cli *c, struct err *err);
 int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, struct err *err);
 /* Sets "a=1,b=2"; where names the option in messages. */
 int load_pairs(struct opt_values *v, const char *pairs, const char *where, struct err *err);
-/* Measures it: --cues, --cache; words: see bank_options. */
-int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold,
+/* Measures it: --cues, --cache; media false: leaves the clips alone; words: see bank_options. */
+int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
 	      const char *words, struct bank *bank, struct err *err);
 
 #endif

@@ -16,7 +16,8 @@ enum see {
 	SEE_VIDEO = 1 << 6,   /* video feature frames of the parts that are seen */
 	SEE_HISTORY = 1 << 7, /* earlier utterances of the dialogue */
 	SEE_BEHAVIOUR = SEE_FACE | SEE_BODY | SEE_POSTURE,
-	SEE_ALL = (1 << 8) - 1,
+	SEE_BITS = 8,
+	SEE_ALL = (1 << SEE_BITS) - 1,
 };
 
 /* Parts of what a camera sees; each is masked on its own. */

@@ -277,25 +277,49 @@ static void add_feat(struct strbuf *s, const struct feat *f)
 			    (size_t)f->rows * (size_t)f->cols * sizeof(float));
 }
 
-/* Everything a run depends on but its recipe. */
+static void add_text(struct strbuf *s, const char *text)
+{
+	strbuf_addf(s, "|%s", text ? text : "");
+}
+
+/* What one modality holds of one turn. */
+static void add_seen(struct strbuf *s, const struct turn *t, unsigned bit)
+{
+	static const unsigned part_bit[PART_COUNT] = { SEE_FACE, SEE_BODY, SEE_POSTURE };
+
+	if (bit == SEE_TEXT)
+		add_text(s, t->text);
+	if (bit == SEE_SPEECH)
+		add_text(s, t->speech);
+	if (bit == SEE_AUDIO)
+		add_feat(s, &t->audio);
+	for (int p = 0; p < PART_COUNT; p++) {
+		if (bit == part_bit[p])
+			add_text(s, t->behaviour[p]);
+		if (bit == SEE_VIDEO)
+			add_feat(s, &t->video[p]);
+	}
+}
+
+/* Everything a run depends on but its recipe, one hash a modality, so that a
+ * result stays valid when only what it never saw has changed. */
 static int hash_content(struct bank *b, struct err *err)
 {
 	const struct corpus *c = b->corpus;
 	struct strbuf s = { 0 };
 
 	strbuf_addf(&s, "%s|%s|%s", c->name, c->policy, c->labels->name);
-	for (int i = 0; i < c->n_utt; i++) {
-		const struct turn *t = &b->turn[i];
-
-		strbuf_addf(&s, "\n%s|%d|%d|%d|%s|%s", t->id, (int)c->dia[c->utt[i].dialogue].split,
-			    t->speaker, b->gold->label[i], t->text, t->speech ? t->speech : "");
-		add_feat(&s, &t->audio);
-		for (int p = 0; p < PART_COUNT; p++) {
-			strbuf_addf(&s, "|%s", t->behaviour[p] ? t->behaviour[p] : "");
-			add_feat(&s, &t->video[p]);
-		}
-	}
+	for (int i = 0; i < c->n_utt; i++)
+		strbuf_addf(&s, "\n%s|%d|%d|%d", b->turn[i].id,
+			    (int)c->dia[c->utt[i].dialogue].split, b->turn[i].speaker,
+			    b->gold->label[i]);
 	hash_hex(strbuf_str(&s), s.len, b->content);
+	for (int bit = 0; bit < SEE_BITS && !s.oom; bit++) {
+		strbuf_reset(&s);
+		for (int i = 0; i < c->n_utt; i++)
+			add_seen(&s, &b->turn[i], 1u << bit);
+		hash_hex(strbuf_str(&s), s.len, b->seen[bit]);
+	}
 	if (s.oom)
 		err_set(err, ERR_NOMEM, "hashing: no memory");
 	strbuf_free(&s);

@@ -32,8 +32,8 @@ struct bank {
 	struct turn *turn;  /* (n_utt) unmasked; strings owned by the arena */
 	unsigned heard;	    /* enum see: what the train split really offers */
 	int n_media, n_cached, n_failed, n_recorded; /* utterances */
-	char content[33]; /* hash of texts, labels and measurements: what a run depends on */
-	char *words;	  /* JSON of the quantiles behind the words, to be kept with a model */
+	char content[33];			     /* hash of ids, splits, labels */
+	char seen[SEE_BITS][33]; /* hash of what each modality (bit of enum see) holds */
 	struct arena mem;
 };
 

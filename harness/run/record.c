@@ -59,6 +59,11 @@ int record_id(struct run_record *r, struct err *err)
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", SCHEMA);
 	json_put_str(&w, "content", r->bank->content);
+	json_open_array(&w, "seen");
+	for (int bit = 0; bit < SEE_BITS; bit++)
+		if (r->see & (1u << bit))
+			json_put_str(&w, NULL, r->bank->seen[bit]);
+	json_close_array(&w);
 	json_put_bool(&w, "limited", r->limited);
 	write_spec(&w, r);
 	json_close_object(&w);
