@@ -378,7 +378,7 @@ static void recall_task(struct made *m, struct rng *r)
 
 static double train(struct decoder *d, uint64_t seed, int steps, double lr)
 {
-	const struct adamw o = { lr, 0.9, 0.98, 1e-8, 0.01, 1.0 };
+	struct adamw o = { lr, 0.9, 0.98, 1e-8, 0.01, 1.0 };
 	struct made *m = room(1, sizeof(*m));
 	struct err err = { 0 };
 	double last = 0;
@@ -395,6 +395,7 @@ static double train(struct decoder *d, uint64_t seed, int steps, double lr)
 			sum += loss;
 			answers += m->p.n_at;
 		}
+		o.lr = lr * (1 - 0.9 * s / steps);
 		decoder_step(d, &o, 1.0 / answers, &err);
 		CHECK_OK(&err);
 		last = sum / answers;
