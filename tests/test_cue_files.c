@@ -5,6 +5,7 @@
 #include "tests/test.h"
 
 #include "harness/core/dataset.h"
+#include "harness/cue/behaviour.h"
 #include "harness/run/cue_files.h"
 
 static void load_corpus(struct corpus *c, const char *name, const char *root)
@@ -126,7 +127,7 @@ static void make_corpus(struct corpus *c)
 			      .n_speaker = 1 };
 }
 
-static char *put(const char *dir, const char *name, const char *text)
+static void put(const char *dir, const char *name, const char *text)
 {
 	char *path = path_join(dir, name);
 	struct err err = { 0 };
@@ -134,7 +135,7 @@ static char *put(const char *dir, const char *name, const char *text)
 	CHECK(path != NULL);
 	io_write_atomic(path, text, strlen(text), &err);
 	CHECK_OK(&err);
-	return path;
+	free(path);
 }
 
 static void test_own_formats(void **state)
@@ -145,17 +146,17 @@ static void test_own_formats(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	free(put(dir, "a.csv",
-		 "id,split,avg_pitch,mean_hnr,face,odd\n"
-		 "dia0_utt0,train,200.5,,brows up,1\n"
-		 "dia0_utt0,test,nan,3,,1\n"
-		 "dia0_utt9,test,1,2,,1\n"
-		 "dia0_utt1,,100,2,,1\n"));
-	free(put(dir, "b.jsonl",
-		 "{\"schema_version\":1,\"id\":\"dia0_utt1\",\"split\":\"train\",\"avg_pitch\":7,"
-		 "\"speech\":\"loud\",\"posture\":\"leans in\"}\n"
-		 "{\"id\":\"dia0_utt2\",\"articulation_rate\":4.5,\"avg_pitch\":null,\"body\":null}"
-		 "\n"));
+	put(dir, "a.csv",
+	    "id,split,avg_pitch,mean_hnr,face,odd\n"
+	    "dia0_utt0,train,200.5,,brows up,1\n"
+	    "dia0_utt0,test,nan,3,,1\n"
+	    "dia0_utt9,test,1,2,,1\n"
+	    "dia0_utt1,,100,2,,1\n");
+	put(dir, "b.jsonl",
+	    "{\"schema_version\":1,\"id\":\"dia0_utt1\",\"split\":\"train\",\"avg_pitch\":7,"
+	    "\"speech\":\"loud\",\"posture\":\"leans in\"}\n"
+	    "{\"id\":\"dia0_utt2\",\"articulation_rate\":4.5,\"avg_pitch\":null,\"body\":null}"
+	    "\n");
 	make_corpus(&c);
 	cue_files_load(&f, &c, dir, &err);
 	CHECK_OK(&err);
@@ -185,11 +186,44 @@ static void refuse(const char *name, const char *text, int code, const char *mes
 	struct corpus c;
 	struct err err = { 0 };
 
-	free(put(dir, name, text));
+	put(dir, name, text);
 	make_corpus(&c);
 	cue_files_load(&f, &c, dir, &err);
 	CHECK(f.record == NULL && f.n_utt == 0);
 	CHECK_ERR(&err, code, message);
+	free(c.issue);
+	arena_free(&c.mem);
+	scratch_remove(dir);
+}
+
+/* Measurements of the picture, beside and without those of the voice. */
+static void test_behaviour(void **state)
+{
+	char *dir = scratch_make(), text[512];
+	struct cue_files f;
+	struct corpus c;
+	struct err err = { 0 };
+
+	(void)state;
+	CHECK(str_format(text, sizeof(text),
+			 "id,split,avg_pitch,%s,%s\ndia0_utt0,train,100,0.5,\n"
+			 "dia0_utt1,train,,,-2\ndia0_utt2,test,90,,\n",
+			 behaviour_cue_spec[CUE_JAW].name, behaviour_cue_spec[CUE_LEAN].name));
+	put(dir, "x.csv", text);
+	CHECK(str_format(text, sizeof(text), "{\"id\":\"dia0_utt2\",\"%s\":3,\"avg_pitch\":1}\n",
+			 behaviour_cue_spec[CUE_NOD].name));
+	put(dir, "y.jsonl", text);
+	make_corpus(&c);
+	cue_files_load(&f, &c, dir, &err);
+	CHECK_OK(&err);
+	CHECK(f.n_speech == 2 && f.n_behaviour == 3);
+	CHECK(cue_files_behaviour(&f, 0)->v[CUE_JAW] == 0.5);
+	CHECK(!cue_files_behaviour(&f, 0)->ok[CUE_LEAN]);
+	CHECK(cue_files_behaviour(&f, 1)->v[CUE_LEAN] == -2 && !cue_files_speech(&f, 1));
+	CHECK(cue_files_behaviour(&f, 3)->v[CUE_NOD] == 3);
+	CHECK(cue_files_speech(&f, 3)->v[CUE_PITCH] == 90 && count_issues(&c, "cue-repeated") == 1);
+	CHECK(!cue_files_behaviour(&f, 2) && !cue_files_behaviour(&f, -1));
+	cue_files_free(&f);
 	free(c.issue);
 	arena_free(&c.mem);
 	scratch_remove(dir);
@@ -225,9 +259,8 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_iemocap),
-		cmocka_unit_test(test_meld),
-		cmocka_unit_test(test_own_formats),
+		cmocka_unit_test(test_iemocap),	    cmocka_unit_test(test_meld),
+		cmocka_unit_test(test_own_formats), cmocka_unit_test(test_behaviour),
 		cmocka_unit_test(test_refused),
 	};
 

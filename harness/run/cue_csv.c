@@ -16,7 +16,8 @@ struct columns {
 	int id;				  /* id, or filename */
 	int split;			  /* -1: none */
 	int video, segment, gender, text; /* of the turn form */
-	int *speech;			  /* (n_cols) speech cue of each column, -1: none */
+	int *cue;			  /* (n_cols) cue of each column in its table, -1: none */
+	enum cue_table *table;		  /* (n_cols) */
 	int *part;			  /* (n_cols) sentence of each column, -1: none */
 };
 
@@ -47,10 +48,11 @@ static void find_cues(struct cue_reader *r, const struct csv_table *t, enum form
 		      struct columns *k)
 {
 	for (int i = 0; i < t->n_cols; i++) {
-		k->speech[i] = cue_speech_index(t->header[i]);
+		if (!cue_index(t->header[i], &k->table[i], &k->cue[i]))
+			k->cue[i] = -1;
 		k->part[i] = form == FORM_OWN ? cue_part_index(t->header[i]) : -1;
 		/* "speech" is the sentence made from the numbers: it is made anew */
-		if (form == FORM_OWN && k->speech[i] < 0 && k->part[i] < 0 && i != k->id &&
+		if (form == FORM_OWN && k->cue[i] < 0 && k->part[i] < 0 && i != k->id &&
 		    i != k->split && strcmp(t->header[i], "speech") && !r->ignored)
 			r->ignored = arena_strdup(&r->out->mem, t->header[i]);
 	}
@@ -64,27 +66,24 @@ static bool is_empty(const char *s)
 static int read_values(struct cue_reader *r, const struct csv_table *t, const struct csv_row *row,
 		       const struct columns *k, int utt)
 {
-	struct cue_set set = { 0 };
-	bool any = false;
+	struct cue_values v = { 0 };
 
 	for (int i = 0; i < t->n_cols; i++) {
-		int cue = k->speech[i];
+		int cue = k->cue[i];
+		struct cue_set *set = &v.set[k->table[i]];
 		struct err own = { 0 };
 
 		if (k->part[i] >= 0 && *row->field[i] &&
 		    cue_keep_sentence(r, utt, k->part[i], row->field[i], row->line))
 			return r->err->code;
-		if (cue < 0)
+		if (cue < 0 || is_empty(row->field[i]))
 			continue;
-		any = true;
-		if (is_empty(row->field[i]))
-			continue;
-		if (parse_f64(row->field[i], -1e12, 1e12, t->header[i], &set.v[cue], &own))
+		if (parse_f64(row->field[i], -1e12, 1e12, t->header[i], &set->v[cue], &own))
 			return err_set(r->err, ERR_FORMAT, "%s:%ld: %s", t->path, row->line,
 				       own.msg);
-		set.ok[cue] = true;
+		set->ok[cue] = v.any[k->table[i]] = true;
 	}
-	return any ? cue_keep_speech(r, utt, &set, row->line) : 0;
+	return cue_keep_values(r, utt, &v, row->line);
 }
 
 static int find_own(struct cue_reader *r, const struct csv_row *row, const struct columns *k,
@@ -174,13 +173,15 @@ int cue_read_csv(struct cue_reader *r)
 		corpus_issue(r->c, ISSUE_NOTE, "cue-file-unused", r->path, 1, r->err,
 			     "no table of measurements (columns id, filename, or video_id with "
 			     "segment_id, gender and text)");
-	} else if (!NEW_ARRAY(k.speech, (size_t)t.n_cols) || !NEW_ARRAY(k.part, (size_t)t.n_cols)) {
+	} else if (!NEW_ARRAY(k.cue, (size_t)t.n_cols) || !NEW_ARRAY(k.table, (size_t)t.n_cols) ||
+		   !NEW_ARRAY(k.part, (size_t)t.n_cols)) {
 		err_set(r->err, ERR_NOMEM, "%s: no memory", r->path);
 	} else {
 		find_cues(r, &t, form, &k);
 		read_rows(r, &t, form, &k);
 	}
-	free(k.speech);
+	free(k.cue);
+	free(k.table);
 	free(k.part);
 	csv_table_free(&t);
 	return r->err->code;

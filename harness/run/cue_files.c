@@ -6,6 +6,7 @@
 
 #include "harness/base/io.h"
 #include "harness/base/str.h"
+#include "harness/cue/behaviour.h"
 #include "harness/run/cue_reader.h"
 
 enum {
@@ -22,12 +23,24 @@ int cue_split(const char *name)
 	return -1;
 }
 
-int cue_speech_index(const char *name)
+bool cue_index(const char *name, enum cue_table *table, int *cue)
 {
-	for (int k = 0; k < SPEECH_CUE_COUNT; k++)
-		if (!strcmp(speech_cue_spec[k].name, name))
-			return k;
-	return -1;
+	static const struct {
+		const struct cue_spec *spec;
+		int n;
+	} tables[CUE_TABLES] = {
+		[TABLE_SPEECH] = { speech_cue_spec, SPEECH_CUE_COUNT },
+		[TABLE_BEHAVIOUR] = { behaviour_cue_spec, BEHAVIOUR_CUE_COUNT },
+	};
+
+	for (int t = 0; t < CUE_TABLES; t++)
+		for (int k = 0; k < tables[t].n; k++)
+			if (!strcmp(tables[t].spec[k].name, name)) {
+				*table = (enum cue_table)t;
+				*cue = k;
+				return true;
+			}
+	return false;
 }
 
 int cue_part_index(const char *name)
@@ -68,16 +81,32 @@ static int repeated(struct cue_reader *r, int utt, const char *what, long line)
 			    "%s already has %s; the first is used", r->c->utt[utt].id, what);
 }
 
-int cue_keep_speech(struct cue_reader *r, int utt, const struct cue_set *set, long line)
+int cue_keep_values(struct cue_reader *r, int utt, const struct cue_values *v, long line)
 {
 	struct cue_record *rec = &r->out->record[utt];
+	struct {
+		bool *has;
+		struct cue_set *set;
+		int *n;
+	} to[CUE_TABLES] = {
+		[TABLE_SPEECH] = { &rec->has_speech, &rec->speech, &r->out->n_speech },
+		[TABLE_BEHAVIOUR] = { &rec->has_behaviour, &rec->behaviour, &r->out->n_behaviour },
+	};
+	bool used = false;
 
-	if (rec->has_speech)
-		return repeated(r, utt, "measurements", line);
-	rec->has_speech = true;
-	rec->speech = *set;
-	r->out->n_speech++;
-	r->n_used++;
+	for (int t = 0; t < CUE_TABLES; t++) {
+		if (!v->any[t])
+			continue;
+		if (*to[t].has) {
+			if (repeated(r, utt, "measurements", line))
+				return r->err->code;
+			continue;
+		}
+		*to[t].has = used = true;
+		*to[t].set = v->set[t];
+		++*to[t].n;
+	}
+	r->n_used += used;
 	return 0;
 }
 
@@ -278,6 +307,12 @@ void cue_files_free(struct cue_files *f)
 const struct cue_set *cue_files_speech(const struct cue_files *f, int i)
 {
 	return i >= 0 && i < f->n_utt && f->record[i].has_speech ? &f->record[i].speech : NULL;
+}
+
+const struct cue_set *cue_files_behaviour(const struct cue_files *f, int i)
+{
+	return i >= 0 && i < f->n_utt && f->record[i].has_behaviour ? &f->record[i].behaviour
+								    : NULL;
 }
 
 const char *cue_files_sentence(const struct cue_files *f, int i, int part)

@@ -20,8 +20,9 @@
 
 /* What the files say of one utterance. */
 struct cue_record {
-	bool has_speech;
+	bool has_speech, has_behaviour;
 	struct cue_set speech;		  /* of speech_cue_spec; an empty value is not ok */
+	struct cue_set behaviour;	  /* of behaviour_cue_spec, likewise */
 	const char *sentence[PART_COUNT]; /* what face, body, posture do; NULL: nothing */
 };
 
@@ -29,9 +30,9 @@ struct cue_record {
 struct cue_files {
 	struct cue_record *record; /* (n_utt) */
 	int n_utt;
-	int n_speech, n_sentence[PART_COUNT]; /* utterances that have them */
-	int n_rows, n_unmatched;	      /* rows read; rows of no utterance */
-	struct str_map by_id;		      /* private: "dev/dia0_utt1" and "dia0_utt1" */
+	int n_speech, n_behaviour, n_sentence[PART_COUNT]; /* utterances that have them */
+	int n_rows, n_unmatched;			   /* rows read; rows of no utterance */
+	struct str_map by_id; /* private: "dev/dia0_utt1" and "dia0_utt1" */
 	struct arena mem;
 };
 
@@ -45,6 +46,7 @@ void cue_files_free(struct cue_files *f); /* accepts the zeroed struct */
 
 /* Measurements of utterance i, or NULL. */
 const struct cue_set *cue_files_speech(const struct cue_files *f, int i);
+const struct cue_set *cue_files_behaviour(const struct cue_files *f, int i);
 /* What part p (enum part) of utterance i's speaker does, in words, or NULL. */
 const char *cue_files_sentence(const struct cue_files *f, int i, int part);
 

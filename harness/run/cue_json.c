@@ -12,20 +12,21 @@
 enum { JSON_LIMIT = 256 << 20 };
 
 static int read_member(struct cue_reader *r, const struct json *v, long line, int utt,
-		       struct cue_set *set, bool *any)
+		       struct cue_values *out)
 {
 	const char *key = json_key(v);
-	int cue = cue_speech_index(key), part = cue_part_index(key);
+	int cue, part = cue_part_index(key);
+	enum cue_table table;
 	enum json_type type = json_type(v);
 
-	if (cue >= 0) {
-		*any = true;
+	if (cue_index(key, &table, &cue)) {
 		if (type != JSON_NULL && type != JSON_NUMBER)
 			return err_set(r->err, ERR_FORMAT,
 				       "%s:%ld: %s is neither a number nor null", r->path, line,
 				       key);
-		set->ok[cue] = type == JSON_NUMBER;
-		set->v[cue] = json_num(v, 0);
+		out->set[table].ok[cue] = type == JSON_NUMBER;
+		out->set[table].v[cue] = json_num(v, 0);
+		out->any[table] |= type == JSON_NUMBER;
 	} else if (part >= 0) {
 		if (type != JSON_NULL && type != JSON_STRING)
 			return err_set(r->err, ERR_FORMAT, "%s:%ld: %s is neither text nor null",
@@ -45,8 +46,7 @@ static int read_line(void *ctx, const struct json *v, long line, struct err *err
 	const char *id = json_str(json_get(v, "id"), NULL);
 	const char *name = json_str(json_get(v, "split"), NULL);
 	int split = name ? cue_split(name) : r->split, utt = -1;
-	struct cue_set set = { 0 };
-	bool any = false;
+	struct cue_values values = { 0 };
 
 	r->n_rows++;
 	if (!id)
@@ -58,9 +58,9 @@ static int read_line(void *ctx, const struct json *v, long line, struct err *err
 	if (cue_find(r, split, id, line, &utt) || utt < 0)
 		return err->code;
 	for (const struct json *m = json_at(v, 0); m; m = json_next(m))
-		if (read_member(r, m, line, utt, &set, &any))
+		if (read_member(r, m, line, utt, &values))
 			return err->code;
-	return any ? cue_keep_speech(r, utt, &set, line) : 0;
+	return cue_keep_values(r, utt, &values, line);
 }
 
 int cue_read_lines(struct cue_reader *r)

@@ -6,6 +6,8 @@
 
 #include "harness/run/cue_files.h"
 
+enum cue_table { TABLE_SPEECH, TABLE_BEHAVIOUR, CUE_TABLES };
+
 struct cue_reader {
 	struct cue_files *out;
 	struct corpus *c;
@@ -21,11 +23,18 @@ struct cue_reader {
 int cue_find(struct cue_reader *r, int split, const char *id, long line, int *utt);
 /* "train" … as enum split, -1: none of them. */
 int cue_split(const char *name);
+/* Measurements of one row, on their way to an utterance. */
+struct cue_values {
+	struct cue_set set[CUE_TABLES];
+	bool any[CUE_TABLES]; /* at least one value is there */
+};
+
 /* Keeps the measurements, or a sentence, of an utterance unless it already has some. */
-int cue_keep_speech(struct cue_reader *r, int utt, const struct cue_set *set, long line);
+int cue_keep_values(struct cue_reader *r, int utt, const struct cue_values *v, long line);
 int cue_keep_sentence(struct cue_reader *r, int utt, int part, const char *text, long line);
-/* Number of a speech cue by name, or of a part; -1: none. */
-int cue_speech_index(const char *name);
+/* Table and number of a cue by name; false: none. */
+bool cue_index(const char *name, enum cue_table *table, int *cue);
+/* Number of a part by name; -1: none. */
 int cue_part_index(const char *name);
 
 /* Reads one CSV table of any of the three forms. */
