@@ -19,7 +19,7 @@ static const char *const style[] = {
 	"*{box-sizing:border-box}\n"
 	"body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"
 	"'Segoe UI',Roboto,'Noto Sans',sans-serif}\n"
-	"main,header,footer{max-width:1120px;margin:0 auto;padding:0 20px}\n"
+	"main,header,footer{max-width:1240px;margin:0 auto;padding:0 20px}\n"
 	"header{padding-top:36px}h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4em}\n"
 	"h2{font-size:1.35rem;margin:2.4em 0 .5em;padding-top:.6em;border-top:1px solid "
 	"var(--line)}\n"
