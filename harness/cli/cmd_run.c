@@ -120,8 +120,7 @@ static int run_run(struct cli *c, struct err *err)
 		return 0;
 	environment_warn(&c->log);
 	if (!plan_read(&plan, c->operand[0], text_or_null(c, "seeds"), err) &&
-	    !plan_see(c, &plan, d->name, &seen, err) &&
-	    !load_corpus(c, &corpus, &gold, err) &&
+	    !plan_see(c, &plan, d->name, &seen, err) && !load_corpus(c, &corpus, &gold, err) &&
 	    !load_bank(c, &corpus, &gold, seen & ~(unsigned)(SEE_TEXT | SEE_HISTORY), NULL, &bank,
 		       err))
 		run_plan(c, &bank, &plan, err);

@@ -34,6 +34,7 @@ struct bank {
 	int n_media, n_cached, n_failed, n_recorded; /* utterances */
 	char content[33];			     /* hash of ids, splits, labels */
 	char seen[SEE_BITS][33]; /* hash of what each modality (bit of enum see) holds */
+	char *words; /* JSON of the quantiles behind the words, to be kept with a model */
 	struct arena mem;
 };
 
