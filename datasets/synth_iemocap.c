@@ -13,7 +13,7 @@
 #include "harness/base/io.h"
 
 #define SESSIONS 5
-#define NAMES	 150
+#define NAMES	 240
 
 /* clang-format off */
 const struct opt_spec synth_iemocap_opts[] = {
@@ -36,6 +36,9 @@ static const char *const dev_name[] = {
 static const char *const scenario[] = {
 	"impro01", "impro02", "impro03", "impro04", "impro05", "impro06", "impro07", "impro08",
 	"script01_1", "script01_2", "script01_3", "script02_1", "script02_2", "script03_1", "script03_2",
+	/* beyond the release, for larger corpora */
+	"impro09", "impro10", "impro11", "impro12", "script04_1", "script04_2", "script05_1",
+	"script05_2", "script06_1",
 };
 
 /* Code in EmoEvaluation, word of the annotators, and valence, activation, dominance. */
@@ -60,13 +63,12 @@ static bool is_dev(const char *name)
 	return false;
 }
 
-/* The i-th of the 30 names of a session (from 0); session from 1. */
+/* The i-th name of a session (from 0): F and M of a scenario in turn; session from 1. */
 static int name_dialogue(int session, int i, char *out, size_t size, struct err *err)
 {
-	int n = (int)ARRAY_LEN(scenario);
-	char lead = i < n ? 'F' : 'M';
+	char lead = i % 2 ? 'M' : 'F';
 
-	if (!str_format(out, size, "Ses%02d%c_%s", session, lead, scenario[i % n]))
+	if (!str_format(out, size, "Ses%02d%c_%s", session, lead, scenario[i / 2]))
 		return err_set(err, ERR_INTERNAL, "dialogue name too long");
 	/* one of session 3 carries a letter, and the published split names it so */
 	if (!strcmp(out, "Ses03M_impro08") && !str_copy(out, size, "Ses03M_impro08a"))
@@ -138,8 +140,8 @@ static int place_turns(struct synth_scene *s, int session, struct rng *rng, stru
 
 static int place_scenes(struct synth_corpus *c, struct err *err)
 {
-	int n_dev = (int)fmax(1, floor(c->n * 0.08 + 0.5)),
-	    n_test = (int)fmax(1, floor(c->n * 0.2));
+	int n_dev = (int)fmin((double)ARRAY_LEN(dev_name), fmax(1, floor(c->n * 0.08 + 0.5)));
+	int n_test = (int)fmax(1, floor(c->n * 0.2));
 	int cursor[SPLIT_COUNT] = { 0 };
 
 	for (int i = 0; i < c->n; i++) {
