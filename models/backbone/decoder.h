@@ -34,7 +34,8 @@ struct decoder_config {
 	double rope_theta;    /* 10000 */
 	double dropout;	      /* on embeddings and both residual branches, training only */
 	double token_dropout; /* text tokens replaced by a zero embedding, training only */
-	int lora_rank;	      /* 0: full training; > 0: base frozen, LoRA on lora_on */
+	int lora_rank;	      /* 0: full training; > 0: base frozen, LoRA on lora_on;
+			       * projectors are trained either way */
 	double lora_alpha;
 	unsigned lora_on;
 	int n_soft;
@@ -52,8 +53,8 @@ struct packed {
 	const float *const
 		*soft;	   /* (n) its feature row, of config.soft[kind].cols; NULL for text */
 	const int *turn;   /* (n) turn the token belongs to, not decreasing within the trunk */
-	const int *branch; /* (n) 0 in the trunk, else the branch's number from 1 */
-	const int *pos;	   /* (n) rotary position */
+	const int *branch; /* (n) 0 in the trunk, else the branch's number from 1, ascending */
+	const int *pos;	   /* (n) rotary position, below 65536 */
 	int window;	   /* a token sees the trunk of its own and the `window` turns before it */
 	int n_at;	   /* positions that predict their next token */
 	const int *at;	   /* (n_at) indices */
@@ -88,7 +89,9 @@ int decoder_restore(struct decoder *d, struct err *err);
 /* Forgets optimizer state (a new stage begins). */
 void decoder_reset_optimizer(struct decoder *d);
 
-/* Parameters with a checked header (config, names, shapes) at the file's position. */
+/* Parameters with a checked header (config, names, shapes) at the file's position.
+ * A decoder with adapters also reads a file without them: its base is replaced and
+ * the adapters stay as they are.  On failure the parameters are as before. */
 int decoder_write(const struct decoder *d, FILE *f, const char *path, struct err *err);
 int decoder_read(struct decoder *d, FILE *f, const char *path, struct err *err);
 
