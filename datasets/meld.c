@@ -24,8 +24,8 @@ static const struct opt_spec options[] = {
 	  .help = "label set: seven emotions or three sentiments" },
 	{ .name = "splits",
 	  .type = OPT_STR,
-	  .fallback = "train,dev,test",
-	  .help = "splits to load, separated by commas; each must be there",
+	  .fallback = "train+dev+test",
+	  .help = "splits to load, joined by +; each must be there",
 	  .arg = "LIST" },
 	OPT_END,
 };
@@ -57,7 +57,7 @@ struct job {
 static int parse_splits(const char *list, bool wanted[SPLIT_COUNT], struct err *err)
 {
 	for (const char *s = list;; s++) {
-		size_t n = strcspn(s, ",");
+		size_t n = strcspn(s, "+");
 		int k = 0;
 
 		while (k < SPLIT_COUNT &&

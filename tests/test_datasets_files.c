@@ -139,7 +139,7 @@ static void test_meld_not_a_file(void **state)
 	io_remove_tree(path, &err);
 	load(&l, "meld", dir, "splits", "test");
 	CHECK_ERR(&l.err, ERR_MISSING, "option splits");
-	load(&l, "meld", dir, "splits", "test,valid");
+	load(&l, "meld", dir, "splits", "test+valid");
 	CHECK_ERR(&l.err, ERR_ARG, "'valid'");
 	/* one endless line: a sparse file of 2 GiB, refused by its size before reading */
 	put_text(dir, "test_sent_emo.csv", HEADER);
