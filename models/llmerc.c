@@ -4,6 +4,7 @@
  */
 #include "models/models.h"
 #include "models/nano.h"
+#include "models/nano_opts.h"
 
 static const struct nano_recipe recipe = {
 	.name = "llmerc",

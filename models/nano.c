@@ -225,6 +225,14 @@ static int measure_channel(struct nano *n, const struct samples *train, int c, s
 	return err->code;
 }
 
+/* All but the last layers read each turn by itself. */
+int nano_local_layers(const struct opt_values *o)
+{
+	const int local = (int)opt_int(o, "layers") - (int)opt_int(o, "context_layers");
+
+	return local > 0 ? local : 0;
+}
+
 static int new_decoder(struct nano *n, struct err *err)
 {
 	const struct opt_values *o = n->env->opts;
@@ -232,6 +240,7 @@ static int new_decoder(struct nano *n, struct err *err)
 		.vocab = n->bpe.n + NANO_SPECIALS,
 		.dim = (int)opt_int(o, "dim"),
 		.layers = (int)opt_int(o, "layers"),
+		.local_layers = nano_local_layers(o),
 		.heads = (int)opt_int(o, "heads"),
 		.ff = (int)opt_int(o, "ff"),
 		.rope_theta = 10000,

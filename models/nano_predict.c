@@ -15,7 +15,7 @@
 bool nano_next_cut(const struct nano *n, const struct view *v, int first, int most,
 		   struct nano_cut *cut)
 {
-	const int layers = (int)opt_int(n->env->opts, "layers");
+	const int layers = (int)opt_int(n->env->opts, "layers") - nano_local_layers(n->env->opts);
 	const bool whole = v->window >= v->n - 1;
 	const bool alone = !whole && v->window > 0 && v->window < layers;
 	int targets = 0, t;

@@ -89,14 +89,14 @@ static inline void twin_rope(const struct twin *w, int pos, double *x)
 }
 
 /* The rule of decoder.h. */
-static inline int twin_sees(const struct packed *p, int i, int j)
+static inline int twin_sees(const struct packed *p, int window, int i, int j)
 {
 	if (j > i || (p->branch[j] && p->branch[j] != p->branch[i]))
 		return 0;
-	return p->branch[j] ? 1 : p->turn[j] >= p->turn[i] - p->window && p->turn[j] <= p->turn[i];
+	return p->branch[j] ? 1 : p->turn[j] >= p->turn[i] - window && p->turn[j] <= p->turn[i];
 }
 
-static inline void twin_attend(const struct twin *w, const double *q, const double *k,
+static inline void twin_attend(const struct twin *w, int window, const double *q, const double *k,
 			       const double *v, double *o)
 {
 	int dim = w->d->cfg.dim, h = dim / w->d->cfg.heads;
@@ -110,7 +110,7 @@ static inline void twin_attend(const struct twin *w, const double *q, const doub
 			for (int j = 0; j <= i; j++) {
 				double s = 0;
 
-				if (!twin_sees(w->p, i, j))
+				if (!twin_sees(w->p, window, i, j))
 					continue;
 				for (int c = 0; c < h; c++)
 					s += q[i * dim + at + c] * k[j * dim + at + c];
@@ -176,7 +176,7 @@ static inline void twin_layer(const struct twin *w, int l, double *x)
 		twin_rope(w, w->p->pos[i], q + i * dim);
 		twin_rope(w, w->p->pos[i], k + i * dim);
 	}
-	twin_attend(w, q, k, v, o);
+	twin_attend(w, l < w->d->cfg.local_layers ? 0 : w->p->window, q, k, v, o);
 	for (int i = 0; i < n; i++) {
 		twin_linear(w, l, "o", o + i * dim, y);
 		for (int j = 0; j < dim; j++)

@@ -136,6 +136,7 @@ static void test_answers(void **state)
 
 	(void)state;
 	c.layers = 3;
+	c.local_layers = 2;
 	rng_seed(&r, 2, 0);
 	made_dialogue(m, &c, 8, 7, 3, &r);
 	for (int i = 0; i < 5; i++)
@@ -149,6 +150,7 @@ static void test_answers(void **state)
 	}
 	m->at[8] = m->at[0];
 	compare(&c, m, 6);
+	c.local_layers = 3;
 	m->p.word = NULL;
 	m->p.n_at = m->p.n;
 	for (int k = 0; k < m->p.n; k++) {

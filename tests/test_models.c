@@ -112,8 +112,9 @@ static void world_mask(struct world *w, unsigned see)
 
 /* Small and quick, whatever the model's defaults are. */
 static const char *const quick[][2] = {
-	{ "epochs", "2" }, { "align_epochs", "1" }, { "dim", "16" },	{ "layers", "1" },
-	{ "heads", "2" },  { "ff", "16" },	    { "vocab", "320" }, { "path", "2" },
+	{ "epochs", "2" }, { "align_epochs", "1" }, { "dim", "16" }, { "context_layers", "2" },
+	{ "layers", "3" }, { "heads", "2" },	    { "ff", "16" },  { "vocab", "320" },
+	{ "path", "2" },
 };
 
 /* One model in one run. */
@@ -339,6 +340,47 @@ static void test_masking(void **state)
 				check_channel(model_registry[i], bit);
 }
 
+/* Turns beyond the window cannot matter, however many layers pass them on; those
+ * inside do for models that read history. */
+static void check_window(const struct model_ops *m, int window)
+{
+	struct world *a = world_new(0), *b = world_new(0);
+	struct answer one[ANSWERS], two[ANSWERS];
+	bool near = false;
+	struct run r;
+
+	for (int d = 0; d < DIALOGUES; d++) {
+		a->view[d].window = b->view[d].window = window;
+		b->turn[d][0].text = "something else entirely!";
+	}
+	run_new(&r, m, SEE_ALL, 3);
+	run_fit(&r, a);
+	run_predict(&r, a, one);
+	run_predict(&r, b, two);
+	for (int i = 0; i < ANSWERS; i++) {
+		const int k = i % (TURNS - 1), t = k ? k + 1 : 0; /* turn 1 is no target */
+		double moved = 0;
+
+		for (int j = 0; j < 3; j++)
+			moved = fmax(moved,
+				     fabs((double)one[i].score[j] - (double)two[i].score[j]));
+		CHECK(moved < 1e-5 || t <= window); /* positions shift: rounding only */
+		near = near || (moved > 1e-4 && t > 0);
+	}
+	CHECK(near == (m->uses & SEE_HISTORY && window > 1));
+	run_free(&r);
+	free(a);
+	free(b);
+}
+
+static void test_window(void **state)
+{
+	(void)state;
+	for (int i = 0; model_registry[i]; i++)
+		for (int window = 0; window < 4; window++)
+			check_window(model_registry[i], window);
+}
+
 struct told {
 	int epochs, stop_at;
 	bool numbered;
@@ -434,10 +476,10 @@ static void test_bow_learns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shape),	   cmocka_unit_test(test_repeatable),
-		cmocka_unit_test(test_save_load),  cmocka_unit_test(test_masking),
-		cmocka_unit_test(test_epochs),	   cmocka_unit_test(test_majority),
-		cmocka_unit_test(test_bow_learns),
+		cmocka_unit_test(test_shape),	  cmocka_unit_test(test_repeatable),
+		cmocka_unit_test(test_save_load), cmocka_unit_test(test_masking),
+		cmocka_unit_test(test_window),	  cmocka_unit_test(test_epochs),
+		cmocka_unit_test(test_majority),  cmocka_unit_test(test_bow_learns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

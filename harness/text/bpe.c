@@ -355,11 +355,12 @@ int bpe_read(struct bpe *b, FILE *f, const char *path, struct err *err)
 	int32_t n, m[2];
 	int *len = NULL; /* bytes of each token: bounds what a hostile table can make */
 
-	*b = (struct bpe){ .n = BYTES };
+	*b = (struct bpe){ 0 };
 	if (io_read_exact(f, &n, sizeof(n), path, err))
 		return err->code;
 	if (n < BYTES || n > VOCAB_MAX)
 		return err_set(err, ERR_FORMAT, "%s: a vocabulary of %d tokens", path, (int)n);
+	b->n = BYTES;
 	if (!NEW_ARRAY(b->merge, (size_t)(n - BYTES)) || !NEW_ARRAY(len, (size_t)n))
 		err_set(err, ERR_NOMEM, "%s: no memory", path);
 	for (int i = 0; i < BYTES && len; i++)

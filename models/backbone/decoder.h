@@ -31,6 +31,8 @@ enum lora_on { LORA_Q = 1, LORA_K = 2, LORA_V = 4, LORA_O = 8, LORA_FF = 16 };
 
 struct decoder_config {
 	int vocab, dim, layers, heads, ff;
+	int local_layers;     /* the first so many layers see no turn but their own, whatever the
+				 window: a turn is read before it is put into context */
 	double rope_theta;    /* 10000 */
 	double dropout;	      /* on embeddings and both residual branches, training only */
 	double token_dropout; /* text tokens replaced by a zero embedding, training only */

@@ -104,10 +104,10 @@ static int trunk_from(const struct packed *p, long t)
 	return lo;
 }
 
-/* What token i sees; start: first token of its branch. */
-static struct key_spans spans_of(const struct packed *p, int i, int start)
+/* What token i sees with this window; start: first token of its branch. */
+static struct key_spans spans_of(const struct packed *p, int window, int i, int start)
 {
-	int lo = trunk_from(p, (long)p->turn[i] - p->window);
+	int lo = trunk_from(p, (long)p->turn[i] - window);
 
 	if (i < p->trunk)
 		return (struct key_spans){ .lo = { lo, 0 }, .hi = { i + 1, 0 } };
@@ -153,9 +153,10 @@ struct rows {
 struct pass {
 	struct decoder *d;
 	const struct packed *p;
-	struct rng *rng; /* NULL: no dropout */
-	struct rows all, last;
-	int *answer; /* (n_at) rows of the last layer's output */
+	struct rng *rng;       /* NULL: no dropout */
+	struct rows all, last; /* each with the plan of the layers that are not local */
+	struct attn_plan all_near, last_near; /* and those of the local ones */
+	int *answer;			      /* (n_at) rows of the last layer's output */
 };
 
 static int *ints(struct tape *t, int n)
@@ -192,30 +193,35 @@ static int rows_of_answers(struct pass *f)
 	return 0;
 }
 
-static int plans(struct pass *f)
+/* The plans of all rows and of the last layer's, with one window. */
+static int plans_of(struct pass *f, int window, struct attn_plan *all, struct attn_plan *last)
 {
 	struct tape *t = &f->d->tape;
 	const struct packed *p = f->p;
-	struct key_spans *all, *last;
+	struct key_spans *see = workspace_get(&t->ws, (size_t)p->n, sizeof(*see));
+	struct key_spans *see_last = workspace_get(&t->ws, (size_t)p->n, sizeof(*see_last));
 	int start = 0;
 
-	f->all = (struct rows){ .n = p->n, .pos = p->pos };
-	if (rows_of_answers(f))
-		return t->err.code;
-	all = workspace_get(&t->ws, (size_t)p->n, sizeof(*all));
-	last = workspace_get(&t->ws, (size_t)p->n, sizeof(*last));
-	if (!all || !last)
+	if (!see || !see_last)
 		return err_set(&t->err, ERR_NOMEM, "decoder: %d key spans", p->n);
 	for (int i = 0; i < p->n; i++) {
 		if (i && p->branch[i] != p->branch[i - 1])
 			start = i;
-		all[i] = spans_of(p, i, start);
+		see[i] = spans_of(p, window, i, start);
 	}
 	for (int i = 0; i < f->last.n; i++)
-		last[i] = all[f->last.index[i]];
-	if (attn_plan_build(&f->all.plan, all, p->n, p->n, &t->ws, &t->err))
+		see_last[i] = see[f->last.index[i]];
+	if (attn_plan_build(all, see, p->n, p->n, &t->ws, &t->err))
 		return t->err.code;
-	return attn_plan_build(&f->last.plan, last, f->last.n, p->n, &t->ws, &t->err);
+	return attn_plan_build(last, see_last, f->last.n, p->n, &t->ws, &t->err);
+}
+
+static int plans(struct pass *f)
+{
+	f->all = (struct rows){ .n = f->p->n, .pos = f->p->pos };
+	if (rows_of_answers(f) || plans_of(f, f->p->window, &f->all.plan, &f->last.plan))
+		return f->d->tape.err.code;
+	return f->d->cfg.local_layers ? plans_of(f, 0, &f->all_near, &f->last_near) : 0;
 }
 
 static const uint8_t *dropout_mask(struct pass *f, int rows, float *scale)
@@ -343,10 +349,14 @@ static struct tensor *pick_rows(struct pass *f, struct tensor *x, const struct r
 		(struct op){ .kind = OP_GATHER, .in = { x }, .index = r->index, .n_index = r->n });
 }
 
-/* One layer; r: the rows that go on from here. */
-static struct tensor *layer(struct pass *f, struct tensor *x, const struct layer *y,
-			    const struct rows *r)
+/* Layer number l; the last one goes on with the rows of the answers. */
+static struct tensor *layer(struct pass *f, struct tensor *x, int l)
 {
+	const struct layer *y = &f->d->layer[l];
+	const bool last = l == f->d->cfg.layers - 1, near = l < f->d->cfg.local_layers;
+	const struct rows *r = last ? &f->last : &f->all;
+	const struct attn_plan *plan = last ? &f->last_near : &f->all_near;
+
 	struct tensor *h = norm(f, x, y->norm1), *q, *k, *v, *o;
 
 	k = rope(f, linear(f, h, &y->lin[LIN_K]), &f->all);
@@ -355,7 +365,7 @@ static struct tensor *layer(struct pass *f, struct tensor *x, const struct layer
 	o = tape_run(&f->d->tape, (struct op){ .kind = OP_ATTENTION,
 					       .in = { q, k, v },
 					       .heads = f->d->cfg.heads,
-					       .plan = &r->plan });
+					       .plan = near ? plan : &r->plan });
 	x = residual(f, pick_rows(f, x, r), linear(f, o, &y->lin[LIN_O]));
 	h = norm(f, x, y->norm2);
 	h = tape_run(&f->d->tape, (struct op){ .kind = OP_SWIGLU,
@@ -369,7 +379,6 @@ struct tensor *decoder_logits(struct decoder *d, const struct packed *p, struct 
 {
 	struct pass *f;
 	struct tensor *x, *words = d->embed;
-	int last = d->cfg.layers - 1;
 
 	if (packed_check(&d->cfg, p, err) || turns_fit(d, p, err))
 		return NULL;
@@ -382,8 +391,8 @@ struct tensor *decoder_logits(struct decoder *d, const struct packed *p, struct 
 	*f = (struct pass){ .d = d, .p = p, .rng = rng };
 	plans(f);
 	x = embed(f);
-	for (int l = 0; l <= last; l++)
-		x = layer(f, x, &d->layer[l], l == last ? &f->last : &f->all);
+	for (int l = 0; l < d->cfg.layers; l++)
+		x = layer(f, x, l);
 	x = tape_run(&d->tape, (struct op){ .kind = OP_GATHER,
 					    .in = { x },
 					    .index = f->answer,

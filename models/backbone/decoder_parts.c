@@ -45,6 +45,7 @@ static int config_check(const struct decoder_config *c, struct err *err)
 		{ "vocab", c->vocab, 1, 1 << 20 },
 		{ "dim", c->dim, 2, 8192 },
 		{ "layers", c->layers, 1, 128 },
+		{ "local_layers", c->local_layers, 0, c->layers },
 		{ "heads", c->heads, 1, 256 },
 		{ "ff", c->ff, 1, 65536 },
 		{ "lora_rank", c->lora_rank, 0, 1024 },
@@ -86,6 +87,7 @@ static char *config_text(const struct decoder_config *c, bool with_lora)
 	json_put_int(&w, "vocab", c->vocab);
 	json_put_int(&w, "dim", c->dim);
 	json_put_int(&w, "layers", c->layers);
+	json_put_int(&w, "local_layers", c->local_layers);
 	json_put_int(&w, "heads", c->heads);
 	json_put_int(&w, "ff", c->ff);
 	json_put_num(&w, "rope_theta", c->rope_theta);

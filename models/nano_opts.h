@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Options of every system on the nano decoder, as rows of a table: NANO_OPTS,
+ * then the system's own rows, then OPT_END.
+ */
+#ifndef MODELS_NANO_OPTS_H
+#define MODELS_NANO_OPTS_H
+
+#include "harness/base/opt.h"
+
+/* clang-format off */
+#define NANO_OPTS                                                                               \
+	{ .name = "dim", .type = OPT_INT, .fallback = "48", .min = 4, .max = 4096,              \
+	  .help = "width of the decoder" },                                                     \
+	{ .name = "layers", .type = OPT_INT, .fallback = "3", .min = 1, .max = 64,              \
+	  .help = "layers" },                                                                   \
+	{ .name = "context_layers", .type = OPT_INT, .fallback = "1", .min = 1, .max = 64,      \
+	  .help = "layers that see earlier turns; the ones before read each turn by itself" },  \
+	{ .name = "heads", .type = OPT_INT, .fallback = "4", .min = 1, .max = 64,               \
+	  .help = "attention heads; dim / heads must be even" },                                \
+	{ .name = "ff", .type = OPT_INT, .fallback = "96", .min = 4, .max = 16384,              \
+	  .help = "hidden width of the feed-forward part" },                                    \
+	{ .name = "vocab", .type = OPT_INT, .fallback = "1000", .min = 256, .max = 100000,      \
+	  .help = "tokens of the byte-pair table at most" },                                    \
+	{ .name = "lower", .type = OPT_BOOL, .fallback = "true",                                \
+	  .help = "utterances in lower case" },                                                 \
+	{ .name = "epochs", .type = OPT_INT, .fallback = "10", .min = 1, .max = 10000,          \
+	  .help = "epochs of the merc stage" },                                                 \
+	{ .name = "lr", .type = OPT_NUM, .fallback = "2e-3", .min = 1e-7, .max = 1,             \
+	  .help = "highest learning rate" },                                                    \
+	{ .name = "warmup", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 1,             \
+	  .help = "share of a stage in which the learning rate rises" },                        \
+	{ .name = "schedule", .type = OPT_CHOICE, .fallback = "cosine", .choices = "cosine|linear|constant", \
+	  .help = "how the learning rate falls" },                                              \
+	{ .name = "weight_decay", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 100,     \
+	  .help = "of AdamW" },                                                                 \
+	{ .name = "clip", .type = OPT_NUM, .fallback = "1", .min = 0, .max = 1000,              \
+	  .help = "largest gradient norm; 0: none" },                                           \
+	{ .name = "batch", .type = OPT_INT, .fallback = "32", .min = 1, .max = 100000,          \
+	  .help = "answered turns of one optimizer step, at least" },                           \
+	{ .name = "turns", .type = OPT_INT, .fallback = "24", .min = 1, .max = 100000,          \
+	  .help = "answered turns of one pack; longer dialogues are cut at random" },           \
+	{ .name = "gap", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1000,               \
+	  .help = "positions left free between two turns, so that distance tells them apart" }, \
+	{ .name = "dropout", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,         \
+	  .help = "dropout of activations" },                                                   \
+	{ .name = "token_dropout", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,   \
+	  .help = "tokens made blank in training" },                                            \
+	{ .name = "smooth", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,          \
+	  .help = "label smoothing" },                                                          \
+	{ .name = "balance", .type = OPT_NUM, .fallback = "0.5", .min = 0, .max = 1,            \
+	  .help = "class weights (n / labels / n_class)^balance; 0: none" },                    \
+	{ .name = "lm", .type = OPT_NUM, .fallback = "0", .min = 0, .max = 100,                 \
+	  .help = "weight of also predicting the next token of the trunk" },                    \
+	{ .name = "answer", .type = OPT_CHOICE, .fallback = "words", .choices = "words|vocabulary", \
+	  .help = "training softmax over the label words or the whole vocabulary" },            \
+	{ .name = "history_cues", .type = OPT_CHOICE, .fallback = "all", .choices = "all|text", \
+	  .help = "earlier turns keep their cues, or only their text" },                        \
+	{ .name = "soft", .type = OPT_INT, .fallback = "1", .min = 1, .max = 64,                \
+	  .help = "soft tokens of one channel and turn" },                                      \
+	{ .name = "projector", .type = OPT_INT, .fallback = "0", .min = 0, .max = 65536,        \
+	  .help = "hidden width of the soft-token projectors; 0: linear" },                     \
+	{ .name = "lora_rank", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,         \
+	  .help = "0: all parameters learn; else LoRA on q and v of this rank" },               \
+	{ .name = "lora_alpha", .type = OPT_NUM, .fallback = "16", .min = 0, .max = 4096,       \
+	  .help = "scale of LoRA" }
+/* clang-format on */
+
+#endif

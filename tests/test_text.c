@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The text room: prompts equal to published ones byte for byte, labels read as
+ * recorded scores say.  UPDATE_GOLDEN=1
+ * rewrites tests/golden/prompts (review the diff).
+ */
+#include "tests/test.h"
+
+#include "datasets/pickle.h"
+#include "harness/base/csv.h"
+#include "harness/base/json.h"
+#include "harness/base/map.h"
+#include "harness/base/mem.h"
+#include "harness/cue/words.h"
+#include "harness/metrics/scores.h"
+#include "harness/text/label_extract.h"
+#include "harness/text/prompt.h"
+#include "harness/text/vocab.h"
+#include "harness/text/words.h"
+
+#define GOLDEN "tests/golden/prompts"
+
+static void test_vocab(void **state)
+{
+	struct vocab v = { 0 };
+	char key[32];
+
+	(void)state;
+	CHECK(vocab_find(&v, "a", 1) == -1);
+	for (int i = 0; i < 5000; i++) {
+		int len = snprintf(key, sizeof(key), "k%d", i * 7919 % 5003);
+
+		CHECK(vocab_add(&v, key, (size_t)len) == i);
+		CHECK(vocab_add(&v, key, (size_t)len) == i);
+	}
+	CHECK(v.n == 5000 && vocab_find(&v, "k", 1) == -1);
+	CHECK(vocab_add(&v, "a\0b", 3) == 5000 && vocab_add(&v, "a\0c", 3) == 5001);
+	CHECK(vocab_find(&v, "a\0b", 3) == 5000 && vocab_find(&v, "a", 1) == -1);
+	vocab_free(&v);
+	CHECK(v.n == 0 && vocab_find(&v, "k1", 2) == -1);
+}
+
+static void test_words(void **state)
+{
+	static const char *const want[] = { "oh", ",", "it's", "caf\xc3\xa9", "?!", "2" };
+	struct strbuf out = { 0 };
+	const char *s;
+
+	(void)state;
+	CHECK(words_split("Oh, it\xe2\x80\x99s (CAF\xc3\xa9)?! 2", &out) == 6);
+	s = out.s;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		assert_string_equal(s, want[i]);
+		s += strlen(s) + 1;
+	}
+	strbuf_reset(&out);
+	CHECK(words_split(" - ", &out) == 0 && out.len == 0);
+	strbuf_free(&out);
+}
+
+/* --- prompts --- */
+
+static const struct prompt_turn sample[] = {
+	{ 0, "Guess what?", NULL },
+	{ 1, "What (this time)?", "high pitch with low variation" },
+	{ 0, "I\xc2\x92m \xc2\x93going\xc2\x94 there\xc2\x97now\xc2\x85", NULL },
+	{ 1, "No!", "low pitch with high variation" },
+	{ 1, "Well (laughs), fine.", "moderate pitch with moderate variation" },
+};
+
+static const struct prompt_request full = {
+	.turn = sample,
+	.n = ARRAY_LEN(sample),
+	.window = 3,
+	.description = "Target speech characteristics: high volume with low variation.",
+	.impression = "The target speaker has a moderate pitch with typical variation.",
+	.behaviour = "The mouth corners rise.",
+	.demonstration = "",
+	.label = (const char *const[]){ "happy", "sad" },
+	.n_label = 2,
+	.n_speaker = 2,
+};
+
+static void check_golden(const char *name, const char *got)
+{
+	const char *update = getenv("UPDATE_GOLDEN");
+	struct strbuf path = { 0 };
+	struct err err = { 0 };
+	char *want = NULL;
+	size_t len;
+
+	strbuf_addf(&path, GOLDEN "/%s.txt", name);
+	if (update && *update)
+		io_write_atomic(strbuf_str(&path), got, strlen(got), &err);
+	io_read_file(strbuf_str(&path), 1 << 20, &want, &len, &err);
+	CHECK_OK(&err);
+	assert_string_equal(got, want);
+	free(want);
+	strbuf_free(&path);
+}
+
+static void test_prompt_golden(void **state)
+{
+	struct strbuf out = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 0; prompt_templates[i].name; i++) {
+		struct prompt_request first = full, bare = full;
+
+		strbuf_reset(&out);
+		prompt_build(prompt_templates[i].name, &full, &out, &err);
+		bare.description = bare.impression = bare.behaviour = bare.demonstration = NULL;
+		strbuf_addc(&out, '\n');
+		prompt_build(prompt_templates[i].name, &bare, &out, &err);
+		first.n = 1;
+		strbuf_addc(&out, '\n');
+		prompt_build(prompt_templates[i].name, &first, &out, &err);
+		strbuf_addc(&out, '\n');
+		CHECK_OK(&err);
+		CHECK(!strchr(strbuf_str(&out), '{')); /* every slot was filled */
+		check_golden(prompt_templates[i].name, strbuf_str(&out));
+	}
+	CHECK(prompt_build("nothing", &full, &out, &err));
+	CHECK_ERR(&err, ERR_ARG, "instructerc");
+	CHECK(prompt_build("bemerc", &(struct prompt_request){ 0 }, &out, &err));
+	CHECK_ERR(&err, ERR_ARG, "0 turns");
+	strbuf_free(&out);
+}
+
+#define TALK_MAX 128
+
+/* The published prompts: dialogues from the benchmark's file, measurements from a table. */
+struct published {
+	struct pickle talk;
+	struct csv_table cues;
+	struct cue_set *set;
+	struct quantizer q;
+	struct str_map first; /* "dialogue<tab>text" -> first row of cues */
+	struct arena mem;
+	bool voice;
+	size_t dialogue, turn; /* of the next prompt */
+	int n;		       /* prompts compared */
+};
+
+static const char *cell(const struct csv_table *t, size_t row, const char *name)
+{
+	int col = csv_column(t, name);
+
+	CHECK(col >= 0);
+	return t->row[row].field[col];
+}
+
+static char *talk_key(struct arena *mem, const char *dialogue, const char *text)
+{
+	struct strbuf b = { 0 };
+	char *key;
+
+	strbuf_addf(&b, "%s\t%s", dialogue, text);
+	key = arena_strdup(mem, strbuf_str(&b));
+	strbuf_free(&b);
+	CHECK(key);
+	return key;
+}
+
+static bool is_female(const struct published *p, size_t row)
+{
+	return *cell(&p->cues, row, "gender") == 'F';
+}
+
+static void read_cues(struct published *p)
+{
+	const size_t n = p->cues.n_rows;
+	struct quantizer_data data = { speech_cue_spec, SPEECH_CUE_COUNT, NULL, NULL, 0, 2, true };
+	struct cue_set *train = NULL;
+	struct err err = { 0 };
+	int *group = NULL;
+
+	CHECK(NEW_ARRAY(p->set, n) && NEW_ARRAY(train, n) && NEW_ARRAY(group, n));
+	for (size_t i = 0; i < n; i++) {
+		int *row = map_slot(&p->first, talk_key(&p->mem, cell(&p->cues, i, "video_id"),
+							cell(&p->cues, i, "text")));
+
+		CHECK(row);
+		*row = *row < 0 ? (int)i : *row;
+		for (int c = 0; c < SPEECH_CUE_COUNT; c++) {
+			const char *s = cell(&p->cues, i, speech_cue_spec[c].name);
+
+			p->set[i].ok[c] = *s && !parse_f64(s, -1e9, 1e9, speech_cue_spec[c].name,
+							   &p->set[i].v[c], &err);
+		}
+		CHECK_OK(&err);
+		if (!strcmp(cell(&p->cues, i, "mode"), "train")) {
+			group[data.n] = is_female(p, i);
+			train[data.n++] = p->set[i];
+		}
+	}
+	data.set = train;
+	data.group = group;
+	quantizer_fit(&p->q, &data, 5, &err);
+	CHECK_OK(&err);
+	free(train);
+	free(group);
+}
+
+/* Value of a dialogue in table 0 (speakers), 1 (labels) or 2 (sentences) of the file. */
+static const struct pickle_value *talk_of(const struct published *p, size_t table, const char *id)
+{
+	const struct pickle_value *d = pickle_at(p->talk.root, table);
+
+	for (size_t i = 0; i < pickle_size(d); i++) {
+		const char *key = pickle_text(pickle_key(d, i));
+
+		if (key && !strcmp(key, id))
+			return pickle_item(d, i);
+	}
+	fail_msg("no dialogue %s", id);
+	return NULL;
+}
+
+/* The next prompt; *turns: how many its dialogue has. */
+static void build_published(struct published *p, size_t *turns, struct strbuf *out)
+{
+	static const char *const label[] = { "happy", "sad",	 "neutral",
+					     "angry", "excited", "frustrated" };
+	const char *id = pickle_text(pickle_at(pickle_at(p->talk.root, 4), p->dialogue));
+	const struct pickle_value *who = talk_of(p, 0, id), *said = talk_of(p, 2, id);
+	struct prompt_turn turn[TALK_MAX];
+	struct prompt_request rq = { .turn = turn, .window = 12, .label = label, .n_label = 6 };
+	struct strbuf words = { 0 };
+	struct err err = { 0 };
+	int row;
+
+	*turns = pickle_size(said);
+	CHECK(*turns <= TALK_MAX);
+	for (size_t i = 0; i <= p->turn; i++)
+		turn[rq.n++] = (struct prompt_turn){ *pickle_text(pickle_at(who, i)) == 'F',
+						     pickle_text(pickle_at(said, i)), NULL };
+	row = map_get(&p->first, talk_key(&p->mem, id, turn[p->turn].text));
+	CHECK(row >= 0);
+	speech_describe(&p->q, &p->set[row], is_female(p, (size_t)row), &words);
+	rq.description = p->voice ? strbuf_str(&words) : NULL;
+	prompt_build(p->voice ? "speechcue-select" : "speechcue-select-text", &rq, out, &err);
+	CHECK_OK(&err);
+	strbuf_free(&words);
+}
+
+/* Long texts: shows the place where they part. */
+static void check_same(const char *id, const char *got, const char *want)
+{
+	size_t at = 0;
+
+	while (got[at] && got[at] == want[at])
+		at++;
+	if (got[at] != want[at])
+		fail_msg("%s: byte %zu: got '%.60s', wanted '%.60s'", id, at, got + at, want + at);
+}
+
+static int compare_prompt(void *ctx, const struct json *v, long line, struct err *err)
+{
+	struct published *p = ctx;
+	struct strbuf out = { 0 }, where = { 0 };
+	size_t turns;
+
+	(void)err;
+	build_published(p, &turns, &out);
+	strbuf_addf(&where, "line %ld", line);
+	check_same(strbuf_str(&where), strbuf_str(&out), json_str(json_get(v, "input"), ""));
+	p->n++;
+	if (++p->turn == turns) {
+		p->turn = 0;
+		p->dialogue++;
+	}
+	strbuf_free(&out);
+	strbuf_free(&where);
+	return 0;
+}
+
+static void load_published(struct published *p, const char *talk, const char *cues)
+{
+	struct err err = { 0 };
+
+	pickle_read(&p->talk, talk, 1 << 28, &err);
+	csv_table_read(&p->cues, cues, ',', 1 << 28, &err);
+	CHECK_OK(&err);
+	read_cues(p);
+}
+
+static void test_prompt_published(void **state)
+{
+	char *talk = real_data("iemocap/iemocap_6way.pkl"), *published[2];
+	char *cues = real_data("cues/iemocap_audio_features.csv");
+	struct published p = { .set = NULL };
+	struct err err = { 0 };
+	bool torn;
+
+	(void)state;
+	published[0] = real_data("prompts/iemocap_False_False/test.jsonl");
+	published[1] = real_data("prompts/iemocap_True_False/test.jsonl");
+	if (talk && cues && published[0] && published[1]) {
+		load_published(&p, talk, cues);
+		for (int voice = 0; voice < 2; voice++) {
+			p.voice = voice;
+			p.n = 0;
+			p.dialogue = p.turn = 0;
+			json_lines(published[voice], 1 << 28, &torn, compare_prompt, &p, &err);
+			CHECK_OK(&err);
+			CHECK(p.n == 1623);
+		}
+	}
+	pickle_free(&p.talk);
+	csv_table_free(&p.cues);
+	quantizer_free(&p.q);
+	map_free(&p.first);
+	arena_free(&p.mem);
+	free(p.set);
+	free(talk);
+	free(cues);
+	free(published[0]);
+	free(published[1]);
+}
+
+/* --- labels --- */
+
+static const char *const six[] = { "happy", "sad", "neutral", "angry", "excited", "frustrated" };
+
+static void check_extract(enum extract_rule rule, const char *text, int label, enum extract_how how)
+{
+	struct extracted e = label_extract(rule, text, six, 6);
+
+	if (e.label != label || e.how != how)
+		fail_msg("%s of '%s': label %d by %d, wanted %d by %d", extract_rule_name[rule],
+			 text, e.label, (int)e.how, label, (int)how);
+}
+
+static void test_extract(void **state)
+{
+	(void)state;
+	check_extract(EXTRACT_SCAN, "neutral", 2, EXTRACTED_FOUND);
+	check_extract(EXTRACT_SCAN, "unhappy, not sad", 0, EXTRACTED_FOUND);
+	check_extract(EXTRACT_SCAN, "Sad", 1, EXTRACTED_DISTANCE);
+	check_extract(EXTRACT_SCAN, "", 1, EXTRACTED_DISTANCE);
+	check_extract(EXTRACT_SCAN, "exited", 4, EXTRACTED_DISTANCE);
+	check_extract(EXTRACT_FIELD, "{\"detected_emotion_label\": \"Angry\", \"reason\": \"sad\"}",
+		      3, EXTRACTED_FOUND);
+	check_extract(EXTRACT_FIELD, "no, not sad; the emotion is happy", 0, EXTRACTED_PATTERN);
+	check_extract(EXTRACT_FIELD, "{\n \"emotion_label\": \"excited\"", 4, EXTRACTED_PATTERN);
+	check_extract(EXTRACT_FIELD, "I feel SADNESS and am happy", 1, EXTRACTED_ANYWHERE);
+	check_extract(EXTRACT_FIELD, "angr", 3, EXTRACTED_DISTANCE);
+	check_extract(EXTRACT_STRICT, " \"Frustrated.\"\n", 5, EXTRACTED_FOUND);
+	check_extract(EXTRACT_STRICT, "sad and angry", -1, EXTRACTED_NONE);
+	check_extract(EXTRACT_STRICT, "", -1, EXTRACTED_NONE);
+	check_extract(EXTRACT_FLEXIBLE, "Not unhappy but Angry!", 3, EXTRACTED_FOUND);
+	check_extract(EXTRACT_FLEXIBLE, "sadness", -1, EXTRACTED_NONE);
+	CHECK(label_extract(EXTRACT_SCAN,
+			    "s\xc3\xa4"
+			    "d",
+			    six, 6)
+		      .label == 1);
+	check_extract(EXTRACT_FLEXIBLE, "\xff\xfe", -1, EXTRACTED_NONE);
+	check_extract(EXTRACT_FIELD, "Emotion is is is sad", 1, EXTRACTED_PATTERN);
+}
+
+/* Recorded outputs: both decoders give the recorded score to three decimals. */
+static void check_recorded(const char *path)
+{
+	struct confusion scan = { .k = 6 }, field = { .k = 6 };
+	struct err err = { 0 };
+	struct json *head, *list;
+	char *text;
+	size_t len;
+	double want;
+	const char *at;
+
+	io_read_file(path, 1 << 28, &text, &len, &err);
+	CHECK_OK(&err);
+	at = strstr(text, "\n[\n");
+	CHECK(at);
+	head = json_parse(text, strcspn(text, "\n"), path, &err);
+	list = json_parse(at + 1, strlen(at + 1), path, &err);
+	CHECK_OK(&err);
+	want = json_num(json_get(head, "F1_SA"), NAN);
+	for (const struct json *v = json_at(list, 0); v; v = json_next(v)) {
+		const char *out = json_str(json_get(v, "output"), "");
+		int gold =
+			label_extract(EXTRACT_STRICT, json_str(json_get(v, "target"), ""), six, 6)
+				.label;
+
+		confusion_add(&scan, gold, label_extract(EXTRACT_SCAN, out, six, 6).label);
+		confusion_add(&field, gold, label_extract(EXTRACT_FIELD, out, six, 6).label);
+	}
+	CHECK_NEAR(100 * scores_weighted_f1(&scan), want, 6e-4);
+	CHECK_NEAR(100 * scores_weighted_f1(&field), want, 6e-4);
+	json_free(head);
+	json_free(list);
+	free(text);
+}
+
+static void test_extract_recorded(void **state)
+{
+	char *dir = real_data("predictions/speechcue");
+	struct io_list list = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	if (!dir)
+		return;
+	io_list_dir(dir, &list, &err);
+	CHECK_OK(&err);
+	CHECK(list.n == 8);
+	for (size_t i = 0; i < list.n; i++) {
+		char *path = path_join(dir, list.name[i]);
+
+		check_recorded(path);
+		free(path);
+	}
+	io_list_free(&list);
+	free(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vocab),	      cmocka_unit_test(test_words),
+		cmocka_unit_test(test_prompt_golden), cmocka_unit_test(test_prompt_published),
+		cmocka_unit_test(test_extract),	      cmocka_unit_test(test_extract_recorded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}
