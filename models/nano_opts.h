@@ -39,11 +39,9 @@
 	  .help = "answered turns of one optimizer step, at least" },                           \
 	{ .name = "turns", .type = OPT_INT, .fallback = "24", .min = 1, .max = 100000,          \
 	  .help = "answered turns of one pack; longer dialogues are cut at random" },           \
-	{ .name = "gap", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1000,               \
-	  .help = "positions left free between two turns, so that distance tells them apart" }, \
-	{ .name = "dropout", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,         \
+	{ .name = "dropout", .type = OPT_NUM, .fallback = "0.2", .min = 0, .max = 0.95,         \
 	  .help = "dropout of activations" },                                                   \
-	{ .name = "token_dropout", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,   \
+	{ .name = "token_dropout", .type = OPT_NUM, .fallback = "0.2", .min = 0, .max = 0.95,   \
 	  .help = "tokens made blank in training" },                                            \
 	{ .name = "smooth", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 0.95,          \
 	  .help = "label smoothing" },                                                          \

@@ -84,8 +84,6 @@ void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_tur
 		const struct nano_turn *u = &turn[t];
 
 		k->now.turn = t - from;
-		if (t > from)
-			k->now.pos += (int)opt_int(n->env->opts, "gap");
 		put(k, special + NANO_SPEAKER + u->speaker % 8, 0, NULL);
 		pack_tokens(k, u->id, (size_t)u->n_text);
 		if (!plan->cues_in_branch)

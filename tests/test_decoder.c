@@ -249,7 +249,8 @@ static void test_visibility(void **state)
 		now = scores(d, &m->p);
 		m->token[j] = token;
 		for (int i = 0; i < m->p.n; i++)
-			CHECK(same(m, was, now, c.vocab, i, i + 1) == !twin_sees(&m->p, i, j));
+			CHECK(same(m, was, now, c.vocab, i, i + 1) ==
+			      !twin_sees(&m->p, m->p.window, i, j));
 		free(now);
 	}
 	free(was);

@@ -170,7 +170,9 @@ static bool is_female(const struct published *p, size_t row)
 static void read_cues(struct published *p)
 {
 	const size_t n = p->cues.n_rows;
-	struct quantizer_data data = { speech_cue_spec, SPEECH_CUE_COUNT, NULL, NULL, 0, 2, true };
+	struct quantizer_data data = {
+		.spec = speech_cue_spec, .cues = SPEECH_CUE_COUNT, .groups = 2, .zero_missing = true
+	};
 	struct cue_set *train = NULL;
 	struct err err = { 0 };
 	int *group = NULL;
