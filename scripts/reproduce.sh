@@ -54,8 +54,9 @@ if [ -n "${MELD:-}" ] || [ -n "${IEMOCAP:-}" ]; then
 	[ -z "${IEMOCAP:-}" ] || real iemocap "$IEMOCAP"
 else
 	calibrated meld "${MELD_DIALOGUES:-480}" 1
-	calibrated iemocap "${IEMOCAP_DIALOGUES:-190}" 2
+	calibrated iemocap "${IEMOCAP_DIALOGUES:-150}" 2
 fi
 say "report"
-"$merc" report --results "$results" --output "$results/report"
+cat "$results"/notes/*.jsonl >"$results/notes.jsonl"
+"$merc" report --results "$results" --output "$results/report" --notes "$results/notes.jsonl"
 printf '\ndone in %d s: %s/report/index.html\n' $(($(date +%s) - started)) "$results" >&2

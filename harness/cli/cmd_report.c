@@ -20,6 +20,11 @@ static const struct opt_spec report_opts[] = {
 	  .fallback = "results/reference/claims.json",
 	  .arg = "FILE",
 	  .help = "published results to set beside" },
+	{ .name = "notes",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .arg = "FILE",
+	  .help = "JSON Lines of what was not run, with reasons" },
 	{ .name = "replicates",
 	  .type = OPT_INT,
 	  .fallback = "10000",
@@ -32,8 +37,10 @@ static const struct opt_spec report_opts[] = {
 
 static int run_report(struct cli *c, struct err *err)
 {
+	const char *notes = opt_str(&c->opts, "notes");
 	struct report_options o = {
 		.claims = opt_str(&c->opts, "claims"),
+		.notes = *notes ? notes : NULL,
 		.replicates = (int)opt_int(&c->opts, "replicates"),
 		.seed = 1,
 		.threads = c->threads,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/hash.h"
+#include "harness/base/io.h"
 #include "harness/base/json.h"
 #include "harness/cue/behaviour.h"
 #include "harness/cue/behaviour_words.h"
@@ -369,4 +370,13 @@ void bank_free(struct bank *b)
 {
 	arena_free(&b->mem);
 	*b = (struct bank){ 0 };
+}
+
+const char *bank_kind(const struct bank *b)
+{
+	char *path = path_join(b->corpus->root, "calibration.json");
+	bool there = path && io_is_file(path);
+
+	free(path);
+	return there ? "calibrated" : "real";
 }

@@ -54,6 +54,8 @@ struct bank_options {
 int bank_build(struct bank *b, struct corpus *corpus, const struct gold *gold,
 	       const struct bank_options *o, struct err *err);
 void bank_free(struct bank *b); /* accepts the zeroed struct */
+/* "calibrated" for a corpus with calibration.json in its root, else "real". */
+const char *bank_kind(const struct bank *b);
 
 /* Views of one split, masked. */
 struct views {

@@ -316,3 +316,20 @@ void plan_free(struct plan *p)
 	free(p->run);
 	*p = (struct plan){ 0 };
 }
+
+int recipe_planned(struct recipe *r, const struct planned *run, const char *dataset,
+		   const char *without, const char *set, struct err *err)
+{
+	struct strbuf both = { 0 };
+
+	strbuf_addf(&both, "%s%s%s", run->without ? run->without : "",
+		    run->without && without ? "," : "", without ? without : "");
+	if (both.oom) {
+		*r = (struct recipe){ 0 };
+		err_set(err, ERR_NOMEM, "%s: no memory", run->path);
+	} else {
+		recipe_read(r, run->path, dataset, both.len ? both.s : NULL, set, err);
+	}
+	strbuf_free(&both);
+	return err->code;
+}

@@ -58,5 +58,8 @@ struct plan {
  * NULL) replaces the file's. */
 int plan_read(struct plan *p, const char *path, const char *seeds, struct err *err);
 void plan_free(struct plan *p);
+/* The recipe of a planned run, with `without` (may be NULL) taken away as well. */
+int recipe_planned(struct recipe *r, const struct planned *run, const char *dataset,
+		   const char *without, const char *set, struct err *err);
 
 #endif

@@ -318,12 +318,10 @@ static void write_corpus(struct json_writer *w, const struct bank *bank)
 	const struct corpus *c = bank->corpus;
 	static const char *const level[] = { "note", "warn", "error" };
 	int issues[3] = { 0 };
-	char *calibration = path_join(c->root, "calibration.json");
 
 	json_open_object(w, "corpus");
 	json_put_str(w, "name", c->name);
-	json_put_str(w, "kind", calibration && io_is_file(calibration) ? "calibrated" : "real");
-	free(calibration);
+	json_put_str(w, "kind", bank_kind(bank));
 	json_put_str(w, "root", c->root);
 	json_put_str(w, "policy", c->policy);
 	json_put_str(w, "labels_name", c->labels->name);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
+#include "harness/run/offer.h"
 
 /* What a child writes into its pipe, whole, before it ends. */
 struct report {
@@ -33,18 +34,13 @@ static void child_main(int fd, const struct bank *bank, const struct planned *ru
 {
 	struct report rep = { 0 };
 	struct recipe recipe = { 0 };
-	struct strbuf both = { 0 };
 	struct err err = { 0 };
 
-	strbuf_addf(&both, "%s%s%s", run->without ? run->without : "",
-		    run->without && without ? "," : "", without ? without : "");
-	if (!recipe_read(&recipe, run->path, bank->corpus->name, both.len ? both.s : NULL, set,
-			 &err))
+	if (!recipe_planned(&recipe, run, bank->corpus->name, without, set, &err))
 		experiment_run(bank, &recipe, run->seed, o, &rep.outcome, &err);
 	rep.code = err.code;
 	memcpy(rep.msg, err.msg, sizeof(rep.msg));
 	recipe_free(&recipe);
-	strbuf_free(&both);
 	if (write(fd, &rep, sizeof(rep)) != (ssize_t)sizeof(rep))
 		_exit(6);
 	_exit(0);
@@ -129,6 +125,7 @@ struct suite {
 	const struct plan *plan;
 	const struct run_options *o;
 	struct child child[64];
+	bool *keep; /* (plan->n) runs worth doing here */
 	int jobs, next, ended, failed, *done, *skipped;
 	struct progress progress;
 	char first_failure[1024];
@@ -173,30 +170,62 @@ static int wait_one(struct suite *s, struct err *err)
 	return 0;
 }
 
+/* Next run worth doing, or plan->n. */
+static int next_run(const struct suite *s)
+{
+	int i = s->next;
+
+	while (i < s->plan->n && !s->keep[i])
+		i++;
+	return i;
+}
+
+/* Fills free places; returns how many children run. */
+static int start_more(struct suite *s, const char *without, const char *set, struct err *err)
+{
+	int running = 0;
+
+	for (int i = 0; i < s->jobs; i++) {
+		int run = next_run(s);
+
+		if (!s->child[i].pid && run < s->plan->n && !*s->o->stop && !err->code &&
+		    !start_child(&s->child[i], run, s->bank, s->plan, without, set, s->o, err))
+			s->next = run + 1;
+		running += s->child[i].pid > 0;
+	}
+	return running;
+}
+
+static int count_kept(const struct suite *s)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->plan->n; i++)
+		n += s->keep[i];
+	if (n < s->plan->n)
+		log_info(s->o->log, "%d of %d runs left out: what they take away is not there",
+			 s->plan->n - n, s->plan->n);
+	return n;
+}
+
 int suite_run(const struct bank *bank, const struct plan *plan, const char *without,
 	      const char *set, int jobs, const struct run_options *o, int *done, int *skipped,
 	      struct err *err)
 {
 	struct suite s = { .bank = bank, .plan = plan, .o = o, .done = done, .skipped = skipped };
-	int running = 0;
 
 	*done = *skipped = 0;
 	s.jobs = jobs < 1 ? 1 : jobs > 64 ? 64 : jobs;
-	if (sweep_leftovers(o->results, err))
-		return err->code;
-	progress_start(&s.progress, o->log, bank->corpus->name, plan->n);
-	do {
-		running = 0;
-		for (int i = 0; i < s.jobs; i++) {
-			if (!s.child[i].pid && s.next < plan->n && !*o->stop && !err->code)
-				start_child(&s.child[i], s.next++, bank, plan, without, set, o,
-					    err);
-			running += s.child[i].pid > 0;
-		}
-		if (running && wait_one(&s, err))
-			break;
-	} while (running);
-	progress_end(&s.progress, NULL);
+	if (!NEW_ARRAY(s.keep, (size_t)plan->n))
+		return err_set(err, ERR_NOMEM, "suite: no memory");
+	if (!sweep_leftovers(o->results, err) &&
+	    !offer_filter(bank, plan, without, set, o->results, s.keep, err)) {
+		progress_start(&s.progress, o->log, bank->corpus->name, count_kept(&s));
+		while (start_more(&s, without, set, err) && !wait_one(&s, err))
+			;
+		progress_end(&s.progress, NULL);
+	}
+	free(s.keep);
 	if (err->code)
 		return err->code;
 	if (*o->stop)
