@@ -8,6 +8,7 @@
 #include "harness/cue/acoustic.h"
 #include "harness/cue/fft.h"
 #include "harness/cue/speech.h"
+#include "harness/media/media.h"
 
 enum { RATE = 16000 };
 static const double pi = 3.14159265358979323846;
@@ -314,6 +315,53 @@ static void test_acoustic(void **state)
 	CHECK_ERR(&err, ERR_ARG, "0 samples");
 }
 
+/* What Praat 6.3 measures on the sound of the real clips (16 kHz mono); the
+ * articulation rate by the steps of de Jong and Wempe (2009) in it. */
+static const struct {
+	const char *clip;
+	double intensity, intensity_std, pitch, pitch_std, hnr, rate;
+} praat[] = {
+	{ "dia111_utt9", 55.13, 11.94, 244.82, 84.65, 8.54, 3.2626 },
+	{ "dia12_utt12", 54.86, 8.51, 114.66, 9.19, 4.91, 3.1679 },
+	{ "dia169_utt6", 69.19, 9.91, 294.18, 59.74, 9.56, 3.3800 },
+	{ "dia240_utt9", 64.90, 7.93, 123.58, 13.91, 5.69, 4.9281 },
+	{ "dia279_utt14", 62.79, 11.44, 183.11, 31.57, 10.61, 4.1322 },
+	{ "dia29_utt4", 55.47, 8.50, 121.60, 4.28, 5.13, 2.1978 },
+	{ "dia42_utt1", 68.71, 7.47, 303.64, 80.34, 8.36, 6.1055 },
+	{ "dia77_utt3", 69.17, 3.75, 135.11, 66.66, 5.49, 4.0383 },
+};
+
+static void test_praat(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(praat); i++) {
+		struct media_request rq = { .end_ms = -1, .rate = RATE };
+		struct media_audio sound = { 0 };
+		struct err err = { 0 };
+		struct cue_set c;
+		char name[128], *path;
+		unsigned status;
+
+		CHECK(str_format(name, sizeof(name),
+				 "meld/clips/output_repeated_splits_test/%s.mp4", praat[i].clip));
+		path = real_data(name);
+		if (!path)
+			skip();
+		media_read(path, &rq, &sound, &status, &err);
+		CHECK_OK(&err);
+		speech_measure(sound.pcm, sound.n, sound.rate, &c, &err);
+		CHECK_OK(&err);
+		CHECK_NEAR(c.v[CUE_INTENSITY], praat[i].intensity, 0.1);
+		CHECK_NEAR(c.v[CUE_INTENSITY_STD], praat[i].intensity_std, 0.2);
+		CHECK_NEAR(c.v[CUE_PITCH], praat[i].pitch, 0.01 * praat[i].pitch);
+		CHECK_NEAR(c.v[CUE_PITCH_STD], praat[i].pitch_std, 0.1 * praat[i].pitch_std);
+		CHECK_NEAR(c.v[CUE_HNR], praat[i].hnr, 0.7);
+		CHECK_NEAR(c.v[CUE_RATE], praat[i].rate, 0.05 * praat[i].rate);
+		media_audio_free(&sound);
+		free(path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_pitch_sweep),  cmocka_unit_test(test_harmonicity),
 		cmocka_unit_test(test_syllables),    cmocka_unit_test(test_silence_and_short),
 		cmocka_unit_test(test_every_length), cmocka_unit_test(test_acoustic),
+		cmocka_unit_test(test_praat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "harness/base/mem.h"
 #include "harness/cue/pitch.h"
 
-enum { DEPTH_RANK = 30, DEPTH_PLACE = 200 };
+enum { DEPTH_RANK = 30, DEPTH_PLACE = 100 };
 
 struct shift {
 	int window, period, max_lag, rate;

@@ -14,7 +14,7 @@
 static const double pi = 3.14159265358979323846;
 
 /* Sinc depths: to rank candidates, and to place the ones that are kept. */
-enum { DEPTH_RANK = 30, DEPTH_PLACE = 70 };
+enum { DEPTH_RANK = 30, DEPTH_PLACE = 40 };
 
 const struct pitch_config pitch_standard = {
 	.floor = 75,
@@ -73,25 +73,17 @@ double sinc_even(const float *r, int n, double x, int depth)
 
 double sinc_peak(const float *r, int n, int i, int depth, double *x)
 {
-	const double bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
+	const double h = 0.1, bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
 	double at = bend > 0 ? i + 0.5 * (r[i + 1] - r[i - 1]) / bend : i;
-	double mid = sinc_even(r, n, at, depth);
+	const double mid = sinc_even(r, n, at, depth);
+	const double lo = sinc_even(r, n, at - h, depth), hi = sinc_even(r, n, at + h, depth);
+	const double curve = 2 * mid - lo - hi, move = curve > 0 ? 0.5 * h * (hi - lo) / curve : 0;
 
-	for (double h = 0.1; h > 0.005; h /= 5) {
-		const double lo = sinc_even(r, n, at - h, depth);
-		const double hi = sinc_even(r, n, at + h, depth);
-		const double curve = 2 * mid - lo - hi;
-		double move = curve > 0 ? 0.5 * h * (hi - lo) / curve : 0;
-
-		if (fabs(at + move - i) > 1)
-			move = 0;
-		if (move == 0)
-			break;
-		at += move;
-		mid = sinc_even(r, n, at, depth);
-	}
 	*x = at;
-	return mid;
+	if (move == 0 || fabs(at + move - i) > 1)
+		return mid;
+	*x = at + move;
+	return mid + 0.5 * move / h * (hi - lo) - 0.5 * curve * move * move / (h * h);
 }
 
 struct candidate {

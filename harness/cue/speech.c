@@ -39,16 +39,33 @@ static double bessel_i0(double x)
 /* Mean of the squares of x[0..n) under the weights, mean removed first. */
 static double windowed_energy(const float *x, const float *weight, int n)
 {
-	double mean = 0, sum = 0, norm = 0;
+	enum { LANES = 8 };
+	double mean = 0, sum = 0, norm = 0, a[LANES] = { 0 }, w[LANES] = { 0 };
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i + LANES <= n; i += LANES)
+		for (int k = 0; k < LANES; k++)
+			a[k] += x[i + k];
+	for (int k = 0; k < LANES; k++) {
+		mean += a[k];
+		a[k] = 0;
+	}
+	for (int i = n / LANES * LANES; i < n; i++)
 		mean += x[i];
 	mean /= n;
-	for (int i = 0; i < n; i++) {
-		const double d = x[i] - mean;
+	for (int i = 0; i + LANES <= n; i += LANES)
+		for (int k = 0; k < LANES; k++) {
+			const double d = x[i + k] - mean;
 
-		sum += weight[i] * d * d;
+			a[k] += weight[i + k] * d * d;
+			w[k] += weight[i + k];
+		}
+	for (int i = n / LANES * LANES; i < n; i++) {
+		sum += weight[i] * (x[i] - mean) * (x[i] - mean);
 		norm += weight[i];
+	}
+	for (int k = 0; k < LANES; k++) {
+		sum += a[k];
+		norm += w[k];
 	}
 	return sum / norm;
 }

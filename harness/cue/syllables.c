@@ -8,6 +8,8 @@
 #include "harness/base/mem.h"
 #include "harness/cue/speech.h"
 
+enum { SINC_DEPTH = 70 };
+
 static const double silence_db = -25, dip_db = 2, min_pause = 0.3, min_sound = 0.1;
 
 /* A wide and forgiving pitch: the question is only whether a peak is voiced. */
@@ -77,36 +79,41 @@ static double mark_sound(const struct intensity_track *t, double level, double s
 	return total;
 }
 
-/* Place and height of the parabola through a local maximum i. */
-static double peak_height(const double *v, int i, double *pos)
+/* Value between two frames by the cubic through both with central slopes. */
+static double cubic_at(const float *v, int n, double pos)
 {
-	const double dy = 0.5 * (v[i + 1] - v[i - 1]), bend = 2 * v[i] - v[i - 1] - v[i + 1];
+	const int l = (int)pos, r = l + 1 < n ? l + 1 : l;
+	const double t = pos - l, dl = 0.5 * (v[r] - v[l ? l - 1 : 0]);
+	const double dr = 0.5 * (v[r + 1 < n ? r + 1 : r] - v[l]);
 
-	*pos = i + (bend > 0 ? dy / bend : 0);
-	return v[i] + (bend > 0 ? 0.5 * dy * dy / bend : 0);
+	return v[l] * (1 + 2 * t) * (1 - t) * (1 - t) + dl * t * (1 - t) * (1 - t) +
+	       v[r] * t * t * (3 - 2 * t) + dr * t * t * (t - 1);
 }
 
-static int count_nuclei(const struct intensity_track *t, double level, const unsigned char *sound,
-			const struct pitch_track *pitch)
+/* contour (n): intensity, dB. */
+static int count_nuclei(const float *contour, const struct frame_grid *grid, double level,
+			const unsigned char *sound, const struct pitch_track *pitch)
 {
-	const int n = t->grid.n;
+	const int n = grid->n;
 	double before = 0, before_pos = 0;
 	bool any = false;
 	int nuclei = 0;
 
 	for (int i = 1; i + 1 < n; i++) {
+		const int depth = i < n - 1 - i ? i : n - 1 - i; /* points on both sides */
 		double pos, height, dip = INFINITY;
 
-		if (!(t->db[i] > t->db[i - 1] && t->db[i] >= t->db[i + 1]))
+		if (!(contour[i] > contour[i - 1] && contour[i] >= contour[i + 1]))
 			continue;
-		height = peak_height(t->db, i, &pos);
+		sinc_peak(contour, n, i, depth < SINC_DEPTH ? depth : SINC_DEPTH, &pos);
+		height = cubic_at(contour, n, pos);
 		if (!(height > level))
 			continue;
 		for (int k = (int)ceil(before_pos); any && k <= i; k++)
-			dip = fmin(dip, t->db[k]);
+			dip = fmin(dip, contour[k]);
 		/* a peak counts when the valley after it is deep enough; the last has none */
 		if (any && before - dip > dip_db) {
-			const double when = t->grid.first + before_pos * t->grid.step;
+			const double when = grid->first + before_pos * grid->step;
 
 			nuclei += sound[(int)floor(before_pos)] && pitch_at(pitch, when) > 0;
 		}
@@ -123,23 +130,28 @@ int speech_syllables(const float *pcm, int n, int rate, struct syllables *out, s
 	struct pitch_track pitch = { 0 };
 	unsigned char *sound = NULL;
 	double *edge = NULL, level, low;
+	float *contour = NULL;
 
 	*out = (struct syllables){ 0 };
 	if (intensity_track(pcm, n, rate, 50, &loud, err) ||
 	    pitch_track(pcm, n, rate, &voicing, &pitch, err) || !loud.grid.n)
 		goto done;
-	if (!NEW_ARRAY(sound, (size_t)loud.grid.n) || !NEW_ARRAY(edge, (size_t)loud.grid.n + 1)) {
+	if (!NEW_ARRAY(sound, (size_t)loud.grid.n) || !NEW_ARRAY(edge, (size_t)loud.grid.n + 1) ||
+	    !NEW_ARRAY(contour, (size_t)loud.grid.n)) {
 		err_set(err, ERR_NOMEM, "syllables: %d frames", loud.grid.n);
 		goto done;
 	}
 	memcpy(edge, loud.db, (size_t)loud.grid.n * sizeof(*edge));
+	for (int i = 0; i < loud.grid.n; i++)
+		contour[i] = (float)loud.db[i];
 	level = quantile99(edge, loud.grid.n) + silence_db;
 	low = edge[0];
 	out->phonation = mark_sound(&loud, level, (double)n / rate, sound, edge);
-	out->nuclei = count_nuclei(&loud, fmax(level, low), sound, &pitch);
+	out->nuclei = count_nuclei(contour, &loud.grid, fmax(level, low), sound, &pitch);
 done:
 	free(sound);
 	free(edge);
+	free(contour);
 	intensity_free(&loud);
 	pitch_free(&pitch);
 	return err->code;

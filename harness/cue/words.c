@@ -68,7 +68,7 @@ static double snap_cut(const double *v, int n, double pos, double reach, double 
 	for (int i = lo; i < hi; i++)
 		if (v[i + 1] - v[i] > v[at + 1] - v[at])
 			at = i;
-	if (hi <= lo || !(v[at + 1] - v[at] > 0.25 * (v[hi] - v[lo])))
+	if (hi <= lo || !(v[at + 1] - v[at] > 0.15 * (v[hi] - v[lo])))
 		return plain;
 	return 0.5 * (v[at] + v[at + 1]);
 }

@@ -32,7 +32,7 @@ struct quantizer_data {
 	int n, groups;
 	bool zero_missing;
 	/* 0: plain quantiles.  Otherwise a threshold moves to the middle of the widest gap
-	 * between values at most this share of all ranks away, if that gap is wider than a quarter
+	 * between values at most this share of all ranks away, if that gap is wider than 0.15
 	 * of the values' range there: where a cue falls into levels, no level is cut in two. */
 	double snap;
 };
