@@ -331,13 +331,14 @@ static int hash_content(struct bank *b, struct err *err)
 static void take_recorded(struct bank *b, const struct cue_files *files)
 {
 	for (int i = 0; i < b->corpus->n_utt; i++) {
-		const struct cue_set *s = cue_files_speech(files, i);
+		const struct cue_set *speech = cue_files_speech(files, i);
+		const struct cue_set *behaviour = cue_files_behaviour(files, i);
 
-		if (!s)
-			continue;
-		b->n_recorded++;
-		if (!any(&b->m[i].speech, SPEECH_CUE_COUNT))
-			b->m[i].speech = *s;
+		b->n_recorded += speech || behaviour;
+		if (speech && !any(&b->m[i].speech, SPEECH_CUE_COUNT))
+			b->m[i].speech = *speech;
+		if (behaviour && !any(&b->m[i].behaviour, BEHAVIOUR_CUE_COUNT))
+			b->m[i].behaviour = *behaviour;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,13 +30,17 @@ struct child {
 	int fd, run;
 };
 
-static void child_main(int fd, const struct bank *bank, const struct planned *run,
+static void child_main(int fd, pid_t parent, const struct bank *bank, const struct planned *run,
 		       const char *without, const char *set, const struct run_options *o)
 {
 	struct report rep = { 0 };
 	struct recipe recipe = { 0 };
 	struct err err = { 0 };
 
+	/* a run must not outlive the suite that is killed: it would race with the next one */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(6);
 	if (!recipe_planned(&recipe, run, bank->corpus->name, without, set, &err))
 		experiment_run(bank, &recipe, run->seed, o, &rep.outcome, &err);
 	rep.code = err.code;
@@ -50,6 +55,7 @@ static int start_child(struct child *c, int run, const struct bank *bank, const 
 		       const char *without, const char *set, const struct run_options *o,
 		       struct err *err)
 {
+	pid_t parent = getpid();
 	int fd[2];
 
 	if (pipe(fd))
@@ -63,7 +69,7 @@ static int start_child(struct child *c, int run, const struct bank *bank, const 
 	}
 	if (c->pid == 0) {
 		close(fd[0]);
-		child_main(fd[1], bank, &plan->run[run], without, set, o);
+		child_main(fd[1], parent, bank, &plan->run[run], without, set, o);
 	}
 	close(fd[1]);
 	c->fd = fd[0];
