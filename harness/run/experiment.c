@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/run/experiment.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "harness/base/io.h"
@@ -21,6 +24,7 @@ struct flight {
 	double best_f1;
 	struct err *err;
 	char *final, *temp; /* result folder and its temporary name */
+	int lock;	    /* held on temp while it is in use: what nobody holds is left over */
 };
 
 static void flight_end(struct flight *f)
@@ -36,6 +40,8 @@ static void flight_end(struct flight *f)
 	free(f->record.epoch);
 	if (f->temp)
 		io_remove_tree(f->temp, &ignored);
+	if (f->lock >= 0)
+		close(f->lock);
 	free(f->temp);
 	free(f->final);
 }
@@ -96,7 +102,8 @@ static int make_paths(struct flight *f, struct err *err)
 	char *runs = path_join(f->o->results, "runs");
 
 	if (runs && !io_mkdirs(runs, err)) {
-		if (!str_format(name, sizeof(name), ".tmp-%ld-%s", (long)getpid(), f->record.id))
+		if (!str_format(name, sizeof(name), RUN_TEMP "%ld-%s", (long)getpid(),
+				f->record.id))
 			err_set(err, ERR_INTERNAL, "%s: name too long", f->record.id);
 		f->final = path_join(runs, f->record.id);
 		f->temp = path_join(runs, name);
@@ -196,6 +203,16 @@ static int save(struct flight *f, struct err *err)
 	return err->code;
 }
 
+static int make_temp(struct flight *f, struct err *err)
+{
+	if (io_mkdirs(f->temp, err))
+		return err->code;
+	f->lock = open(f->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->lock < 0 || flock(f->lock, LOCK_EX))
+		return err_set(err, ERR_IO, "%s: %s", f->temp, strerror(errno));
+	return 0;
+}
+
 static int write_result(struct flight *f, double start, struct run_outcome *out, struct err *err)
 {
 	struct run_record *r = &f->record;
@@ -205,7 +222,7 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 			  err))
 		return err->code;
 	out->weighted_f1 = scores_weighted_f1(&p.confusion);
-	if (!io_mkdirs(f->temp, err) && !record_predictions(r, &p, f->temp, err) &&
+	if (!make_temp(f, err) && !record_predictions(r, &p, f->temp, err) &&
 	    !record_metrics(r, &p, f->temp, err) && !record_log(r, f->temp, err) && !save(f, err)) {
 		r->wall_s = clock_s() - start;
 		record_manifest(r, &p, f->temp, err);
@@ -221,7 +238,7 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
 		   const struct run_options *o, struct run_outcome *out, struct err *err)
 {
-	struct flight f = { .bank = bank, .recipe = recipe, .o = o, .err = err };
+	struct flight f = { .bank = bank, .recipe = recipe, .o = o, .err = err, .lock = -1 };
 	double start = clock_s();
 
 	*out = (struct run_outcome){ .weighted_f1 = NAN };

@@ -9,6 +9,9 @@
 #include "harness/run/recipe.h"
 #include "harness/run/record.h"
 
+/* Prefix of a result folder that is being written. */
+#define RUN_TEMP ".tmp-"
+
 struct run_options {
 	const char *results; /* folder; runs go to <results>/runs/<id> */
 	bool again;	     /* replace a result that is there */

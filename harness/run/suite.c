@@ -6,11 +6,13 @@
 #include "harness/run/experiment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,7 +102,7 @@ static void finish_child(struct child *c, int status, const struct plan *plan, s
 	c->pid = 0;
 }
 
-/* Temporary folders of processes that are gone. */
+/* Temporary folders that nobody holds any more (see flight.lock). */
 static int sweep_leftovers(const char *results, struct err *err)
 {
 	char *runs = path_join(results, "runs");
@@ -108,19 +110,19 @@ static int sweep_leftovers(const char *results, struct err *err)
 
 	if (!runs)
 		return err_set(err, ERR_NOMEM, "%s: no memory", results);
-	if (io_is_dir(runs) && !io_list_dir(runs, &list, err))
-		for (size_t i = 0; i < list.n && !err->code; i++) {
-			long pid;
-			char *path;
+	if (io_is_dir(runs))
+		io_list_dir(runs, &list, err);
+	for (size_t i = 0; i < list.n && !err->code; i++) {
+		char *path =
+			str_starts(list.name[i], RUN_TEMP) ? path_join(runs, list.name[i]) : NULL;
+		int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-			if (sscanf(list.name[i], ".tmp-%ld-", &pid) != 1 ||
-			    (kill((pid_t)pid, 0) == 0 || errno == EPERM))
-				continue;
-			path = path_join(runs, list.name[i]);
-			if (path)
-				io_remove_tree(path, err);
-			free(path);
-		}
+		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+			io_remove_tree(path, err);
+		if (fd >= 0)
+			close(fd);
+		free(path);
+	}
 	io_list_free(&list);
 	free(runs);
 	return err->code;
