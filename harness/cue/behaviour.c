@@ -28,8 +28,10 @@ const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT] = {
 			  "picture" },
 	[CUE_BURSTS] = { "gesture_bursts", "1/s", "onsets of such motion" },
 	[CUE_MOTION_HEIGHT] = { "motion_height", "% face",
-				"centre of such motion over the face's calm centre" },
-	[CUE_HANDS] = { "hand_height", "% face", "height of the hands against calm" },
+				"centre of such motion over the face's, as far as the shoulders "
+				"follow it" },
+	[CUE_HANDS] = { "hand_height", "% face",
+			"height of the hands against calm, less four fifths of the face's rise" },
 	[CUE_NOD] = { "nod", "% face", "vertical oscillation of the head, standard deviation" },
 	[CUE_SHAKE] = { "shake", "% face", "horizontal oscillation of the head" },
 	[CUE_LEAN] = { "lean", "octaves", "face scale against calm, towards the camera +" },
@@ -58,6 +60,7 @@ static const double typical[BEHAVIOUR_CUE_COUNT] = {
 static const double crop_typical = 40, grid_typical = 0.05;
 
 static const double cut_change = 24; /* mean luma difference at a camera cut */
+static const double follow = 0.8;    /* of the head's rise is shared by shoulders and arms */
 static const double percent_of_face = 100.0 / 44;
 static const double oscillation_s = 0.5; /* what moves slower than this is no nod */
 
@@ -74,7 +77,7 @@ struct behaviour {
 	int width, height; /* 0 before the first picture */
 	struct face_finder face;
 	struct motion_meter motion;
-	double calm_height; /* of the shot's first face; 0: none yet */
+	double calm_height, calm_y; /* of the shot's first face; height 0: none yet */
 	struct record *rec;
 	size_t n, cap;
 };
@@ -119,22 +122,23 @@ static int begin(struct behaviour *b, const struct picture *p, struct err *err)
 	return 0;
 }
 
-/* Means of luma of the upright crop, FACE_CROP x FACE_CROP. */
+/* Means of luma of the middle of the upright crop, FACE_CROP x FACE_CROP: brows to
+ * mouth, no hair or background, which would show how the head is held. */
 static void shrink_crop(const struct face_finder *f, float *crop)
 {
-	float sum[FACE_CROP * FACE_CROP] = { 0 };
-	int count[FACE_CROP * FACE_CROP] = { 0 };
+	enum { CELL_W = 3, CELL_H = 4 };
+	const int x0 = (FACE_PATCH_W - FACE_CROP * CELL_W) / 2;
+	const int y0 = (FACE_PATCH_H - FACE_CROP * CELL_H) / 2;
 
-	for (int j = 0; j < FACE_PATCH_H; j++)
-		for (int i = 0; i < FACE_PATCH_W; i++) {
-			const int at = j * FACE_CROP / FACE_PATCH_H * FACE_CROP +
-				       i * FACE_CROP / FACE_PATCH_W;
+	for (int k = 0; k < FACE_CROP * FACE_CROP; k++) {
+		float sum = 0;
 
-			sum[at] += f->patch[j][i];
-			count[at]++;
-		}
-	for (int i = 0; i < FACE_CROP * FACE_CROP; i++)
-		crop[i] = sum[i] / (float)count[i];
+		for (int j = 0; j < CELL_H; j++)
+			for (int i = 0; i < CELL_W; i++)
+				sum += f->patch[y0 + k / FACE_CROP * CELL_H + j]
+					       [x0 + k % FACE_CROP * CELL_W + i];
+		crop[k] = sum / (CELL_W * CELL_H);
+	}
 }
 
 /* The head with its hair, in this picture and the one before. */
@@ -162,16 +166,19 @@ static void measure(struct behaviour *b, const struct picture *p, struct record 
 
 	face_find(&b->face, p, &r->face);
 	if (r->face.found) {
-		const double x = r->face.x, y = r->face.y;
-		double h;
+		const double x = r->face.x;
+		double h, y;
 
 		shrink_crop(&b->face, r->crop);
-		if (b->calm_height <= 0)
+		if (b->calm_height <= 0) {
 			b->calm_height = r->face.height;
-		/* the grid goes with the face but keeps its calm size: it shows the body, not
-		 * the posture */
+			b->calm_y = r->face.y;
+		}
+		/* the grid goes with the shoulders and keeps its calm size: it shows the body,
+		 * not the posture */
 		h = b->calm_height;
-		area = (struct box){ x - 2 * h, y - 0.8 * h, x + 2 * h, y + 2.2 * h };
+		y = b->calm_y + follow * (r->face.y - b->calm_y);
+		area = (struct box){ x - 2 * h, y - 0.8 * h, x + 2 * h, y + 3.3 * h };
 	}
 	head = head_box(&r->face, &before);
 	motion_measure(&b->motion, p, head.x1 > head.x0 ? &head : NULL, &area, &r->motion);
@@ -209,6 +216,7 @@ struct span {
 	const struct record *r;
 	int n, calm, from;
 	double anchor_h; /* calm face height, 0 without a face */
+	double anchor_y; /* calm row of its centre */
 };
 
 /* A quantity of one picture; false: not measured there. */
@@ -228,7 +236,7 @@ FACE_READER(read_height, found, log2(r->face.height))
 FACE_READER(read_x, found, r->face.x)
 FACE_READER(read_y, found, r->face.y)
 FACE_READER(read_tilt, found, r->face.tilt)
-FACE_READER(read_hands, hands, r->face.hand_y - r->face.y)
+FACE_READER(read_hands, hands, r->face.hand_y - follow * r->face.y)
 #undef FACE_READER
 
 static bool read_motion(const struct record *r, double *v)
@@ -239,7 +247,7 @@ static bool read_motion(const struct record *r, double *v)
 
 static bool read_motion_y(const struct record *r, double *v)
 {
-	*v = r->motion.height - r->face.y;
+	*v = r->motion.height - follow * r->face.y;
 	return r->face.found && r->motion.valid && r->motion.share > 0.002;
 }
 
@@ -364,6 +372,7 @@ static struct span longest_shot(const struct behaviour *b)
 		best.anchor_h = exp2(best.anchor_h);
 	else
 		best.anchor_h = 0;
+	mean_over(&best, read_y, 0, best.calm, &best.anchor_y);
 	return best;
 }
 
@@ -393,6 +402,7 @@ static void stretch_cues(const struct span *s, int from, int to, int height, str
 	ok = mean_over(s, read_motion, from, to, &v);
 	put(out, CUE_GESTURE, ok, 100 * v);
 	ok = mean_over(s, read_motion_y, from, to, &v) && face;
+	v -= (1 - follow) * s->anchor_y;
 	put(out, CUE_MOTION_HEIGHT, ok, ok ? -100 * v / s->anchor_h : 0);
 	ok = against_calm(s, read_hands, from, to, &v) && face;
 	put(out, CUE_HANDS, ok, ok ? -100 * v / s->anchor_h : 0);

@@ -28,12 +28,13 @@ enum behaviour_cue {
 	CUE_GESTURE,	   /* motion outside the head: percent of the picture that changes */
 	CUE_BURSTS,	   /* onsets of motion a second */
 	CUE_MOTION_HEIGHT, /* centre of that motion over the face's (below: negative) */
-	CUE_HANDS,	   /* height of the hands (skin below the face) over it, against calm */
-	CUE_NOD,	   /* vertical head oscillation */
-	CUE_SHAKE,	   /* horizontal head oscillation */
-	CUE_LEAN,	   /* face scale against calm, octaves, in + */
-	CUE_RISE,	   /* face height against calm, percent of the picture, up + */
-	CUE_TILT,	   /* head roll against calm, degrees, top to the picture's right + */
+	CUE_HANDS, /* height of the hands (skin below the face) against calm, less 4/5 of the
+		    * face's rise, which the shoulders follow */
+	CUE_NOD,   /* vertical head oscillation */
+	CUE_SHAKE, /* horizontal head oscillation */
+	CUE_LEAN,  /* face scale against calm, octaves, in + */
+	CUE_RISE,  /* face height against calm, percent of the picture, up + */
+	CUE_TILT,  /* head roll against calm, degrees, top to the picture's right + */
 	BEHAVIOUR_CUE_COUNT,
 };
 extern const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT];
@@ -48,16 +49,17 @@ extern const enum behaviour_part behaviour_cue_part[BEHAVIOUR_CUE_COUNT];
 /* Feature frames for the video projector: BEHAVIOUR_ROWS stretches of equal time
  * after the clip has settled.  Columns, each divided by its cue's typical size:
  *   face     brow, eyes, corners, mouth opening against calm, and FACE_CROP x FACE_CROP
- *	      means of the upright face crop's luma, minus the calm crop
+ *	      means of the luma from brows to mouth, upright, minus the calm ones
  *   body     gesture, motion height, hands, nod, shake, and BODY_GRID x BODY_GRID shares
- *	      of changing pixels, cells placed around the face, as large as when calm
+ *	      of changing pixels, cells that go with the shoulders, as large as when calm
  *   posture  lean, rise, tilt over at least a second, so that nods do not show
- * A part's columns say nothing of another part's axes, so that masking one hides it. */
+ * A part's columns are made to say little of another part's axes, so that masking one
+ * hides it; what is left of a lean in the body is the size of arms and hands. */
 enum {
 	BEHAVIOUR_ROWS = 4,
 	FACE_CROP = 8,
 	FACE_COLS = 4 + FACE_CROP * FACE_CROP,
-	BODY_GRID = 4,
+	BODY_GRID = 2,
 	BODY_COLS = 5 + BODY_GRID * BODY_GRID,
 	POSTURE_COLS = 3,
 	BEHAVIOUR_COLS_MAX = FACE_COLS,

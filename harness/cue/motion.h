@@ -10,7 +10,7 @@
 #include "harness/base/err.h"
 #include "harness/base/picture.h"
 
-enum { MOTION_GRID = 4 };
+enum { MOTION_GRID = 2 };
 
 /* Box in luma pixels. */
 struct box {
