@@ -215,7 +215,7 @@ int behaviour_picture(struct behaviour *b, const struct picture *p, struct err *
 struct span {
 	const struct record *r;
 	int n, calm, from;
-	double anchor_h; /* calm face height, 0 without a face */
+	double anchor_h; /* calm face height, 0 without a face that shows brows and mouth */
 	double anchor_y; /* calm row of its centre */
 };
 
@@ -344,7 +344,7 @@ static bool bursts(const struct span *s, double *out)
 static struct span longest_shot(const struct behaviour *b)
 {
 	struct span best = { 0 };
-	int best_score = -1;
+	int best_score = -1, confirmed = 0;
 
 	for (size_t i = 0; i < b->n;) {
 		size_t end = i;
@@ -368,7 +368,10 @@ static struct span longest_shot(const struct behaviour *b)
 		best.from++;
 	if (best.n - best.from < 3) /* a short clip: all that is not calm */
 		best.from = best.calm;
-	if (mean_over(&best, read_height, 0, best.calm, &best.anchor_h))
+	for (int i = 0; i < best.n; i++)
+		confirmed += best.r[i].face.measured;
+	/* skin without brows and mouth (an arm, a wall) is no face */
+	if (mean_over(&best, read_height, 0, best.calm, &best.anchor_h) && 3 * confirmed >= best.n)
 		best.anchor_h = exp2(best.anchor_h);
 	else
 		best.anchor_h = 0;
@@ -410,11 +413,11 @@ static void stretch_cues(const struct span *s, int from, int to, int height, str
 	put(out, CUE_NOD, ok, v);
 	ok = face && oscillation(s, read_x, from, to, &v);
 	put(out, CUE_SHAKE, ok, v);
-	ok = against_calm(s, read_height, from, to, &v);
+	ok = face && against_calm(s, read_height, from, to, &v);
 	put(out, CUE_LEAN, ok, v);
-	ok = against_calm(s, read_y, from, to, &v);
+	ok = face && against_calm(s, read_y, from, to, &v);
 	put(out, CUE_RISE, ok, -100 * v / height);
-	ok = against_calm(s, read_tilt, from, to, &v);
+	ok = face && against_calm(s, read_tilt, from, to, &v);
 	put(out, CUE_TILT, ok, v);
 }
 
@@ -429,6 +432,9 @@ static float feature(const struct cue_set *c, enum behaviour_cue cue)
 static bool crop_features(const struct span *s, int from, int to, float *out)
 {
 	int now = 0, calm = 0;
+
+	if (s->anchor_h <= 0)
+		return false;
 
 	for (int i = from; i < to; i++)
 		now += s->r[i].face.found;

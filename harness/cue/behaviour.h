@@ -81,7 +81,8 @@ struct behaviour;
 struct behaviour *behaviour_new(struct err *err);
 int behaviour_picture(struct behaviour *b, const struct picture *p, struct err *err);
 /* Writes what was measured; no picture, or none with a face, is no error: the
- * cues are invalid.  The meter can then be reused for the next utterance. */
+ * cues are invalid.  Face and posture cues need brows and mouth to be seen in a third of
+ * the pictures.  The meter can then be reused for the next utterance. */
 int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct err *err);
 /* Accepts NULL. */
 void behaviour_free(struct behaviour *b);
