@@ -110,7 +110,7 @@ static int collect_speakers(struct job *j, struct err *err)
 }
 
 /* A group of its own for each of the six who speak most in train (in all that is
- * loaded where train is not); one group for all others. */
+ * loaded where train is not); all others are compared with everybody (no group). */
 static int group_speakers(struct job *j, struct err *err)
 {
 	struct corpus *c = j->c;
@@ -122,8 +122,6 @@ static int group_speakers(struct job *j, struct err *err)
 		for (size_t i = 0; i < j->split[k].n; i++)
 			if (k == SPLIT_TRAIN || !j->wanted[SPLIT_TRAIN])
 				lines[map_get(&j->speakers, j->split[k].row[i].speaker)]++;
-	for (int s = 0; s < c->n_speaker; s++)
-		c->speaker[s].group = "others";
 	for (int m = 0; m < MAIN_SPEAKERS; m++) {
 		int best = 0;
 

@@ -54,7 +54,7 @@ if [ -n "${MELD:-}" ] || [ -n "${IEMOCAP:-}" ]; then
 	[ -z "${IEMOCAP:-}" ] || real iemocap "$IEMOCAP"
 else
 	calibrated meld "${MELD_DIALOGUES:-480}" 1
-	calibrated iemocap "${IEMOCAP_DIALOGUES:-150}" 2
+	calibrated iemocap "${IEMOCAP_DIALOGUES:-200}" 2
 fi
 say "report"
 cat "$results"/notes/*.jsonl >"$results/notes.jsonl"

@@ -90,8 +90,7 @@ static void test_shipped(void **state)
 		for (int k = 0; k < plan.n * 2; k++) {
 			struct recipe r;
 
-			recipe_read(&r, plan.run[k / 2].path, dataset[k % 2],
-				    plan.run[k / 2].without, NULL, &err);
+			recipe_planned(&r, &plan, k / 2, dataset[k % 2], NULL, NULL, &err);
 			CHECK_OK(&err);
 			recipe_free(&r);
 		}
@@ -99,6 +98,24 @@ static void test_shipped(void **state)
 		free(path);
 	}
 	io_list_free(&list);
+}
+
+/* The suite's options lie over the recipe's and under --set. */
+static void suite_options(const char *dir)
+{
+	char *path = path_join(dir, "o.json");
+	struct err err = { 0 };
+	struct recipe r;
+	struct plan p;
+
+	plan_read(&p, path, NULL, &err);
+	CHECK_OK(&err);
+	recipe_planned(&r, &p, 0, "meld", NULL, "ngrams=3", &err);
+	CHECK_OK(&err);
+	CHECK(opt_int(&r.opts, "min_df") == 7 && opt_int(&r.opts, "ngrams") == 3);
+	recipe_free(&r);
+	plan_free(&p);
+	free(path);
 }
 
 static void test_plan_seeds(void **state)
@@ -116,6 +133,13 @@ static void test_plan_seeds(void **state)
 	CHECK(p.n == 3 && p.run[1].seed == 2 && p.run[2].seed == 7);
 	CHECK(str_ends(p.run[2].path, "/b.json") && !strcmp(p.run[2].without, "text,face"));
 	plan_free(&p);
+	write_text(
+		dir, "a.json",
+		"{\"name\":\"a\",\"model\":\"bow\",\"see\":[\"text\"],\"options\":{\"min_df\":5}}");
+	write_text(dir, "o.json",
+		   "{\"options\":{\"bow\":{\"min_df\":7,\"ngrams\":1}},\"runs\":[{\"recipe\":\"a."
+		   "json\"}]}");
+	suite_options(dir);
 	plan_read(&p, path, "5,6,7", &err);
 	CHECK(p.n == 6 && p.run[5].seed == 7);
 	plan_free(&p);

@@ -99,8 +99,8 @@ static int plan_see(const struct cli *c, const struct plan *plan, const char *da
 	for (int i = 0; i < plan->n && !err->code; i++) {
 		struct recipe r;
 
-		if (!recipe_read(&r, plan->run[i].path, dataset, plan->run[i].without,
-				 text_or_null(c, "set"), err))
+		if (!recipe_planned(&r, plan, i, dataset, text_or_null(c, "without"),
+				    text_or_null(c, "set"), err))
 			*seen |= r.see;
 		recipe_free(&r);
 	}
@@ -233,8 +233,8 @@ static int run_validate(struct cli *c, struct err *err)
 	for (int i = 0; i < plan.n && !err->code; i++) {
 		struct recipe r;
 
-		if (recipe_read(&r, plan.run[i].path, d->name, plan.run[i].without,
-				text_or_null(c, "set"), err))
+		if (recipe_planned(&r, &plan, i, d->name, text_or_null(c, "without"),
+				   text_or_null(c, "set"), err))
 			break;
 		printf("%s seed %llu: model %s, selection %s\n", r.name,
 		       (unsigned long long)plan.run[i].seed, r.model->name,

@@ -28,7 +28,7 @@ struct speaker {
 	const char *name;   /* "Rachel"; IEMOCAP: "Ses01_F" */
 	const char *gender; /* "F", "M" or NULL where the corpus does not say */
 	const char *group;  /* whose quantiles its cues are compared with (systems: gender,
-			     * or main speaker with all others pooled) */
+			     * or main speaker); NULL: those of everybody */
 };
 
 struct utterance {

@@ -64,13 +64,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static const char *group_name(const struct corpus *c, int i)
-{
-	const char *g = c->speaker[c->utt[i].speaker].group;
-
-	return g ? g : "all";
-}
-
 /* Groups in a fixed order, from the corpus or from a trained model's file. */
 static int find_groups(struct wording *w, const struct corpus *c, const struct json *given,
 		       struct err *err)
@@ -82,14 +75,18 @@ static int find_groups(struct wording *w, const struct corpus *c, const struct j
 		add_group(w, &cap, json_str(g, ""), err);
 	if (!given) {
 		for (int i = 0; i < c->n_speaker && !err->code; i++)
-			add_group(w, &cap, c->speaker[i].group ? c->speaker[i].group : "all", err);
+			if (c->speaker[i].group)
+				add_group(w, &cap, c->speaker[i].group, err);
 		if (w->n_group)
 			qsort(w->group, (size_t)w->n_group, sizeof(*w->group), by_name);
 	}
 	if (!err->code && !NEW_ARRAY(w->of_utt, (size_t)c->n_utt))
 		err_set(err, ERR_NOMEM, "speaker groups: no memory");
-	for (int i = 0; i < c->n_utt && !err->code; i++)
-		w->of_utt[i] = group_index(w, group_name(c, i));
+	for (int i = 0; i < c->n_utt && !err->code; i++) {
+		const char *name = c->speaker[c->utt[i].speaker].group;
+
+		w->of_utt[i] = name ? group_index(w, name) : -1; /* -1: the pool of all */
+	}
 	return err->code;
 }
 

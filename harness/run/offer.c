@@ -99,8 +99,7 @@ int offer_filter(const struct bank *bank, const struct plan *plan, const char *w
 		struct recipe r;
 
 		keep[i] = true;
-		if (recipe_planned(&r, &plan->run[i], bank->corpus->name, without, set,
-				   &unreadable))
+		if (recipe_planned(&r, plan, i, bank->corpus->name, without, set, &unreadable))
 			continue;
 		strbuf_reset(&why);
 		keep[i] = offer_worth(bank, &r, &why);

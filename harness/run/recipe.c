@@ -17,7 +17,7 @@ static const char *const recipe_keys[] = {
 	"selection",	  "options", "for",  "without", "comment", NULL,
 };
 static const char *const suite_keys[] = {
-	"schema_version", "name", "title", "seeds", "runs", "comment", NULL,
+	"schema_version", "name", "title", "seeds", "options", "runs", "comment", NULL,
 };
 static const char *const run_keys[] = { "recipe", "seeds", "without", NULL };
 
@@ -206,14 +206,33 @@ static int finish(struct recipe *r, const char *path, struct err *err)
 	return 0;
 }
 
-int recipe_read(struct recipe *r, const char *path, const char *dataset, const char *without,
-		const char *set, struct err *err)
+/* The suite's options for the recipe's model; what is taken away stays away. */
+static int apply_suite(struct recipe *r, const struct json *options, struct err *err)
+{
+	if (opt_set_json(&r->opts, json_get(options, r->model->name), err))
+		return err_wrap(err, "options of the suite");
+	for (int i = 0; i < r->n_without; i++)
+		if (!strcmp(r->without[i], "alignment"))
+			return opt_set(&r->opts, "align_epochs", "0", err);
+	return 0;
+}
+
+static int read_with(struct recipe *r, const char *path, const char *dataset,
+		     const struct json *options, const char *without, const char *set,
+		     struct err *err)
 {
 	*r = (struct recipe){ .window = WINDOW_MAX };
-	if (read_depth(r, path, dataset, 0, err) || (set && each_name(set, set_option, r, err)) ||
+	if (read_depth(r, path, dataset, 0, err) || apply_suite(r, options, err) ||
+	    (set && each_name(set, set_option, r, err)) ||
 	    (without && each_name(without, without_name, r, err)) || finish(r, path, err))
 		recipe_free(r);
 	return err->code;
+}
+
+int recipe_read(struct recipe *r, const char *path, const char *dataset, const char *without,
+		const char *set, struct err *err)
+{
+	return read_with(r, path, dataset, NULL, without, set, err);
 }
 
 void recipe_free(struct recipe *r)
@@ -301,7 +320,8 @@ int plan_read(struct plan *p, const char *path, const char *seeds, struct err *e
 	}
 	if (!err->code && !p->n)
 		err_set(err, ERR_ARG, "%s: no runs", path);
-	json_free(v);
+	p->root = v;
+	p->options = json_get(v, "runs") ? json_get(v, "options") : NULL;
 	if (err->code)
 		plan_free(p);
 	return err->code;
@@ -309,6 +329,7 @@ int plan_read(struct plan *p, const char *path, const char *seeds, struct err *e
 
 void plan_free(struct plan *p)
 {
+	json_free(p->root);
 	for (int i = 0; i < p->n; i++) {
 		free(p->run[i].path);
 		free(p->run[i].without);
@@ -317,9 +338,10 @@ void plan_free(struct plan *p)
 	*p = (struct plan){ 0 };
 }
 
-int recipe_planned(struct recipe *r, const struct planned *run, const char *dataset,
+int recipe_planned(struct recipe *r, const struct plan *p, int i, const char *dataset,
 		   const char *without, const char *set, struct err *err)
 {
+	const struct planned *run = &p->run[i];
 	struct strbuf both = { 0 };
 
 	strbuf_addf(&both, "%s%s%s", run->without ? run->without : "",
@@ -328,7 +350,7 @@ int recipe_planned(struct recipe *r, const struct planned *run, const char *data
 		*r = (struct recipe){ 0 };
 		err_set(err, ERR_NOMEM, "%s: no memory", run->path);
 	} else {
-		recipe_read(r, run->path, dataset, both.len ? both.s : NULL, set, err);
+		read_with(r, run->path, dataset, p->options, both.len ? both.s : NULL, set, err);
 	}
 	strbuf_free(&both);
 	return err->code;

@@ -8,7 +8,10 @@
  *    "options": {"epochs": 8}, "for": {"iemocap": {"epochs": 12}}}
  *   {"schema_version": 1, "base": "bemerc.json", "without": ["posture"]}
  *   {"schema_version": 1, "name": "reproduce", "seeds": [1, 2, 3],
+ *    "options": {"bemerc": {"dim": 64}},
  *    "runs": [{"recipe": "bemerc.json"}, {"recipe": "bow.json", "seeds": [1]}]}
+ *
+ * Options: those of the recipe, over them the suite's for that model, over them --set.
  */
 #ifndef HARNESS_RUN_RECIPE_H
 #define HARNESS_RUN_RECIPE_H
@@ -50,6 +53,8 @@ struct planned {
 	uint64_t seed;
 };
 struct plan {
+	struct json *root;	    /* owned; NULL for a single recipe */
+	const struct json *options; /* by model name, inside root; or NULL */
 	struct planned *run;
 	int n;
 	size_t cap;
@@ -58,8 +63,8 @@ struct plan {
  * NULL) replaces the file's. */
 int plan_read(struct plan *p, const char *path, const char *seeds, struct err *err);
 void plan_free(struct plan *p);
-/* The recipe of a planned run, with `without` (may be NULL) taken away as well. */
-int recipe_planned(struct recipe *r, const struct planned *run, const char *dataset,
+/* The recipe of run i, with `without` (may be NULL) taken away as well. */
+int recipe_planned(struct recipe *r, const struct plan *p, int i, const char *dataset,
 		   const char *without, const char *set, struct err *err);
 
 #endif

@@ -32,8 +32,8 @@ struct child {
 	int fd, run;
 };
 
-static void child_main(int fd, pid_t parent, const struct bank *bank, const struct planned *run,
-		       const char *without, const char *set, const struct run_options *o)
+static void child_main(int fd, pid_t parent, const struct bank *bank, const struct plan *plan,
+		       int run, const char *without, const char *set, const struct run_options *o)
 {
 	struct report rep = { 0 };
 	struct recipe recipe = { 0 };
@@ -43,8 +43,8 @@ static void child_main(int fd, pid_t parent, const struct bank *bank, const stru
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(6);
-	if (!recipe_planned(&recipe, run, bank->corpus->name, without, set, &err))
-		experiment_run(bank, &recipe, run->seed, o, &rep.outcome, &err);
+	if (!recipe_planned(&recipe, plan, run, bank->corpus->name, without, set, &err))
+		experiment_run(bank, &recipe, plan->run[run].seed, o, &rep.outcome, &err);
 	rep.code = err.code;
 	memcpy(rep.msg, err.msg, sizeof(rep.msg));
 	recipe_free(&recipe);
@@ -71,7 +71,7 @@ static int start_child(struct child *c, int run, const struct bank *bank, const 
 	}
 	if (c->pid == 0) {
 		close(fd[0]);
-		child_main(fd[1], parent, bank, &plan->run[run], without, set, o);
+		child_main(fd[1], parent, bank, plan, run, without, set, o);
 	}
 	close(fd[1]);
 	c->fd = fd[0];
