@@ -23,11 +23,11 @@
 	  .help = "tokens of the byte-pair table at most" },                                    \
 	{ .name = "lower", .type = OPT_BOOL, .fallback = "true",                                \
 	  .help = "utterances in lower case" },                                                 \
-	{ .name = "epochs", .type = OPT_INT, .fallback = "10", .min = 1, .max = 10000,          \
+	{ .name = "epochs", .type = OPT_INT, .fallback = "12", .min = 1, .max = 10000,          \
 	  .help = "epochs of the merc stage" },                                                 \
-	{ .name = "lr", .type = OPT_NUM, .fallback = "2e-3", .min = 1e-7, .max = 1,             \
+	{ .name = "lr", .type = OPT_NUM, .fallback = "3e-3", .min = 1e-7, .max = 1,             \
 	  .help = "highest learning rate" },                                                    \
-	{ .name = "warmup", .type = OPT_NUM, .fallback = "0.1", .min = 0, .max = 1,             \
+	{ .name = "warmup", .type = OPT_NUM, .fallback = "0.2", .min = 0, .max = 1,             \
 	  .help = "share of a stage in which the learning rate rises" },                        \
 	{ .name = "schedule", .type = OPT_CHOICE, .fallback = "cosine", .choices = "cosine|linear|constant", \
 	  .help = "how the learning rate falls" },                                              \
