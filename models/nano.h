@@ -130,6 +130,8 @@ bool nano_next_cut(const struct nano *n, const struct view *v, int first, int mo
 /* Layers that read each turn by itself, before the others put it into context. */
 int nano_local_layers(const struct opt_values *o);
 struct nano_plan nano_plan(const struct nano *n, bool behaviour);
+/* Does it read behaviour sentences that it wrote itself? */
+bool nano_is_student(const struct nano *n);
 int nano_fit(void *nano, const struct samples *train, struct err *err);
 int nano_predict(void *nano, const struct view *v, struct answer *out, struct err *err);
 int nano_prompt(void *nano, const struct view *v, int t, struct strbuf *out, struct err *err);

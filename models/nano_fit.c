@@ -28,6 +28,7 @@ struct stage {
 	struct nano_turn **turn; /* by dialogue */
 	const char *name;
 	bool align;
+	bool rehearses; /* goes on writing behaviour beside the labels, each text for one label */
 	int epochs;
 	double class_weight[LABEL_MAX];
 	struct nano_pack pack;
@@ -113,7 +114,8 @@ static void add_behaviour_branch(struct stage *s, const struct nano_turn *turn, 
 	for (int k = 0; k <= u->n_behaviour; k++) {
 		if (k)
 			pack_tokens(&s->pack, &id[k - 1], 1);
-		pack_ask(&s->pack, k < u->n_behaviour ? id[k] : s->n->bpe.n + NANO_END, 1);
+		pack_ask(&s->pack, k < u->n_behaviour ? id[k] : s->n->bpe.n + NANO_END,
+			 s->rehearses ? 1.0 / (u->n_behaviour + 1) : 1);
 	}
 }
 
@@ -157,6 +159,17 @@ static int train_job(struct stage *s, const struct job *job, int *answered, doub
 	return 0;
 }
 
+/* A student that reads its own sentences must not forget how to write them. */
+static int rehearse_job(struct stage *s, const struct job *job, double *weight, struct err *err)
+{
+	int answered = 0;
+
+	s->align = true;
+	train_job(s, job, &answered, weight, err);
+	s->align = false;
+	return err->code;
+}
+
 /* Share of the highest learning rate after `done` (0..1) of the stage. */
 static double schedule(const struct opt_values *o, double done)
 {
@@ -189,6 +202,8 @@ static int train_epoch(struct stage *s, struct err *err)
 		return err->code;
 	for (size_t j = 0; j < s->n_job; j++) {
 		if (train_job(s, &s->job[s->order[j]], &answered, &weight, err))
+			return err->code;
+		if (s->rehearses && rehearse_job(s, &s->job[s->order[j]], &weight, err))
 			return err->code;
 		if (weight <= 0 || (answered < batch && j + 1 < s->n_job))
 			continue;
@@ -284,6 +299,7 @@ int nano_fit(void *nano, const struct samples *train, struct err *err)
 	}
 	s.align = false;
 	s.name = "merc";
+	s.rehearses = nano_is_student(n);
 	s.epochs = (int)opt_int(o, "epochs");
 	run_stage(&s, err);
 out:

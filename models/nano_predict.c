@@ -157,7 +157,7 @@ static int write_behaviour(struct predictor *p, const struct nano_cut *cut, stru
 	return err->code;
 }
 
-static bool is_student(const struct nano *n)
+bool nano_is_student(const struct nano *n)
 {
 	return n->recipe->aligns && !strcmp(opt_str(n->env->opts, "behaviour"), "student");
 }
@@ -241,7 +241,7 @@ static int answer_cut(struct predictor *p, const struct nano_cut *cut, struct an
 	double packed;
 	int word[LABEL_MAX] = { 0 };
 
-	if (is_student(n) && write_behaviour(p, cut, err))
+	if (nano_is_student(n) && write_behaviour(p, cut, err))
 		return err->code;
 	pack_trunk(&p->pack, n, p->turn, cut->from, cut->last, &plan);
 	for (int t = cut->first; t < cut->last; t++)
@@ -310,7 +310,7 @@ int nano_predict(void *nano, const struct view *v, struct answer *out, struct er
 			out[i].prompt_ms += encode_ms;
 		done += answered;
 	}
-	if (!err->code && is_student(n))
+	if (!err->code && nano_is_student(n))
 		point_at_raw(&p, out, err);
 	predictor_free(&p);
 	return err->code;

@@ -381,6 +381,29 @@ static void test_window(void **state)
 			check_window(model_registry[i], window);
 }
 
+/* Who reads its own sentences does not see the teacher's when answering. */
+static void test_student(void **state)
+{
+	struct world *a = world_new(0), *b = world_new(SEE_BEHAVIOUR);
+	struct answer one[ANSWERS], two[ANSWERS];
+	struct err err = { 0 };
+	struct run r;
+
+	(void)state;
+	run_new(&r, model_find("bemerc"), SEE_ALL, 3);
+	opt_set(&r.opts, "behaviour", "student", &err);
+	CHECK_OK(&err);
+	run_fit(&r, a);
+	run_predict(&r, b, two);
+	run_predict(&r, a, one);
+	CHECK(same_answers(one, two));
+	for (int i = (DIALOGUES - 1) * (TURNS - 1); i < ANSWERS; i++)
+		CHECK(one[i].raw != NULL); /* of the last call: valid until the next */
+	run_free(&r);
+	free(a);
+	free(b);
+}
+
 struct told {
 	int epochs, stop_at;
 	bool numbered;
@@ -476,10 +499,11 @@ static void test_bow_learns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shape),	  cmocka_unit_test(test_repeatable),
-		cmocka_unit_test(test_save_load), cmocka_unit_test(test_masking),
-		cmocka_unit_test(test_window),	  cmocka_unit_test(test_epochs),
-		cmocka_unit_test(test_majority),  cmocka_unit_test(test_bow_learns),
+		cmocka_unit_test(test_shape),	   cmocka_unit_test(test_repeatable),
+		cmocka_unit_test(test_save_load),  cmocka_unit_test(test_masking),
+		cmocka_unit_test(test_window),	   cmocka_unit_test(test_student),
+		cmocka_unit_test(test_epochs),	   cmocka_unit_test(test_majority),
+		cmocka_unit_test(test_bow_learns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
