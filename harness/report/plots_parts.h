@@ -10,7 +10,9 @@
 #define TRUTH_COLOR "#D55E00" /* ceilings and true drops, in every picture */
 #define GRID_STYLE  "lc rgb \"#bbbbbb\" lw .5"
 #define HOVER_STYLE "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
-#define KEY_ON_TOP  "set key top center outside horizontal samplen 2 maxrows 1\n"
+#define KEY_ON_TOP                                                                                 \
+	"set key at screen .98, screen .97 right top horizontal samplen 1.5 maxrows 1 width -3\n"  \
+	"set tmargin 2.2\n"
 
 /* Next full system of a board after row (NULL: the first); NULL at the end. */
 const struct row *plot_next(const struct summary *s, int board, const struct row *row);
