@@ -283,8 +283,8 @@ static void write_stage(struct json_writer *w, const char *name, double *ms, siz
 	json_close_object(w);
 }
 
-/* Stages of the utterances that were answered; decode and cues as measured when
- * the cache was filled. */
+/* Stages of the utterances that were answered; decode and cues, where the model
+ * sees something of the clip, as measured when the cache was filled. */
 static int write_stages(struct json_writer *w, const struct run_record *r,
 			const struct predictions *p, struct err *err)
 {
@@ -294,7 +294,7 @@ static int write_stages(struct json_writer *w, const struct run_record *r,
 	if (!NEW_ARRAY(ms, (size_t)p->n))
 		return err_set(err, ERR_NOMEM, "stages: no memory");
 	json_open_object(w, "stages");
-	for (int s = 0; s < STAGE_COUNT; s++) {
+	for (int s = 0; s < STAGE_COUNT && (r->see & ~(unsigned)(SEE_TEXT | SEE_HISTORY)); s++) {
 		size_t n = 0;
 
 		for (int i = 0; i < p->n; i++)
