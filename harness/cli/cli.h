@@ -65,8 +65,8 @@ int cli_flush(struct err *err);
 	}
 #define OPT_DATA_SET                                                                               \
 	{                                                                                          \
-		.name = "data-set", .type = OPT_STR, .fallback = "", .arg = "A=B,…",               \
-		.help = "options of the loader (labels=…, list=…; see: merc list)"             \
+		.name = "data-set", .type = OPT_STR, .fallback = "", .arg = "A=B,...",             \
+		.help = "options of the loader (labels=..., list=...; see: merc list)"             \
 	}
 #define OPT_CUES                                                                                   \
 	{                                                                                          \

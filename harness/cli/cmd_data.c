@@ -254,7 +254,7 @@ static const struct opt_spec synth_opts[] = {
 	{ .name = "set",
 	  .type = OPT_STR,
 	  .fallback = "",
-	  .arg = "A=B,…",
+	  .arg = "A=B,...",
 	  .help = "further options of the generator (see: merc list)" },
 	OPT_END,
 };

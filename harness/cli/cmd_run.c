@@ -13,17 +13,17 @@
 
 #define SEED_OPT                                                                                   \
 	{                                                                                          \
-		.name = "seeds", .type = OPT_STR, .fallback = "", .arg = "N,…",                    \
+		.name = "seeds", .type = OPT_STR, .fallback = "", .arg = "N,...",                  \
 		.help = "seeds, instead of those in SPEC"                                          \
 	}
 #define WITHOUT_OPT                                                                                \
 	{                                                                                          \
-		.name = "without", .type = OPT_STR, .fallback = "", .arg = "A,…",                  \
+		.name = "without", .type = OPT_STR, .fallback = "", .arg = "A,...",                \
 		.help = "take away: text audio behaviour face body posture history alignment"      \
 	}
 #define SET_OPT                                                                                    \
 	{                                                                                          \
-		.name = "set", .type = OPT_STR, .fallback = "", .arg = "A=B,…",                    \
+		.name = "set", .type = OPT_STR, .fallback = "", .arg = "A=B,...",                  \
 		.help = "options of the model, over those in SPEC"                                 \
 	}
 #define LIMIT_OPT                                                                                  \
