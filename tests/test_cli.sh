@@ -77,6 +77,17 @@ small="--seeds 1,2,3 --jobs 2 --set epochs=1,align_epochs=1"
 for after in 0.2 0.6 1.2; do
 	timeout -s KILL $after $run $small 2>/dev/null
 done
+# asked to stop: ends soon, by that signal, and leaves nothing half done
+asked()
+{
+	$run $small --set epochs=500,align_epochs=1 2>"$dir/err" &
+	sleep 1.5
+	kill -TERM $!
+	wait $!
+	[ $? = 143 ] || { echo "not ended by the signal"; cat "$dir/err"; return 1; }
+	grep -q "goes on from here" "$dir/err" && ! ls -d "$dir"/results/runs/.tmp-* 2>/dev/null
+}
+check "SIGTERM stops the runs" asked
 complete()
 {
 	for d in "$dir"/results/runs/[!.]*; do

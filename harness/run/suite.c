@@ -168,6 +168,10 @@ static int wait_one(struct suite *s, struct err *err)
 	int status;
 	pid_t pid = wait(&status);
 
+	/* a signal sent to this process alone must reach the runs too */
+	for (int i = 0; *s->o->stop && i < s->jobs; i++)
+		if (s->child[i].pid > 0 && s->child[i].pid != pid)
+			kill(s->child[i].pid, SIGTERM);
 	if (pid < 0)
 		return errno == EINTR ? 0 : err_set(err, ERR_IO, "wait: %s", strerror(errno));
 	for (int i = 0; i < s->jobs; i++)
