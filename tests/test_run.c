@@ -9,6 +9,7 @@
 #include "harness/base/hash.h"
 #include "harness/base/mem.h"
 #include "harness/run/experiment.h"
+#include "harness/run/offer.h"
 #include "harness/run/pack.h"
 #include "harness/run/see.h"
 
@@ -344,12 +345,66 @@ static void test_experiment(void **state)
 	scratch_remove(dir);
 }
 
+/* A corpus without clips: what cannot be taken away is left out, with its reason, once a system. */
+static void test_offer(void **state)
+{
+	char *dir = scratch_make(), *suite = path_join(dir, "s.json"), *notes, *text;
+	struct bank_options bo = { .threads = 1 };
+	struct strbuf spec = { 0 };
+	struct err err = { 0 };
+	struct corpus c;
+	struct gold g;
+	struct bank b;
+	struct plan p;
+	bool keep[6];
+	char cwd[4096], *here;
+	size_t len;
+
+	(void)state;
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	here = path_join(cwd, "scripts/experiments");
+	make_corpus(&c, &g, dir);
+	bank_build(&b, &c, &g, &bo, &err);
+	CHECK_OK(&err);
+	strbuf_addf(&spec,
+		    "{\"runs\":[{\"recipe\":\"%s/bow.json\"},"
+		    "{\"recipe\":\"%s/bemerc.json\"},"
+		    "{\"recipe\":\"%s/bemerc-without-face.json\",\"seeds\":[1,2]},"
+		    "{\"recipe\":\"%s/bemerc-without-alignment.json\"},"
+		    "{\"recipe\":\"%s/bemerc-without-history.json\"}]}",
+		    here, here, here, here, here);
+	write_text(dir, "s.json", strbuf_str(&spec));
+	plan_read(&p, suite, NULL, &err);
+	CHECK_OK(&err);
+	CHECK(p.n == 6);
+	offer_filter(&b, &p, NULL, NULL, dir, keep, &err);
+	CHECK_OK(&err);
+	CHECK(keep[0] && keep[1] && !keep[2] && !keep[3] && !keep[4] && keep[5]);
+	notes = path_join(dir, "notes/meld-real.jsonl");
+	io_read_file(notes, 1 << 20, &text, &len, &err);
+	CHECK_OK(&err);
+	CHECK(!strstr(text, "\"bow\"") && strstr(text, "ran without speech measurements"));
+	CHECK(strstr(text, "without face\",\"reason\":\"nothing to take away"));
+	CHECK(!strstr(strstr(text, "without face") + 1, "without face"));
+	free(text);
+	free(notes);
+	free(here);
+	strbuf_free(&spec);
+	plan_free(&p);
+	bank_free(&b);
+	corpus_free(&c);
+	gold_free(&g);
+	free(suite);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipe),	   cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_plan_seeds), cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_pack),	   cmocka_unit_test(test_experiment),
+		cmocka_unit_test(test_offer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

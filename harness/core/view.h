@@ -23,6 +23,7 @@ enum see {
 /* Parts of what a camera sees; each is masked on its own. */
 enum part { PART_FACE, PART_BODY, PART_POSTURE, PART_COUNT };
 extern const char *const part_name[PART_COUNT]; /* face body posture */
+extern const unsigned part_see[PART_COUNT];	/* the bit of enum see of each */
 
 /* Feature frames: rows time steps of cols numbers, row-major; data NULL: masked or absent. */
 struct feat {

@@ -246,7 +246,6 @@ static int word_all(struct bank *b, const struct wording *w, const struct cue_fi
 
 static void find_heard(struct bank *b)
 {
-	static const unsigned part_bit[PART_COUNT] = { SEE_FACE, SEE_BODY, SEE_POSTURE };
 	int train = 0, speech = 0, audio = 0, part[PART_COUNT] = { 0 }, video[PART_COUNT] = { 0 };
 
 	for (int i = 0; i < b->corpus->n_utt; i++) {
@@ -263,7 +262,7 @@ static void find_heard(struct bank *b)
 	b->heard = speech > HEARD_LEAST * train ? SEE_SPEECH : 0;
 	b->heard |= audio > HEARD_LEAST * train ? SEE_AUDIO : 0;
 	for (int p = 0; p < PART_COUNT; p++) {
-		b->heard |= part[p] > HEARD_LEAST * train ? part_bit[p] : 0;
+		b->heard |= part[p] > HEARD_LEAST * train ? part_see[p] : 0;
 		b->heard |= video[p] > HEARD_LEAST * train ? SEE_VIDEO : 0;
 	}
 }
@@ -283,8 +282,6 @@ static void add_text(struct strbuf *s, const char *text)
 /* What one modality holds of one turn. */
 static void add_seen(struct strbuf *s, const struct turn *t, unsigned bit)
 {
-	static const unsigned part_bit[PART_COUNT] = { SEE_FACE, SEE_BODY, SEE_POSTURE };
-
 	if (bit == SEE_TEXT)
 		add_text(s, t->text);
 	if (bit == SEE_SPEECH)
@@ -292,7 +289,7 @@ static void add_seen(struct strbuf *s, const struct turn *t, unsigned bit)
 	if (bit == SEE_AUDIO)
 		add_feat(s, &t->audio);
 	for (int p = 0; p < PART_COUNT; p++) {
-		if (bit == part_bit[p])
+		if (bit == part_see[p])
 			add_text(s, t->behaviour[p]);
 		if (bit == SEE_VIDEO)
 			add_feat(s, &t->video[p]);

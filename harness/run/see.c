@@ -56,8 +56,6 @@ void see_write(struct json_writer *w, const char *key, unsigned see)
 
 void see_mask_turn(struct turn *out, const struct turn *in, unsigned see)
 {
-	static const unsigned part_bit[PART_COUNT] = { SEE_FACE, SEE_BODY, SEE_POSTURE };
-
 	*out = (struct turn){ .id = in->id, .speaker = in->speaker };
 	if (see & SEE_TEXT)
 		out->text = in->text;
@@ -66,7 +64,7 @@ void see_mask_turn(struct turn *out, const struct turn *in, unsigned see)
 	if (see & SEE_AUDIO)
 		out->audio = in->audio;
 	for (int p = 0; p < PART_COUNT; p++) {
-		if (!(see & part_bit[p]))
+		if (!(see & part_see[p]))
 			continue;
 		out->behaviour[p] = in->behaviour[p];
 		if (see & SEE_VIDEO)
