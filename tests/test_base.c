@@ -3,11 +3,14 @@
  */
 #include "tests/test.h"
 
+#include <time.h>
+
 #include "harness/base/csv.h"
 #include "harness/base/hash.h"
 #include "harness/base/json.h"
 #include "harness/base/mem.h"
 #include "harness/base/opt.h"
+#include "harness/base/pool.h"
 #include "harness/base/rng.h"
 
 static void write_text(const char *path, const char *text)
@@ -214,6 +217,64 @@ static void test_sizes(void **state)
 	arena_free(&a);
 }
 
+struct tally {
+	int runs[1000], worker[1000], threads;
+	int64_t square[1000];
+};
+
+static void tally_item(void *ctx, int i, int worker)
+{
+	struct tally *t = ctx;
+
+	t->runs[i]++;
+	t->worker[i] = worker;
+	t->square[i] = (int64_t)i * i;
+}
+
+/* Every item runs once, on a worker that exists, for many loops of all lengths one after
+ * the other; the next loop sees what the last one wrote. */
+static void test_pool(void **state)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+	struct err err = { 0 };
+
+	(void)state;
+	CHECK(t);
+	CHECK(pool_threads(NULL) == 1);
+	pool_run(NULL, 3, tally_item, t);
+	CHECK(t->runs[0] == 1 && t->runs[2] == 1 && !t->runs[3]);
+	pool_free(NULL);
+	for (int threads = -1; threads <= 4; threads++) {
+		struct pool *p = pool_new(threads, &err);
+		int loops = 0;
+
+		CHECK_OK(&err);
+		CHECK(pool_threads(p) == (threads < 1 ? 1 : threads));
+		*t = (struct tally){ 0 };
+		pool_run(p, 0, tally_item, t);
+		CHECK(!t->runs[0]);
+		for (int n = 1; n <= 1000; n += 1 + n / 7)
+			for (int again = 0; again < 20; again++, loops++) {
+				pool_run(p, n, tally_item, t);
+				CHECK(t->runs[0] == loops + 1);
+				t->runs[n - 1] += n > 1 ? 1000000 : 0;
+			}
+		for (int i = 0; i < 1000; i++) {
+			CHECK(t->worker[i] >= 0 && t->worker[i] < pool_threads(p));
+			CHECK(t->square[i] == (t->runs[i] ? (int64_t)i * i : 0));
+			CHECK(t->runs[i] % 1000000 % 20 == 0);
+		}
+		/* workers that went to sleep wake up again */
+		nanosleep(&(struct timespec){ .tv_nsec = 3000000 }, NULL);
+		*t = (struct tally){ 0 };
+		pool_run(p, 1000, tally_item, t);
+		for (int i = 0; i < 1000; i++)
+			CHECK(t->runs[i] == 1);
+		pool_free(p);
+	}
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_csv),	   cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_lines), cmocka_unit_test(test_options),
 		cmocka_unit_test(test_rng),	   cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
