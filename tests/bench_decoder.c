@@ -44,11 +44,13 @@ static double flops(const struct decoder_config *c, const struct packed *p)
 static void sgemm_rate(const struct kernels *kern, int side, double seconds)
 {
 	size_t n = (size_t)side * (size_t)side;
-	float *a = calloc(3 * n + gemm_work(kern, side, side), sizeof(*a));
+	struct gemm_ctx g = { .kern = kern };
+	float *a = calloc(3 * n + gemm_work(&g, side, side, side), sizeof(*a));
 	double t = cpu_s(), done = 0;
 
+	g.work = a + 3 * n;
 	while (a && cpu_s() - t < seconds) {
-		gemm_nt(kern, side, side, side, a, a + n, false, a + 2 * n, a + 3 * n);
+		gemm_nt(&g, side, side, side, a, a + n, false, a + 2 * n);
 		done++;
 	}
 	printf("sgemm %d: %.1f GFLOP/s\n", side, 2e-9 * done * (double)n * side / (cpu_s() - t));

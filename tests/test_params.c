@@ -91,14 +91,16 @@ static void test_gemm(void **state)
 	for (int side = 61; side < 600; side += 470) {
 		size_t n = (size_t)side * (size_t)side;
 		float *a = noise(n, &r), *b = noise(n, &r), *nt = noise(n, &r), *nn = noise(n, &r);
-		float *tn = noise(n, &r), *work = noise(gemm_work(kern, side, side), &r);
+		struct gemm_ctx g = { .kern = kern };
+		float *tn = noise(n, &r), *work = noise(gemm_work(&g, side, side, side), &r);
 
 		memset(nt, 0xff, n * sizeof(*nt));
 		memset(nn, 0, n * sizeof(*nn));
 		memset(tn, 0xff, n * sizeof(*tn));
-		gemm_nt(kern, side, side, side, a, b, false, nt, work);
-		gemm_nn(kern, side, side, side, a, b, true, nn, work);
-		gemm_tn(kern, side, side, side, a, b, false, tn, work);
+		g.work = work;
+		gemm_nt(&g, side, side, side, a, b, false, nt);
+		gemm_nn(&g, side, side, side, a, b, true, nn);
+		gemm_tn(&g, side, side, side, a, b, false, tn);
 		for (int e = 0; e < 50; e++) {
 			int i = (int)rng_below(&r, (uint64_t)side),
 			    j = (int)rng_below(&r, (uint64_t)side);

@@ -23,42 +23,43 @@ static void blas(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, co
 		    tb == CblasTrans ? k : n, add ? 1.0f : 0.0f, c, n);
 }
 
-void gemm_nt(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work)
+void gemm_nt(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c)
 {
 	if (use_blas(m, n, k)) {
 		blas(CblasNoTrans, CblasTrans, m, n, k, a, b, add, c);
 		return;
 	}
-	kern->pack(work, b, 1, k, k, n);
-	kern->gemm(m, n, k, a, k, 1, work, (size_t)k * (size_t)kern->strip, add, c, n);
+	g->kern->pack(g->work, b, 1, k, k, n);
+	g->kern->gemm(m, n, k, a, k, 1, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
 }
 
-void gemm_nn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work)
+void gemm_nn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c)
 {
 	if (use_blas(m, n, k)) {
 		blas(CblasNoTrans, CblasNoTrans, m, n, k, a, b, add, c);
 		return;
 	}
-	kern->pack(work, b, n, 1, k, n);
-	kern->gemm(m, n, k, a, k, 1, work, (size_t)k * (size_t)kern->strip, add, c, n);
+	g->kern->pack(g->work, b, n, 1, k, n);
+	g->kern->gemm(m, n, k, a, k, 1, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
 }
 
-void gemm_tn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work)
+void gemm_tn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c)
 {
 	if (use_blas(m, n, k)) {
 		blas(CblasTrans, CblasNoTrans, m, n, k, a, b, add, c);
 		return;
 	}
-	kern->pack(work, b, n, 1, k, n);
-	kern->gemm(m, n, k, a, 1, m, work, (size_t)k * (size_t)kern->strip, add, c, n);
+	g->kern->pack(g->work, b, n, 1, k, n);
+	g->kern->gemm(m, n, k, a, 1, m, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
 }
 
-size_t gemm_work(const struct kernels *kern, int k, int n)
+size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
-	return kernels_packed(kern, k, n);
+	(void)m;
+	return kernels_packed(g->kern, k, n);
 }
 
 void num_blas_one_thread(void)

@@ -8,18 +8,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "harness/base/pool.h"
 #include "harness/num/kernel.h"
 
+/* How a product is computed; work: gemm_work() floats, on a cache line for speed. */
+struct gemm_ctx {
+	const struct kernels *kern;
+	struct pool *pool; /* may be NULL; the result does not depend on it */
+	float *work;
+};
+
 /* c (m, n) = (or += when add)
- *   nt: a (m, k) b (n, k)'     nn: a (m, k) b (k, n)     tn: a (k, m)' b (k, n)
- * work holds gemm_work(kern, k, n) floats. */
-void gemm_nt(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work);
-void gemm_nn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work);
-void gemm_tn(const struct kernels *kern, int m, int n, int k, const float *a, const float *b,
-	     bool add, float *c, float *work);
-size_t gemm_work(const struct kernels *kern, int k, int n);
+ *   nt: a (m, k) b (n, k)'     nn: a (m, k) b (k, n)     tn: a (k, m)' b (k, n) */
+void gemm_nt(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c);
+void gemm_nn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c);
+void gemm_tn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
+	     bool add, float *c);
+/* Floats of scratch of any of the three at this size (g->work is not looked at). */
+size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k);
 
 /* OpenBLAS runs in the calling thread only from now on: runs are parallel as processes. */
 void num_blas_one_thread(void);

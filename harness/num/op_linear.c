@@ -33,20 +33,36 @@ static size_t linear_save(const struct op *op)
 	return op->in[3] ? (size_t)op->in[0]->rows * (size_t)op->in[3]->rows : 0;
 }
 
+static struct gemm_ctx product(const struct op *op, float *work)
+{
+	return (struct gemm_ctx){ .kern = op->kern, .pool = op->pool, .work = work };
+}
+
+/* Floats of the gradient of t, in whole cache lines. */
+static size_t lead(const struct op *op)
+{
+	return (linear_save(op) + 15) / 16 * 16;
+}
+
 /* Scratch of the largest product, behind the gradient of t. */
 static size_t linear_work(const struct op *op)
 {
 	int n = op->in[0]->rows, din = op->in[0]->cols, dout = op->in[1]->rows;
 	int r = op->in[3] ? op->in[3]->rows : 0;
-	size_t most = gemm_work(op->kern, din, dout), s;
+	/* forward, input and weight gradient; the same of both halves of the adapter */
+	const int size[9][3] = {
+		{ n, dout, din }, { n, din, dout }, { dout, din, n }, { n, r, din }, { n, dout, r },
+		{ dout, r, n },	  { n, r, dout },   { r, din, n },    { n, din, r },
+	};
+	const struct gemm_ctx g = product(op, NULL);
+	size_t most = 0;
 
-	s = gemm_work(op->kern, dout, din);
-	most = s > most ? s : most;
-	s = gemm_work(op->kern, n, din);
-	most = s > most ? s : most;
-	s = gemm_work(op->kern, n > dout ? n : dout, r);
-	most = s > most ? s : most;
-	return most + (size_t)n * (size_t)r;
+	for (int i = 0; i < (r ? 9 : 3); i++) {
+		size_t s = gemm_work(&g, size[i][0], size[i][1], size[i][2]);
+
+		most = s > most ? s : most;
+	}
+	return most + lead(op);
 }
 
 static void linear_forward(struct op *op, float *work)
@@ -54,17 +70,18 @@ static void linear_forward(struct op *op, float *work)
 	const struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2], *a = op->in[3],
 			    *b = op->in[4];
 	struct tensor *y = op->out;
+	const struct gemm_ctx g = product(op, work);
 	int n = x->rows, din = x->cols, dout = w->rows;
 
 	for (int i = 0; bias && i < n; i++)
 		memcpy(y->data + (size_t)i * (size_t)dout, bias->data,
 		       (size_t)dout * sizeof(float));
-	gemm_nt(op->kern, n, dout, din, x->data, w->data, bias != NULL, y->data, work);
+	gemm_nt(&g, n, dout, din, x->data, w->data, bias != NULL, y->data);
 	if (!a)
 		return;
-	gemm_nt(op->kern, n, a->rows, din, x->data, a->data, false, op->save, work);
+	gemm_nt(&g, n, a->rows, din, x->data, a->data, false, op->save);
 	op->kern->masked(op->save, op->save, NULL, op->scale, false, linear_save(op));
-	gemm_nt(op->kern, n, dout, a->rows, op->save, b->data, true, y->data, work);
+	gemm_nt(&g, n, dout, a->rows, op->save, b->data, true, y->data);
 }
 
 static void adapter_backward(struct op *op, float *work)
@@ -72,17 +89,17 @@ static void adapter_backward(struct op *op, float *work)
 	struct tensor *x = op->in[0], *a = op->in[3], *b = op->in[4];
 	const float *dy = op->out->grad;
 	int n = x->rows, din = x->cols, dout = b->rows, r = a->rows;
+	const struct gemm_ctx g = product(op, work + lead(op));
 	float *dt = work;
 
-	work += (size_t)n * (size_t)r;
 	if (b->grad)
-		gemm_tn(op->kern, dout, r, n, dy, op->save, op_grad_add(b), b->grad, work);
-	gemm_nn(op->kern, n, r, dout, dy, b->data, false, dt, work);
+		gemm_tn(&g, dout, r, n, dy, op->save, op_grad_add(b), b->grad);
+	gemm_nn(&g, n, r, dout, dy, b->data, false, dt);
 	op->kern->masked(dt, dt, NULL, op->scale, false, (size_t)n * (size_t)r);
 	if (a->grad)
-		gemm_tn(op->kern, r, din, n, dt, x->data, op_grad_add(a), a->grad, work);
+		gemm_tn(&g, r, din, n, dt, x->data, op_grad_add(a), a->grad);
 	if (x->grad)
-		gemm_nn(op->kern, n, din, r, dt, a->data, op_grad_add(x), x->grad, work);
+		gemm_nn(&g, n, din, r, dt, a->data, op_grad_add(x), x->grad);
 }
 
 static void linear_backward(struct op *op, float *work)
@@ -90,11 +107,12 @@ static void linear_backward(struct op *op, float *work)
 	struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2];
 	const float *dy = op->out->grad;
 	int n = x->rows, din = x->cols, dout = w->rows;
+	const struct gemm_ctx g = product(op, work);
 
 	if (x->grad)
-		gemm_nn(op->kern, n, din, dout, dy, w->data, op_grad_add(x), x->grad, work);
+		gemm_nn(&g, n, din, dout, dy, w->data, op_grad_add(x), x->grad);
 	if (w->grad)
-		gemm_tn(op->kern, dout, din, n, dy, x->data, op_grad_add(w), w->grad, work);
+		gemm_tn(&g, dout, din, n, dy, x->data, op_grad_add(w), w->grad);
 	if (bias && bias->grad) {
 		if (!op_grad_add(bias))
 			memset(bias->grad, 0, (size_t)dout * sizeof(float));

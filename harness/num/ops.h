@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/base/pool.h"
 #include "harness/num/attn.h"
 #include "harness/num/kernel.h"
 #include "harness/num/tensor.h"
@@ -71,6 +72,7 @@ struct op {
 	const struct attn_plan *plan;
 	/* filled in by the tape */
 	const struct kernels *kern;
+	struct pool *pool;
 	float *save; /* kept from forward to backward */
 };
 

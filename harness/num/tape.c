@@ -78,6 +78,7 @@ static int prepare(struct tape *t, struct op *op)
 	if (spec->shape(op, &rows, &cols, &t->err))
 		return t->err.code;
 	op->kern = t->kern;
+	op->pool = t->pool;
 	op->out = spec->in_place ? op->in[0] : tape_tensor(t, rows, cols, grad);
 	if (!op->out)
 		return t->err.code;

@@ -14,6 +14,7 @@
 /* Zeroed, with kern set, it is an empty tape.  Not for two threads at once. */
 struct tape {
 	const struct kernels *kern;
+	struct pool *pool;   /* of the operations, may be NULL; the owner's */
 	struct workspace ws; /* tensors, saves, plans; the caller may take from it too */
 	float *work;	     /* scratch of one operation, grows */
 	size_t work_size;
