@@ -113,6 +113,13 @@ bench: $(BENCH:%.c=$B/%)
 bench-%: $B/tests/bench_%
 	$<
 
+# PyTorch's side of tests/test_curve.c anew (package python3-torch)
+PEER_PYTHON ?= /usr/bin/python3
+golden-torch:
+	$(PEER_PYTHON) scripts/peers/torch_curve.py >tests/golden/torch_curve.json.new
+	mv tests/golden/torch_curve.json.new tests/golden/torch_curve.json
+.PHONY: golden-torch
+
 # The same unit tests twice, as released and under the sanitizers, then the shell tests (which
 # drive the program and valgrind) on the released build; one closing line for all.
 # JUNIT=FILE and TAP=FILE write reports too.

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Fifty steps of training beside PyTorch's from the same initial weights: every loss
+ * within 1e-3.  tests/golden/torch_curve.json holds nets, options and losses, in single
+ * and in double precision; scripts/peers/torch_curve.py wrote it and says how
+ * weights and tokens follow from integers.
+ */
+#include "tests/test.h"
+
+#include "harness/base/json.h"
+#include "models/backbone/decoder_parts.h"
+
+#define GOLDEN "tests/golden/torch_curve.json"
+#define TOL    1e-3
+
+static uint64_t fnv1a(const char *s)
+{
+	uint64_t h = UINT64_C(0xCBF29CE484222325);
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001B3);
+	return h;
+}
+
+static uint64_t splitmix64(uint64_t x)
+{
+	x += UINT64_C(0x9E3779B97F4A7C15);
+	x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+	return x ^ x >> 31;
+}
+
+static double number(const struct json *c, const char *key)
+{
+	double v = json_num(json_get(c, key), NAN);
+
+	if (isnan(v))
+		fail_msg("%s: no number %s", GOLDEN, key);
+	return v;
+}
+
+/* The parameter's values by its name alone. */
+static void draw(struct param *p)
+{
+	uint64_t h = fnv1a(p->name);
+	double amplitude = 0.1875, middle = 0;
+
+	if (strstr(p->name, "norm")) {
+		amplitude = 0.125;
+		middle = 1;
+	} else if (str_ends(p->name, ".bias")) {
+		amplitude = 0.125;
+	} else if (str_ends(p->name, ".lora_b")) {
+		amplitude = 0.0625;
+	} else if (!strcmp(p->name, "base.embed")) {
+		amplitude = 0.5;
+	}
+	for (uint64_t i = 0; i < (uint64_t)p->rows * (uint64_t)p->cols; i++) {
+		double u = (double)(splitmix64(h + i) >> 40) / (1 << 23) - 1;
+
+		p->t.data[i] = (float)(middle + amplitude * u);
+	}
+}
+
+static unsigned lora_bits(const struct json *names)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} row[] = { { "q", LORA_Q },	 { "k", LORA_K },   { "v", LORA_V },	{ "o", LORA_O },
+		    { "gate", LORA_FF }, { "up", LORA_FF }, { "down", LORA_FF } };
+	unsigned bits = 0;
+
+	for (const struct json *v = json_at(names, 0); v; v = json_next(v))
+		for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
+			if (!strcmp(json_str(v, ""), row[i].name))
+				bits |= row[i].bit;
+	return bits;
+}
+
+static struct decoder *net_of(const struct json *c, struct err *err)
+{
+	const struct decoder_config cfg = { .vocab = (int)number(c, "vocab"),
+					    .dim = (int)number(c, "dim"),
+					    .layers = (int)number(c, "layers"),
+					    .heads = (int)number(c, "heads"),
+					    .ff = (int)number(c, "ff"),
+					    .rope_theta = number(c, "rope_theta"),
+					    .lora_rank = (int)number(c, "lora_rank"),
+					    .lora_alpha = number(c, "lora_alpha"),
+					    .lora_on = lora_bits(json_get(c, "lora_on")) };
+	struct decoder *d = decoder_new(&cfg, 1, err);
+
+	CHECK_OK(err);
+	for (size_t i = 0; i < d->ps.n; i++)
+		draw(&d->ps.p[i]);
+	return d;
+}
+
+#define TOKENS 256 /* of one batch, at most */
+
+/* A batch: each sequence is a branch without a trunk, so that none sees another. */
+struct batch {
+	struct packed p;
+	int token[TOKENS], turn[TOKENS], branch[TOKENS], pos[TOKENS], at[TOKENS], target[TOKENS];
+};
+
+static void batch_fill(struct batch *b, const struct json *c, int which)
+{
+	int n = (int)number(c, "sequences"), len = (int)number(c, "length"), k = 0;
+	uint64_t at = fnv1a("tokens") + (uint64_t)which * (uint64_t)(n * (len + 1));
+	uint64_t vocab = (uint64_t)number(c, "vocab");
+
+	CHECK(n * len <= TOKENS);
+	for (int s = 0; s < n; s++, at++)
+		for (int i = 0; i < len; i++, k++) {
+			b->token[k] = (int)(splitmix64(at++) % vocab);
+			b->target[k] = (int)(splitmix64(at) % vocab);
+			b->turn[k] = 0;
+			b->branch[k] = s + 1;
+			b->pos[k] = i;
+			b->at[k] = k;
+		}
+	b->p = (struct packed){ .n = k,
+				.token = b->token,
+				.turn = b->turn,
+				.branch = b->branch,
+				.pos = b->pos,
+				.n_at = k,
+				.at = b->at,
+				.target = b->target };
+}
+
+/* The mean loss of a batch; its gradients are summed. */
+static double train(struct decoder *d, const struct batch *b, int parts, struct err *err)
+{
+	double sum = 0, loss;
+	int n = b->p.n / parts;
+
+	/* in parts: one sequence after the other, gradients accumulated */
+	for (int i = 0; i < parts; i++) {
+		struct packed p = b->p;
+
+		p.n = p.n_at = n;
+		p.token += i * n;
+		p.target += i * n;
+		decoder_train(d, &p, NULL, &loss, err);
+		CHECK_OK(err);
+		sum += loss;
+	}
+	return sum / b->p.n;
+}
+
+static void follow(const struct json *c, int steps, bool in_parts)
+{
+	const struct json *want = json_get(c, "loss"), *exact = json_get(c, "loss_double");
+	const struct adamw o = { .lr = number(c, "lr"),
+				 .beta1 = number(c, "beta1"),
+				 .beta2 = number(c, "beta2"),
+				 .eps = number(c, "eps"),
+				 .weight_decay = number(c, "weight_decay"),
+				 .clip = number(c, "clip") };
+	double worst = 0, worst_exact = 0;
+	struct err err = { 0 };
+	struct decoder *d = net_of(c, &err);
+	struct batch *b = calloc(1, sizeof(*b));
+
+	CHECK(b && json_size(want) == steps && json_size(exact) == steps);
+	for (int i = 0; i < steps; i++) {
+		double torch = json_num(json_at(want, i), NAN);
+		double twin = json_num(json_at(exact, i), NAN), loss;
+
+		batch_fill(b, c, i % (int)number(c, "batches"));
+		loss = train(d, b, in_parts ? (int)number(c, "sequences") : 1, &err);
+		decoder_step(d, &o, 1.0 / b->p.n, &err);
+		CHECK_OK(&err);
+		if (!(fabs(loss / torch - 1) <= TOL) || !(fabs(loss / twin - 1) <= TOL))
+			fail_msg("%s: step %d: loss %.9g, PyTorch %.9g (double %.9g)",
+				 json_str(json_get(c, "name"), "?"), i + 1, loss, torch, twin);
+		worst = fmax(worst, fabs(loss / torch - 1));
+		worst_exact = fmax(worst_exact, fabs(loss / twin - 1));
+	}
+	print_message("%s%s: %d steps, farthest from PyTorch %.1e (from its doubles %.1e)\n",
+		      json_str(json_get(c, "name"), "?"), in_parts ? ", a sequence at a time" : "",
+		      steps, worst, worst_exact);
+	decoder_free(d);
+	free(b);
+}
+
+static void test_curves(void **state)
+{
+	struct err err = { 0 };
+	struct json *golden = json_read_file(GOLDEN, 1 << 20, &err);
+	const struct json *curves = json_get(golden, "curves"), *c;
+	int steps = (int)number(golden, "steps");
+
+	(void)state;
+	CHECK_OK(&err);
+	CHECK(steps == 50 && json_size(curves) > 0);
+	for (c = json_at(curves, 0); c; c = json_next(c)) {
+		follow(c, steps, false);
+		if (c == json_at(curves, 0))
+			follow(c, steps, true);
+	}
+	json_free(golden);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_curves) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
