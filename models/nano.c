@@ -254,8 +254,10 @@ static int new_decoder(struct nano *n, struct err *err)
 	for (int c = 0; c < NANO_SOFTS; c++)
 		if (n->norm[c].cols) {
 			n->norm[c].kind = cfg.n_soft;
-			cfg.soft[cfg.n_soft++] = (struct soft_spec){ soft_name[c], n->norm[c].cols,
-								     (int)opt_int(o, "projector") };
+			cfg.soft[cfg.n_soft++] =
+				(struct soft_spec){ .name = soft_name[c],
+						    .cols = n->norm[c].cols,
+						    .hidden = (int)opt_int(o, "projector") };
 		}
 	n->decoder = decoder_new(&cfg, n->env->seed, err);
 	return err->code;

@@ -21,10 +21,14 @@
 
 #define SOFT_MAX 8
 
+/* How feature rows become soft tokens: see models/backbone/projector.h. */
 struct soft_spec {
 	const char *name; /* "audio", "face", … */
 	int cols;	  /* width of its feature rows */
 	int hidden;	  /* 0: linear projector; > 0: two-layer MLP of this width */
+	int queries;	  /* > 0: a Q-Former with so many tokens a group of rows; hidden is then its
+			   * width (0: dim) */
+	int blocks, heads; /* of the Q-Former */
 };
 
 enum lora_on { LORA_Q = 1, LORA_K = 2, LORA_V = 4, LORA_O = 8, LORA_FF = 16 };
@@ -53,7 +57,11 @@ struct packed {
 	const int *token;     /* (n) token id; -1: soft token */
 	const int *soft_kind; /* (n) index into config.soft for soft tokens (else ignored) */
 	const float *const
-		*soft;	   /* (n) its feature row, of config.soft[kind].cols; NULL for text */
+		*soft; /* (n) its feature row, of config.soft[kind].cols; NULL for text */
+	/* (n) or NULL: rows behind each soft token, 1 without a Q-Former.  Q-Formers: `queries`
+	 * soft tokens in a row make one group; the first carries (rows, cols) features, the others
+	 * 0 rows */
+	const int *soft_rows;
 	const int *turn;   /* (n) turn the token belongs to, not decreasing within the trunk */
 	const int *branch; /* (n) 0 in the trunk, else the branch's number from 1, ascending */
 	const int *pos;	   /* (n) rotary position, below 65536 */

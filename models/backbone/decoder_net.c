@@ -24,12 +24,6 @@ static int tokens_check(const struct decoder_config *c, const struct packed *p, 
 			return bad(err, "token", i, p->token[i]);
 		if (p->pos[i] < 0 || p->pos[i] >= POS_MAX)
 			return bad(err, "position", i, p->pos[i]);
-		if (p->token[i] >= 0)
-			continue;
-		if (!p->soft_kind || !p->soft || p->soft_kind[i] < 0 ||
-		    p->soft_kind[i] >= c->n_soft || !p->soft[i])
-			return bad(err, "soft token without kind or features: token", i,
-				   p->token[i]);
 	}
 	return 0;
 }
@@ -83,7 +77,8 @@ static int packed_check(const struct decoder_config *c, const struct packed *p, 
 		return err_set(err, ERR_ARG,
 			       "packed dialogue: %d tokens, trunk %d, %d answers, window %d", p->n,
 			       p->trunk, p->n_at, p->window);
-	if (tokens_check(c, p, err) || order_check(p, err))
+	if (tokens_check(c, p, err) || order_check(p, err) ||
+	    projector_check_tokens(c->soft, c->n_soft, p, err))
 		return err->code;
 	return targets_check(c, p, err);
 }
@@ -234,43 +229,6 @@ static const uint8_t *dropout_mask(struct pass *f, int rows, float *scale)
 	return tape_mask(&f->d->tape, (size_t)rows * (size_t)f->d->cfg.dim, p, f->rng);
 }
 
-/* Soft tokens of one kind: their frames through the projector into x. */
-static struct tensor *put_soft(struct pass *f, struct tensor *x, int kind)
-{
-	struct decoder *d = f->d;
-	const struct projector *s = &d->soft[kind];
-	const struct packed *p = f->p;
-	int cols = d->cfg.soft[kind].cols, n = 0, *index;
-	struct tensor *frames;
-
-	for (int i = 0; i < p->n; i++)
-		n += p->token[i] < 0 && p->soft_kind[i] == kind;
-	if (!n)
-		return x;
-	index = ints(&d->tape, n);
-	frames = tape_tensor(&d->tape, n, cols, false);
-	if (!index || !frames)
-		return NULL;
-	n = 0;
-	for (int i = 0; i < p->n; i++)
-		if (p->token[i] < 0 && p->soft_kind[i] == kind) {
-			memcpy(frames->data + (size_t)n * (size_t)cols, p->soft[i],
-			       (size_t)cols * sizeof(float));
-			index[n++] = i;
-		}
-	frames = tape_run(&d->tape,
-			  (struct op){ .kind = OP_LINEAR, .in = { frames, s->w1, s->b1 } });
-	if (s->w2) {
-		frames = tape_run(&d->tape, (struct op){ .kind = OP_GELU, .in = { frames } });
-		frames = tape_run(&d->tape,
-				  (struct op){ .kind = OP_LINEAR, .in = { frames, s->w2, s->b2 } });
-	}
-	return tape_run(&d->tape, (struct op){ .kind = OP_PUT_ROWS,
-					       .in = { x, frames },
-					       .index = index,
-					       .n_index = n });
-}
-
 static struct tensor *embed(struct pass *f)
 {
 	struct decoder *d = f->d;
@@ -293,7 +251,7 @@ static struct tensor *embed(struct pass *f)
 					    .index = index,
 					    .n_index = p->n });
 	for (int k = 0; k < d->cfg.n_soft; k++)
-		x = put_soft(f, x, k);
+		x = projector_put(&d->tape, &d->soft[k], &d->cfg.soft[k], p, k, x);
 	mask = dropout_mask(f, p->n, &scale);
 	if (!mask)
 		return x;

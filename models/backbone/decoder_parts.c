@@ -71,9 +71,8 @@ static int config_check(const struct decoder_config *c, struct err *err)
 		return err_set(err, ERR_ARG, "decoder: lora_rank %d but no linear to put it on",
 			       c->lora_rank);
 	for (int i = 0; i < c->n_soft; i++)
-		if (!c->soft[i].name || c->soft[i].cols < 1 || c->soft[i].cols > 65536 ||
-		    c->soft[i].hidden < 0 || c->soft[i].hidden > 65536)
-			return err_set(err, ERR_ARG, "decoder: bad soft token kind %d", i);
+		if (projector_check(&c->soft[i], c->dim, err))
+			return err->code;
 	return 0;
 }
 
@@ -94,9 +93,7 @@ static char *config_text(const struct decoder_config *c, bool with_lora)
 	json_open_array(&w, "soft");
 	for (int i = 0; i < c->n_soft; i++) {
 		json_open_object(&w, NULL);
-		json_put_str(&w, "name", c->soft[i].name);
-		json_put_int(&w, "cols", c->soft[i].cols);
-		json_put_int(&w, "hidden", c->soft[i].hidden);
+		projector_config(&c->soft[i], &w);
 		json_close_object(&w);
 	}
 	json_close_array(&w);
@@ -164,42 +161,6 @@ static void add_base(struct decoder *d, struct err *err)
 			row.std /= r->to_residual ? sqrt(2.0 * c->layers) : 1;
 			add(d, prefix, r->name, row, err);
 		}
-	}
-}
-
-static void add_soft(struct decoder *d, struct err *err)
-{
-	char prefix[PARAM_NAME];
-
-	for (int i = 0; i < d->cfg.n_soft && !err->code; i++) {
-		const struct soft_spec *s = &d->cfg.soft[i];
-		int mid = s->hidden ? s->hidden : d->cfg.dim;
-		/* the projected frame should be about as large as an embedding */
-		double out = EMBED_STD / sqrt(s->hidden ? s->hidden : s->cols);
-
-		if (!str_format(prefix, sizeof(prefix), "soft.%s", s->name))
-			err_set(err, ERR_LIMIT, "decoder: the name soft.%s is too long", s->name);
-		add(d, prefix, "w1",
-		    (struct param){ .rows = mid,
-				    .cols = s->cols,
-				    .init = PARAM_NORMAL,
-				    .std = s->hidden ? 1 / sqrt(s->cols) : out,
-				    .train = true,
-				    .decay = true },
-		    err);
-		add(d, prefix, "b1", (struct param){ .rows = 1, .cols = mid, .train = true }, err);
-		if (!s->hidden)
-			continue;
-		add(d, prefix, "w2",
-		    (struct param){ .rows = d->cfg.dim,
-				    .cols = s->hidden,
-				    .init = PARAM_NORMAL,
-				    .std = out,
-				    .train = true,
-				    .decay = true },
-		    err);
-		add(d, prefix, "b2", (struct param){ .rows = 1, .cols = d->cfg.dim, .train = true },
-		    err);
 	}
 }
 
@@ -271,16 +232,8 @@ static void link_roles(struct decoder *d)
 			y->lin[i].b = find(d, part, "lora_b");
 		}
 	}
-	for (int i = 0; i < d->cfg.n_soft; i++) {
-		struct projector *s = &d->soft[i];
-
-		if (!str_format(prefix, sizeof(prefix), "soft.%s", d->cfg.soft[i].name))
-			continue;
-		s->w1 = find(d, prefix, "w1");
-		s->b1 = find(d, prefix, "b1");
-		s->w2 = find(d, prefix, "w2");
-		s->b2 = find(d, prefix, "b2");
-	}
+	for (int i = 0; i < d->cfg.n_soft; i++)
+		projector_link(&d->soft[i], &d->cfg.soft[i], &d->ps);
 }
 
 int decoder_parts_make(struct decoder *d, const struct decoder_config *cfg, uint64_t seed,
@@ -301,7 +254,8 @@ int decoder_parts_make(struct decoder *d, const struct decoder_config *cfg, uint
 	if (!d->config || !d->base || !NEW_ARRAY(d->layer, (size_t)cfg->layers))
 		return err_set(err, ERR_NOMEM, "decoder: config");
 	add_base(d, err);
-	add_soft(d, err);
+	for (int i = 0; i < cfg->n_soft && !err->code; i++)
+		projector_add(&d->cfg.soft[i], cfg->dim, EMBED_STD, &d->ps, err);
 	add_lora(d, err);
 	if (err->code || params_alloc(&d->ps, seed, err))
 		return err->code;

@@ -7,6 +7,7 @@
 #include "harness/num/params.h"
 #include "harness/num/tape.h"
 #include "models/backbone/decoder.h"
+#include "models/backbone/projector.h"
 
 enum part_linear { LIN_Q, LIN_K, LIN_V, LIN_O, LIN_GATE, LIN_UP, LIN_DOWN, LIN_COUNT };
 
@@ -18,11 +19,6 @@ struct part_weights {
 struct layer {
 	struct tensor *norm1, *norm2; /* gains (1, dim) before attention and before SwiGLU */
 	struct part_weights lin[LIN_COUNT];
-};
-
-/* frames (n, cols) -> w1 x + b1 [-> GELU -> w2 x + b2] */
-struct projector {
-	struct tensor *w1, *b1, *w2, *b2; /* w2, b2 NULL: linear */
 };
 
 struct decoder {
