@@ -7,24 +7,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/num/tape.h"
-
-/* The layout of the widest set (strips of 32, tiles of 12 rows) in portable code, so
- * that every machine judges it. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-#define KERNEL_TABLE kernels_wide
-#define KERNEL_NAME  "wide"
-#define LANES	     16
-#define ROWS	     12
-#define FMA(a, b, c) ((a) * (b) + (c))
-const struct kernels kernels_wide;
-#include "harness/num/kernel_body.h"
-
-static const char *const sets[] = { "base", "avx2", "avx512", "wide" };
-
-static const struct kernels *named(const char *name)
-{
-	return strcmp(name, kernels_wide.name) ? kernels_named(name) : &kernels_wide;
-}
+#include "tests/wide_kernels.h"
 
 /* One case: an operation with its inputs, on memory of its own. */
 struct bench {
@@ -450,11 +433,11 @@ static void test_ops(void **state)
 	bool covered[OP_COUNT] = { false };
 
 	(void)state;
-	for (size_t s = 0; s < ARRAY_LEN(sets); s++) {
-		const struct kernels *kern = named(sets[s]);
+	for (size_t s = 0; s < ARRAY_LEN(kernel_sets); s++) {
+		const struct kernels *kern = kernel_set(kernel_sets[s]);
 
 		if (!kern)
-			print_message("skipped: this processor has no %s\n", sets[s]);
+			print_message("skipped: this processor has no %s\n", kernel_sets[s]);
 		for (size_t i = 0; kern && i < ARRAY_LEN(cases); i++) {
 			run_case(kern, cases[i].kind, cases[i].make);
 			covered[cases[i].kind] = true;

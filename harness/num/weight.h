@@ -14,17 +14,7 @@
 #include "harness/base/err.h"
 #include "harness/base/pool.h"
 #include "harness/num/kernel.h"
-
-enum weight_type {
-	WEIGHT_F32,
-	WEIGHT_F16,
-	WEIGHT_BF16,
-	WEIGHT_Q8_0,
-	WEIGHT_Q4_0,
-	WEIGHT_Q4_K,
-	WEIGHT_Q6_K,
-	WEIGHT_TYPES
-};
+#include "harness/num/weight_type.h"
 
 /* Row-major; a row is weight_row_bytes(type, cols) bytes.  The owner of the file keeps it. */
 struct weight {
@@ -39,7 +29,8 @@ int weight_block(enum weight_type type);	     /* values of a block: 1, 32 or 256
 size_t weight_row_bytes(enum weight_type type, int cols);
 /* n values (a multiple of the block) from src into dst: the definition of the type. */
 void weight_decode(enum weight_type type, const void *src, float *dst, size_t n);
-/* The other way, rounded to nearest; types f32, f16, bf16, q8_0, q4_0 (else false). */
+/* The other way, rounded to nearest; types f32, f16, bf16, q8_0, q4_0 (else false).  The
+ * quantised ones want finite values. */
 bool weight_encode(enum weight_type type, const float *src, void *dst, size_t n);
 
 /* A weight made ready for products: the view, and for small row counts and where memory

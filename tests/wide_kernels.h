@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The layout of the widest kernel set (strips of 32, tiles of 12 rows) in portable
+ * code, so that every machine judges it.  Defines kernels_wide; for one file of a program.
+ */
+#ifndef TESTS_WIDE_KERNELS_H
+#define TESTS_WIDE_KERNELS_H
+
+#pragma GCC diagnostic ignored "-Wpsabi"
+#define KERNEL_TABLE kernels_wide
+#define KERNEL_NAME  "wide"
+#define LANES	     16
+#define ROWS	     12
+#define FMA(a, b, c) ((a) * (b) + (c))
+#include "harness/num/kernel.h"
+extern const struct kernels kernels_wide;
+#include "harness/num/kernel_body.h"
+
+static const char *const kernel_sets[] = { "base", "avx2", "avx512", "wide" };
+
+/* NULL where the set cannot run here. */
+static inline const struct kernels *kernel_set(const char *name)
+{
+	return strcmp(name, kernels_wide.name) ? kernels_named(name) : &kernels_wide;
+}
+
+#endif
