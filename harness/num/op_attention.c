@@ -9,18 +9,35 @@
 #include <math.h>
 #include <string.h>
 
+static int key_heads(const struct op *op)
+{
+	return op->kv_heads ? op->kv_heads : op->heads;
+}
+
+/* The first column of the keys and values that a query head reads. */
+static int key_column(const struct op *op, int head)
+{
+	int h = op->in[0]->cols / op->heads;
+
+	return head / (op->heads / key_heads(op)) * h;
+}
+
 static int attention_shape(const struct op *op, int *rows, int *cols, struct err *err)
 {
 	const struct tensor *q = op->in[0], *k = op->in[1], *v = op->in[2];
 
+	int kv = key_heads(op);
+
 	*rows = q->rows;
 	*cols = q->cols;
-	if (op->heads < 1 || q->cols % op->heads || k->cols != q->cols || v->cols != q->cols ||
-	    v->rows != k->rows || op->plan->n_query != q->rows || op->plan->n_key != k->rows)
-		return err_set(err, ERR_INTERNAL,
-			       "attention: q %d x %d, k %d x %d, v %d x %d, %d heads, plan %d x %d",
-			       q->rows, q->cols, k->rows, k->cols, v->rows, v->cols, op->heads,
-			       op->plan->n_query, op->plan->n_key);
+	if (op->heads < 1 || q->cols % op->heads || kv < 1 || op->heads % kv ||
+	    k->cols != q->cols / op->heads * kv || v->cols != k->cols || v->rows != k->rows ||
+	    op->plan->n_query != q->rows || op->plan->n_key != k->rows)
+		return err_set(
+			err, ERR_INTERNAL,
+			"attention: q %d x %d, k %d x %d, v %d x %d, %d heads on %d, plan %d x %d",
+			q->rows, q->cols, k->rows, k->cols, v->rows, v->cols, op->heads, kv,
+			op->plan->n_query, op->plan->n_key);
 	return 0;
 }
 
@@ -136,7 +153,7 @@ static void mix(const struct op *op, const struct window *w, const float *p, siz
 static void spread(const struct op *op, const struct window *w, const float *p, size_t step,
 		   const float *packed, float *grad, int head)
 {
-	int dim = op->in[0]->cols, h = dim / op->heads;
+	int h = op->in[0]->cols / op->heads, dim = op->in[1]->cols;
 
 	for (int r = 0; r < 2; r++) {
 		int lo = w->b->cover.lo[r], n = w->b->cover.hi[r] - lo;
@@ -145,7 +162,9 @@ static void spread(const struct op *op, const struct window *w, const float *p, 
 			op->kern->gemm(n, h, w->b->count, p + w->col[r] + (lo - w->from[r]), 1,
 				       (ptrdiff_t)step, packed,
 				       (size_t)w->b->count * (size_t)op->kern->strip, true,
-				       grad + (size_t)lo * (size_t)dim + (size_t)(head * h), dim);
+				       grad + (size_t)lo * (size_t)dim +
+					       (size_t)key_column(op, head),
+				       dim);
 	}
 }
 
@@ -196,13 +215,16 @@ static void attention_forward(struct op *op, float *work)
 {
 	const struct attn_plan *plan = op->plan;
 	int dim = op->in[0]->cols, h = dim / op->heads, nk = op->in[1]->rows;
+	int kdim = op->in[1]->cols;
 	float scale = 1.0f / sqrtf((float)h);
 	struct scratch s;
 
 	scratch_lay(op, work, &s);
 	for (int head = 0; head < op->heads; head++) {
-		op->kern->pack(s.kt, op->in[1]->data + head * h, 1, dim, h, nk);
-		op->kern->pack(s.v, op->in[2]->data + head * h, dim, 1, nk, h);
+		int at = key_column(op, head);
+
+		op->kern->pack(s.kt, op->in[1]->data + at, 1, kdim, h, nk);
+		op->kern->pack(s.v, op->in[2]->data + at, kdim, 1, nk, h);
 		for (int n = 0; n < plan->n_block; n++) {
 			struct window w = window_of(op, &plan->block[n]);
 			float *lse = op->save + (size_t)head * (size_t)plan->n_query + w.b->first;
@@ -270,7 +292,7 @@ static void block_backward(struct op *op, const struct scratch *s, const struct 
 static void attention_backward(struct op *op, float *work)
 {
 	struct tensor *q = op->in[0], *k = op->in[1], *v = op->in[2];
-	int dim = q->cols, h = dim / op->heads, nk = k->rows;
+	int h = q->cols / op->heads, nk = k->rows, kdim = k->cols;
 	bool add_q = q->grad && op_grad_add(q);
 	struct scratch s;
 
@@ -280,9 +302,11 @@ static void attention_backward(struct op *op, float *work)
 	if (v->grad && !op_grad_add(v))
 		memset(v->grad, 0, tensor_size(v) * sizeof(float));
 	for (int head = 0; head < op->heads; head++) {
-		op->kern->pack(s.kt, k->data + head * h, 1, dim, h, nk);
-		op->kern->pack(s.vt, v->data + head * h, 1, dim, h, nk);
-		op->kern->pack(s.k, k->data + head * h, dim, 1, nk, h);
+		int at = key_column(op, head);
+
+		op->kern->pack(s.kt, k->data + at, 1, kdim, h, nk);
+		op->kern->pack(s.vt, v->data + at, 1, kdim, h, nk);
+		op->kern->pack(s.k, k->data + at, kdim, 1, nk, h);
 		for (int n = 0; n < op->plan->n_block; n++) {
 			struct window w = window_of(op, &op->plan->block[n]);
 
@@ -299,16 +323,18 @@ static bool shown(const struct key_spans *s, int key)
 static void attention_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
 {
 	int dim = op->in[0]->cols, h = dim / op->heads, nk = op->in[1]->rows;
+	int kdim = op->in[1]->cols;
 
 	for (int i = 0; i < op->in[0]->rows; i++)
 		for (int head = 0; head < op->heads; head++) {
+			int at = key_column(op, head);
 			const double *q = in[0] + i * dim + head * h;
 			double *o = out + i * dim + head * h, sum = 0;
 
 			for (int j = 0; j < h; j++)
 				o[j] = 0;
 			for (int t = 0; t < nk; t++) {
-				const double *k = in[1] + t * dim + head * h;
+				const double *k = in[1] + t * kdim + at;
 				double s = 0, e;
 
 				if (!shown(&op->plan->query[i], t))
@@ -318,7 +344,7 @@ static void attention_naive(const struct op *op, const double *const in[OP_INPUT
 				e = exp(s / sqrt(h));
 				sum += e;
 				for (int j = 0; j < h; j++)
-					o[j] += e * in[2][t * dim + head * h + j];
+					o[j] += e * in[2][t * kdim + at + j];
 			}
 			for (int j = 0; j < h; j++)
 				o[j] /= sum;

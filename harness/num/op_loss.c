@@ -1,23 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Softmax cross-entropy with weights and label smoothing.
  */
-#include "harness/num/ops.h"
+#include "harness/num/op_xent.h"
 
 #include <math.h>
 #include <string.h>
+
+int xent_targets_check(const struct op *op, const char *name, int rows, int v, struct err *err)
+{
+	if (op->n_index != rows)
+		return err_set(err, ERR_INTERNAL, "%s: %d targets for %d rows", name, op->n_index,
+			       rows);
+	for (int i = 0; i < rows; i++)
+		if (op->index[i] < 0 || op->index[i] >= v)
+			return err_set(err, ERR_INTERNAL, "%s: target %d is %d of %d", name, i,
+				       op->index[i], v);
+	return 0;
+}
 
 static int xent_shape(const struct op *op, int *rows, int *cols, struct err *err)
 {
 	*rows = op->in[0]->rows;
 	*cols = 1;
-	if (op->n_index != *rows)
-		return err_set(err, ERR_INTERNAL, "xent: %d targets for %d rows", op->n_index,
-			       *rows);
-	for (int i = 0; i < *rows; i++)
-		if (op->index[i] < 0 || op->index[i] >= op->in[0]->cols)
-			return err_set(err, ERR_INTERNAL, "xent: target %d is %d of %d", i,
-				       op->index[i], op->in[0]->cols);
-	return 0;
+	return xent_targets_check(op, "xent", *rows, op->in[0]->cols, err);
+}
+
+/* From probabilities times `inv` to the gradient of row i. */
+static void target_back(const struct op *op, int i, float *p, int v, float inv)
+{
+	float w = xent_weight(op, i), even = op->scale / (float)v * w;
+
+	op->kern->masked(p, p, NULL, inv * w, false, (size_t)v);
+	for (int j = 0; op->scale > 0 && j < v; j++)
+		p[j] -= even;
+	p[op->index[i]] -= (1.0f - op->scale) * w;
+}
+
+float xent_row(const struct op *op, int i, float *x, int v, bool grad, float *lse)
+{
+	float top = op->kern->max(x, v), sum;
+	double mean = 0, at = (double)x[op->index[i]], s = (double)op->scale;
+
+	for (int j = 0; op->scale > 0 && j < v; j++)
+		mean += (double)x[j] / v;
+	sum = op->kern->exp_sum(x, v, 1.0f, top);
+	if (grad)
+		target_back(op, i, x, v, 1.0f / sum);
+	*lse = (float)((double)top + log((double)sum));
+	return xent_weight(op, i) *
+	       (float)((double)top + log((double)sum) - (1 - s) * at - s * mean);
+}
+
+void xent_row_back(const struct op *op, int i, float *x, int v, float lse)
+{
+	op->kern->exp_sum(x, v, 1.0f, lse);
+	target_back(op, i, x, v, 1.0f);
 }
 
 static size_t xent_save(const struct op *op)
@@ -30,29 +67,14 @@ static size_t xent_work(const struct op *op)
 	return (size_t)op->in[0]->cols;
 }
 
-static float weight(const struct op *op, int i)
-{
-	return op->weight ? op->weight[i] : 1.0f;
-}
-
 /* save: log of the sum of exponentials of each row */
 static void xent_forward(struct op *op, float *work)
 {
 	int n = op->in[0]->rows, v = op->in[0]->cols;
 
 	for (int i = 0; i < n; i++) {
-		const float *x = op->in[0]->data + (size_t)i * (size_t)v;
-		float top = op->kern->max(x, v);
-		double mean = 0, lse;
-
-		memcpy(work, x, (size_t)v * sizeof(*x));
-		lse = (double)top + log((double)op->kern->exp_sum(work, v, 1.0f, top));
-		op->save[i] = (float)lse;
-		for (int j = 0; op->scale > 0 && j < v; j++)
-			mean += (double)x[j] / v;
-		op->out->data[i] = weight(op, i) *
-				   (float)(lse - (1 - (double)op->scale) * (double)x[op->index[i]] -
-					   (double)op->scale * mean);
+		memcpy(work, op->in[0]->data + (size_t)i * (size_t)v, (size_t)v * sizeof(*work));
+		op->out->data[i] = xent_row(op, i, work, v, false, &op->save[i]);
 	}
 }
 
@@ -66,15 +88,11 @@ static void xent_backward(struct op *op, float *work)
 		return;
 	add = op_grad_add(x);
 	for (int i = 0; i < n; i++) {
-		float *dx = x->grad + (size_t)i * (size_t)v, w = weight(op, i) * op->out->grad[i];
-		float even = op->scale / (float)v;
+		size_t at = (size_t)i * (size_t)v;
 
-		memcpy(work, x->data + (size_t)i * (size_t)v, (size_t)v * sizeof(*dx));
-		op->kern->exp_sum(work, v, 1.0f, op->save[i]);
-		for (int j = 0; op->scale > 0 && j < v; j++)
-			work[j] -= even;
-		work[op->index[i]] -= 1.0f - op->scale;
-		op->kern->masked(dx, work, NULL, w, add, (size_t)v);
+		memcpy(work, x->data + at, (size_t)v * sizeof(*work));
+		xent_row_back(op, i, work, v, op->save[i]);
+		op->kern->masked(x->grad + at, work, NULL, op->out->grad[i], add, (size_t)v);
 	}
 }
 
@@ -96,7 +114,7 @@ static void xent_naive(const struct op *op, const double *const in[OP_INPUTS], d
 
 			loss -= q * (x[j] - top - log(sum));
 		}
-		out[i] = (double)weight(op, i) * loss;
+		out[i] = (double)xent_weight(op, i) * loss;
 	}
 }
 

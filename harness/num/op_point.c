@@ -131,20 +131,22 @@ static int rope_shape(const struct op *op, int *rows, int *cols, struct err *err
 	return 0;
 }
 
-/* Turns every pair by its angle, or back (sign -1). */
+/* Turns every pair (x[j * step], x[j * step + apart]) by its angle, or back (sign -1). */
 static void rope_turn(const struct op *op, float *restrict x, float sign)
 {
-	int cols = op->out->cols, half = cols / op->heads / 2;
+	int half = op->out->cols / op->heads / 2, step = op->pairs ? 2 : 1;
+	int apart = op->pairs ? 1 : half;
 
 	for (int i = 0; i < op->out->rows; i++) {
 		const float *restrict cs = op->table + (size_t)op->index[i] * (size_t)(2 * half);
 
 		for (int h = 0; h < op->heads; h++, x += 2 * half)
 			for (int j = 0; j < half; j++) {
-				float a = x[j], b = x[j + half], s = sign * cs[half + j];
+				float *p = x + j * step, *q = p + apart;
+				float a = *p, b = *q, s = sign * cs[half + j];
 
-				x[j] = a * cs[j] - b * s;
-				x[j + half] = a * s + b * cs[j];
+				*p = a * cs[j] - b * s;
+				*q = a * s + b * cs[j];
 			}
 	}
 }
@@ -169,7 +171,8 @@ static void rope_naive(const struct op *op, const double *const in[OP_INPUTS], d
 		for (int h = 0; h < op->heads; h++)
 			for (int j = 0; j < half; j++) {
 				const float *cs = op->table + op->index[i] * 2 * half;
-				int p = i * cols + h * 2 * half + j, q = p + half;
+				int p = i * cols + h * 2 * half + (op->pairs ? 2 * j : j);
+				int q = p + (op->pairs ? 1 : half);
 
 				out[p] = in[0][p] * (double)cs[j] - in[0][q] * (double)cs[half + j];
 				out[q] = in[0][p] * (double)cs[half + j] + in[0][q] * (double)cs[j];

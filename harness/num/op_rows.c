@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "harness/num/op_matrix.h"
+
 static int index_check(const struct op *op, int n, int from, int limit, struct err *err)
 {
 	if (op->n_index != n)
@@ -30,9 +32,13 @@ static void zero_unless(bool add, struct tensor *t)
 
 static int embed_shape(const struct op *op, int *rows, int *cols, struct err *err)
 {
+	if (!op->frozen == !op->in[0])
+		return err_set(err, ERR_INTERNAL, "embed: %s",
+			       op->frozen ? "two tables" : "no table");
 	*rows = op->n_index;
-	*cols = op->in[0]->cols;
-	return index_check(op, op->n_index, -1, op->in[0]->rows, err);
+	*cols = op->frozen ? op->frozen->w.cols : op->in[0]->cols;
+	return index_check(op, op->n_index, -1, op->frozen ? op->frozen->w.rows : op->in[0]->rows,
+			   err);
 }
 
 static int gather_shape(const struct op *op, int *rows, int *cols, struct err *err)
@@ -40,6 +46,36 @@ static int gather_shape(const struct op *op, int *rows, int *cols, struct err *e
 	*rows = op->n_index;
 	*cols = op->in[0]->cols;
 	return index_check(op, op->n_index, 0, op->in[0]->rows, err);
+}
+
+/* Rows of a table in a type of its own. */
+static void decode_rows(const struct op *op)
+{
+	const struct weight *w = &op->frozen->w;
+	size_t bytes = weight_row_bytes(w->type, w->cols);
+
+	for (int i = 0; i < op->n_index; i++) {
+		float *to = row(op->out->data, i, w->cols);
+
+		if (op->index[i] < 0)
+			memset(to, 0, (size_t)w->cols * sizeof(*to));
+		else
+			weight_decode(w->type,
+				      (const unsigned char *)w->data + (size_t)op->index[i] * bytes,
+				      to, (size_t)w->cols);
+	}
+}
+
+static void embed_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
+{
+	int cols = op->out->cols;
+
+	for (int i = 0; i < op->n_index; i++)
+		for (int j = 0; j < cols; j++)
+			out[i * cols + j] =
+				op->index[i] < 0 ? 0
+				: in[0]		 ? in[0][op->index[i] * cols + j]
+					: matrix_frozen_value(&op->frozen->w, op->index[i], j);
 }
 
 /* Embedding lookup and gather differ only in the index -1. */
@@ -57,6 +93,14 @@ static void gather_forward(struct op *op, float *work)
 		else
 			memcpy(to, row(op->in[0]->data, op->index[i], cols), bytes);
 	}
+}
+
+static void embed_forward(struct op *op, float *work)
+{
+	if (op->frozen)
+		decode_rows(op);
+	else
+		gather_forward(op, work);
 }
 
 static void gather_backward(struct op *op, float *work)
@@ -131,11 +175,11 @@ static void put_naive(const struct op *op, const double *const in[OP_INPUTS], do
 
 const struct op_spec op_embed = {
 	.name = "embed",
-	.n_in = 1,
+	.n_in = 0,
 	.shape = embed_shape,
-	.forward = gather_forward,
+	.forward = embed_forward,
 	.backward = gather_backward,
-	.naive = gather_naive,
+	.naive = embed_naive,
 };
 
 const struct op_spec op_gather = {

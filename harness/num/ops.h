@@ -21,14 +21,16 @@
 #include "harness/num/attn.h"
 #include "harness/num/kernel.h"
 #include "harness/num/tensor.h"
+#include "harness/num/weight.h"
 
 #define OP_INPUTS 5
 
 enum op_kind {
-	/* in table (v, d); index (n), -1: a row of zeros -> out (n, d) */
+	/* in table (v, d), or none with frozen; index (n), -1: a row of zeros -> out (n, d) */
 	OP_EMBED,
-	/* in x (n, d), w (m, d), bias (1, m) or none, a (r, d) and b (m, r) or none
-	 * -> x w' + bias + scale (x a') b'  (LoRA: Hu et al. 2021) */
+	/* in x (n, d), w (m, d) or none with frozen, bias (1, m) or none, a (r, d) and b (m, r) or
+	 * none; mask (n d) or NULL, mask_scale: dropout in front of a
+	 * -> x w' + bias + scale (x * mask * mask_scale a') b'  (LoRA: Hu et al. 2021) */
 	OP_LINEAR,
 	/* in x, branch (n, d); mask (n d) or NULL; scale -> x + branch * mask * scale */
 	OP_RESIDUAL,
@@ -38,10 +40,12 @@ enum op_kind {
 	 */
 	OP_RMSNORM,
 	/* in-place; x (n, heads h); index (n) positions; table rows position, (cos, sin) of the h/2
-	 * angles: each pair (x[i], x[i + h/2]) of a head is turned by its angle (Su et al. 2021) */
+	 * angles: each pair (x[i], x[i + h/2]) of a head, or with `pairs` (x[2i], x[2i + 1]), is
+	 * turned by its angle (Su et al. 2021) */
 	OP_ROPE,
-	/* in q (nq, d), k (nk, d), v (nk, d); heads, plan -> softmax(q k' / sqrt(d / heads)) v over
-	 * the keys that the plan shows to each query */
+	/* in q (nq, heads h), k, v (nk, kv_heads h); heads, kv_heads (0: heads), plan
+	 * -> softmax(q k' / sqrt(h)) v over the keys that the plan shows to each query; query head
+	 * i reads key head i / (heads / kv_heads) (Ainslie et al. 2023) */
 	OP_ATTENTION,
 	/* in gate, up (n, d) -> silu(gate) * up (Shazeer 2020) */
 	OP_SWIGLU,
@@ -50,11 +54,15 @@ enum op_kind {
 	/* in x (n, d); index (m), repeats allowed -> rows of x (m, d) */
 	OP_GATHER,
 	/* in-place; x (n, d), rows y (m, d); index (m), no repeats -> x with those rows replaced by
-	 * y */
+	 * y.  Also how keys and values join a cache: x is then a view of the caller's memory. */
 	OP_PUT_ROWS,
 	/* in logits (n, v); index (n) targets; weight (n) or NULL; scale: label smoothing s ->
 	 * out (n, 1) = weight * -((1 - s) log p(target) + s mean log p) */
 	OP_XENT,
+	/* in x (n, d), w (v, d) or none with frozen, bias (1, v) or none; the rest as OP_XENT: that
+	 * of the logits x w' + bias, which never exist whole unless w is trained and they are few
+	 */
+	OP_LINEAR_XENT,
 	OP_COUNT
 };
 
@@ -64,15 +72,19 @@ struct op {
 	struct tensor *out;
 	const int *index;
 	int n_index;
-	int heads;
-	float scale, eps;
+	int heads, kv_heads;
+	bool pairs;
+	float scale, eps, mask_scale;
 	const uint8_t *mask;
 	const float *table;
 	const float *weight;
 	const struct attn_plan *plan;
+	const struct frozen *frozen; /* the weight or table, in place of its input */
+	enum frozen_path path;	     /* of products with it forward; backward is fp32 */
 	/* filled in by the tape */
 	const struct kernels *kern;
 	struct pool *pool;
+	bool record; /* there will be a walk back */
 	float *save; /* kept from forward to backward */
 };
 
@@ -100,8 +112,8 @@ bool op_grad_add(struct tensor *t);
 extern const struct op_spec op_embed, op_gather, op_put_rows; /* op_rows.c */
 extern const struct op_spec op_linear;			      /* op_linear.c */
 extern const struct op_spec op_residual, op_dropout, op_rmsnorm, op_rope, op_swiglu,
-	op_gelu;			  /* op_point.c */
-extern const struct op_spec op_attention; /* op_attention.c */
-extern const struct op_spec op_xent;	  /* op_loss.c */
+	op_gelu;				     /* op_point.c */
+extern const struct op_spec op_attention;	     /* op_attention.c */
+extern const struct op_spec op_xent, op_linear_xent; /* op_loss.c, op_linear_xent.c */
 
 #endif

@@ -79,6 +79,7 @@ static int prepare(struct tape *t, struct op *op)
 		return t->err.code;
 	op->kern = t->kern;
 	op->pool = t->pool;
+	op->record = grad;
 	op->out = spec->in_place ? op->in[0] : tape_tensor(t, rows, cols, grad);
 	if (!op->out)
 		return t->err.code;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The output layer and its cross-entropy in one: rows go through in bands, so that the
+ * logits of a large vocabulary never exist whole.  What the walk back will need is
+ * made while a band is at hand: with a frozen weight the gradient of x; with a trained
+ * one the gradients of the logits where they are few, else they are computed again.
+ */
+#include "harness/num/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/num/op_matrix.h"
+#include "harness/num/op_xent.h"
+
+#define BAND_FLOATS ((size_t)1 << 22)  /* logits of a band, 16 MB */
+#define BAND_LEAST  64		       /* rows: fewer would read the weight too often */
+#define KEEP_FLOATS ((size_t)24 << 20) /* most gradients of logits that are kept, 96 MB */
+
+/* What forward keeps behind the log-sum of each row. */
+enum keep { KEEP_NOTHING, KEEP_DX, KEEP_DLOGITS, KEEP_SUMS };
+
+static bool trains(const struct tensor *t)
+{
+	return t && t->grad;
+}
+
+static enum keep keep_of(const struct op *op)
+{
+	size_t n = (size_t)op->in[0]->rows * (size_t)matrix_rows(op);
+
+	if (!op->record)
+		return KEEP_NOTHING;
+	if (!trains(op->in[1]) && !trains(op->in[2]))
+		return KEEP_DX;
+	return n <= KEEP_FLOATS ? KEEP_DLOGITS : KEEP_SUMS;
+}
+
+static int lx_shape(const struct op *op, int *rows, int *cols, struct err *err)
+{
+	const struct tensor *x = op->in[0], *bias = op->in[2];
+
+	*rows = x->rows;
+	*cols = 1;
+	if (matrix_check(op, "linear_xent", x->cols, err))
+		return err->code;
+	if (bias && (bias->rows != 1 || bias->cols != matrix_rows(op)))
+		return err_set(err, ERR_INTERNAL, "linear_xent: bias is %d x %d, w has %d rows",
+			       bias->rows, bias->cols, matrix_rows(op));
+	return xent_targets_check(op, "linear_xent", x->rows, matrix_rows(op), err);
+}
+
+static int band_rows(const struct op *op)
+{
+	int n = op->in[0]->rows, v = matrix_rows(op);
+	size_t fit = BAND_FLOATS / (size_t)v;
+
+	fit = fit < BAND_LEAST ? BAND_LEAST : fit;
+	return fit < (size_t)n ? (int)fit : n;
+}
+
+static size_t band_floats(const struct op *op)
+{
+	return op_lines((size_t)band_rows(op) * (size_t)matrix_rows(op));
+}
+
+static size_t lx_save(const struct op *op)
+{
+	size_t n = op_lines((size_t)op->in[0]->rows);
+
+	switch (keep_of(op)) {
+	case KEEP_DX:
+		return n + tensor_size(op->in[0]);
+	case KEEP_DLOGITS:
+		return n + (size_t)op->in[0]->rows * (size_t)matrix_rows(op);
+	case KEEP_SUMS:
+	case KEEP_NOTHING:
+		break;
+	}
+	return n;
+}
+
+static size_t lx_work(const struct op *op)
+{
+	return matrix_work(op, op->in[0]->rows) + band_floats(op);
+}
+
+/* Logits of the n rows from i on into y. */
+static void band_logits(const struct op *op, int i, int n, float *y, float *work)
+{
+	const struct tensor *x = op->in[0], *bias = op->in[2];
+	size_t v = (size_t)matrix_rows(op);
+
+	for (int r = 0; bias && r < n; r++)
+		memcpy(y + (size_t)r * v, bias->data, v * sizeof(*y));
+	matrix_nt(op, n, x->data + (size_t)i * (size_t)x->cols, bias != NULL, y, work);
+}
+
+static void lx_forward(struct op *op, float *work)
+{
+	int n = op->in[0]->rows, v = matrix_rows(op), step = band_rows(op);
+	float *kept = op->save + op_lines((size_t)n), *product = work + band_floats(op);
+	enum keep keep = keep_of(op);
+
+	for (int i = 0; i < n; i += step) {
+		int m = n - i < step ? n - i : step;
+		float *y = keep == KEEP_DLOGITS ? kept + (size_t)i * (size_t)v : work;
+
+		band_logits(op, i, m, y, product);
+		for (int r = 0; r < m; r++)
+			op->out->data[i + r] =
+				xent_row(op, i + r, y + (size_t)r * (size_t)v, v,
+					 keep == KEEP_DX || keep == KEEP_DLOGITS, &op->save[i + r]);
+		if (keep == KEEP_DX)
+			matrix_nn(op, m, y, false, kept + (size_t)i * (size_t)op->in[0]->cols,
+				  product);
+	}
+}
+
+/* rows of y times the gradients that came for them */
+static void scale_rows(const struct op *op, int i, int n, float *y, size_t cols)
+{
+	for (int r = 0; r < n; r++, y += cols)
+		if (op->out->grad[i + r] != 1.0f)
+			op->kern->masked(y, y, NULL, op->out->grad[i + r], false, cols);
+}
+
+/* Gradients of weight, bias and x from those of the logits of n rows from i on. */
+static void band_back(struct op *op, int i, int n, float *y, const bool add[3], float *work)
+{
+	struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2];
+	const struct gemm_ctx g = op_product(op, work);
+	size_t v = (size_t)matrix_rows(op), at = (size_t)i * (size_t)x->cols;
+
+	scale_rows(op, i, n, y, v);
+	if (x->grad)
+		matrix_nn(op, n, y, add[0], x->grad + at, work);
+	if (trains(w))
+		gemm_tn(&g, w->rows, w->cols, n, y, x->data + at, add[1] || i > 0, w->grad);
+	if (!trains(bias))
+		return;
+	if (!add[2] && i == 0)
+		memset(bias->grad, 0, v * sizeof(float));
+	for (int r = 0; r < n; r++)
+		op->kern->axpy(bias->grad, y + (size_t)r * v, 1.0f, v);
+}
+
+static void lx_backward(struct op *op, float *work)
+{
+	struct tensor *x = op->in[0];
+	int n = x->rows, v = matrix_rows(op), step = band_rows(op);
+	float *kept = op->save + op_lines((size_t)n), *product = work + band_floats(op);
+	bool add[3];
+
+	for (int i = 0; i < 3; i++)
+		add[i] = trains(op->in[i]) && op_grad_add(op->in[i]);
+	switch (keep_of(op)) {
+	case KEEP_DX:
+		for (int i = 0; i < n; i++) {
+			size_t at = (size_t)i * (size_t)x->cols;
+
+			op->kern->masked(x->grad + at, kept + at, NULL, op->out->grad[i], add[0],
+					 (size_t)x->cols);
+		}
+		break;
+	case KEEP_DLOGITS:
+		band_back(op, 0, n, kept, add, product);
+		break;
+	case KEEP_SUMS:
+		for (int i = 0; i < n; i += step) {
+			int m = n - i < step ? n - i : step;
+
+			band_logits(op, i, m, work, product);
+			for (int r = 0; r < m; r++)
+				xent_row_back(op, i + r, work + (size_t)r * (size_t)v, v,
+					      op->save[i + r]);
+			band_back(op, i, m, work, add, product);
+		}
+		break;
+	case KEEP_NOTHING:
+		break;
+	}
+}
+
+static void lx_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
+{
+	int d = op->in[0]->cols, v = matrix_rows(op);
+
+	for (int i = 0; i < op->in[0]->rows; i++) {
+		double sum = 0, loss = 0, s = (double)op->scale;
+
+		/* the logits are computed twice: a twin has no memory of its own */
+		for (int round = 0; round < 2; round++)
+			for (int j = 0; j < v; j++) {
+				double q = s / v + (j == op->index[i] ? 1 - s : 0);
+				double y = in[2] ? in[2][j] : 0;
+
+				for (int p = 0; p < d; p++)
+					y += in[0][i * d + p] *
+					     (in[1] ? in[1][j * d + p]
+						    : matrix_frozen_value(&op->frozen->w, j, p));
+				if (round)
+					loss -= q * (y - log(sum));
+				else
+					sum += exp(y);
+			}
+		out[i] = (double)xent_weight(op, i) * loss;
+	}
+}
+
+const struct op_spec op_linear_xent = {
+	.name = "linear_xent",
+	.n_in = 1,
+	.shape = lx_shape,
+	.save = lx_save,
+	.work = lx_work,
+	.forward = lx_forward,
+	.backward = lx_backward,
+	.naive = lx_naive,
+};
