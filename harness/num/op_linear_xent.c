@@ -12,9 +12,9 @@
 #include "harness/num/op_matrix.h"
 #include "harness/num/op_xent.h"
 
-#define BAND_FLOATS ((size_t)1 << 22)  /* logits of a band, 16 MB */
-#define BAND_LEAST  64		       /* rows: fewer would read the weight too often */
-#define KEEP_FLOATS ((size_t)24 << 20) /* most gradients of logits that are kept, 96 MB */
+#define BAND_FLOATS ((size_t)1 << 22) /* logits of a band, 16 MB */
+#define BAND_LEAST  64		      /* rows: fewer would read the weight too often */
+#define KEEP_FLOATS ((size_t)8 << 20) /* most gradients of logits that are kept, 32 MB */
 
 /* What forward keeps behind the log-sum of each row. */
 enum keep { KEEP_NOTHING, KEEP_DX, KEEP_DLOGITS, KEEP_SUMS };
@@ -116,24 +116,50 @@ static void lx_forward(struct op *op, float *work)
 	}
 }
 
-/* rows of y times the gradients that came for them */
-static void scale_rows(const struct op *op, int i, int n, float *y, size_t cols)
+/* Gradients of the logits times the gradients that came for their rows: y itself where
+ * those are one, else written to `scaled` (may be y). */
+static const float *scale_rows(const struct op *op, int i, int n, const float *y, size_t cols,
+			       float *scaled)
 {
-	for (int r = 0; r < n; r++, y += cols)
-		if (op->out->grad[i + r] != 1.0f)
-			op->kern->masked(y, y, NULL, op->out->grad[i + r], false, cols);
+	const float *r = op->out->grad + i;
+	bool ones = true;
+
+	for (int k = 0; k < n; k++)
+		ones = ones && r[k] == 1.0f;
+	for (int k = 0; !ones && k < n; k++)
+		op->kern->masked(scaled + (size_t)k * cols, y + (size_t)k * cols, NULL, r[k], false,
+				 cols);
+	return ones ? y : scaled;
+}
+
+/* Gradients of the logits of n rows from i on: kept, or made in the work memory. */
+static const float *band_dlogits(const struct op *op, int i, int n, float *work)
+{
+	size_t v = (size_t)matrix_rows(op);
+
+	if (keep_of(op) == KEEP_DLOGITS) {
+		const float *kept = op->save + op_lines((size_t)op->in[0]->rows);
+
+		return scale_rows(op, i, n, kept + (size_t)i * v, v, work);
+	}
+	band_logits(op, i, n, work, work + band_floats(op));
+	for (int r = 0; r < n; r++)
+		xent_row_back(op, i + r, work + (size_t)r * v, (int)v, op->save[i + r]);
+	return scale_rows(op, i, n, work, v, work);
 }
 
 /* Gradients of weight, bias and x from those of the logits of n rows from i on. */
-static void band_back(struct op *op, int i, int n, float *y, const bool add[3], float *work)
+static void band_back(struct op *op, int i, int n, const bool add[3], float *work)
 {
 	struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2];
-	const struct gemm_ctx g = op_product(op, work);
+	float *product = work + band_floats(op);
+	const struct gemm_ctx g = op_product(op, product);
 	size_t v = (size_t)matrix_rows(op), at = (size_t)i * (size_t)x->cols;
 
-	scale_rows(op, i, n, y, v);
+	const float *y = band_dlogits(op, i, n, work);
+
 	if (x->grad)
-		matrix_nn(op, n, y, add[0], x->grad + at, work);
+		matrix_nn(op, n, y, add[0], x->grad + at, product);
 	if (trains(w))
 		gemm_tn(&g, w->rows, w->cols, n, y, x->data + at, add[1] || i > 0, w->grad);
 	if (!trains(bias))
@@ -147,8 +173,8 @@ static void band_back(struct op *op, int i, int n, float *y, const bool add[3], 
 static void lx_backward(struct op *op, float *work)
 {
 	struct tensor *x = op->in[0];
-	int n = x->rows, v = matrix_rows(op), step = band_rows(op);
-	float *kept = op->save + op_lines((size_t)n), *product = work + band_floats(op);
+	int n = x->rows, step = band_rows(op);
+	const float *kept = op->save + op_lines((size_t)n);
 	bool add[3];
 
 	for (int i = 0; i < 3; i++)
@@ -163,18 +189,9 @@ static void lx_backward(struct op *op, float *work)
 		}
 		break;
 	case KEEP_DLOGITS:
-		band_back(op, 0, n, kept, add, product);
-		break;
 	case KEEP_SUMS:
-		for (int i = 0; i < n; i += step) {
-			int m = n - i < step ? n - i : step;
-
-			band_logits(op, i, m, work, product);
-			for (int r = 0; r < m; r++)
-				xent_row_back(op, i + r, work + (size_t)r * (size_t)v, v,
-					      op->save[i + r]);
-			band_back(op, i, m, work, add, product);
-		}
+		for (int i = 0; i < n; i += step)
+			band_back(op, i, n - i < step ? n - i : step, add, work);
 		break;
 	case KEEP_NOTHING:
 		break;
@@ -186,10 +203,11 @@ static void lx_naive(const struct op *op, const double *const in[OP_INPUTS], dou
 	int d = op->in[0]->cols, v = matrix_rows(op);
 
 	for (int i = 0; i < op->in[0]->rows; i++) {
-		double sum = 0, loss = 0, s = (double)op->scale;
+		double sum = 0, loss = 0, lse, s = (double)op->scale;
 
 		/* the logits are computed twice: a twin has no memory of its own */
-		for (int round = 0; round < 2; round++)
+		for (int round = 0; round < 2; round++) {
+			lse = round ? log(sum) : 0;
 			for (int j = 0; j < v; j++) {
 				double q = s / v + (j == op->index[i] ? 1 - s : 0);
 				double y = in[2] ? in[2][j] : 0;
@@ -199,10 +217,11 @@ static void lx_naive(const struct op *op, const double *const in[OP_INPUTS], dou
 					     (in[1] ? in[1][j * d + p]
 						    : matrix_frozen_value(&op->frozen->w, j, p));
 				if (round)
-					loss -= q * (y - log(sum));
+					loss -= q * (y - lse);
 				else
 					sum += exp(y);
 			}
+		}
 		out[i] = (double)xent_weight(op, i) * loss;
 	}
 }

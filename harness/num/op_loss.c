@@ -36,19 +36,29 @@ static void target_back(const struct op *op, int i, float *p, int v, float inv)
 	p[op->index[i]] -= (1.0f - op->scale) * w;
 }
 
+/* x = exp(x - top); the sum, of parts short enough for float. */
+static double exp_all(const struct op *op, float *x, int v, float top)
+{
+	const int part = 1024;
+	double sum = 0;
+
+	for (int j = 0; j < v; j += part)
+		sum += (double)op->kern->exp_sum(x + j, v - j < part ? v - j : part, 1.0f, top);
+	return sum;
+}
+
 float xent_row(const struct op *op, int i, float *x, int v, bool grad, float *lse)
 {
-	float top = op->kern->max(x, v), sum;
-	double mean = 0, at = (double)x[op->index[i]], s = (double)op->scale;
+	float top = op->kern->max(x, v);
+	double mean = 0, at = (double)x[op->index[i]], s = (double)op->scale, sum;
 
 	for (int j = 0; op->scale > 0 && j < v; j++)
 		mean += (double)x[j] / v;
-	sum = op->kern->exp_sum(x, v, 1.0f, top);
+	sum = exp_all(op, x, v, top);
 	if (grad)
-		target_back(op, i, x, v, 1.0f / sum);
-	*lse = (float)((double)top + log((double)sum));
-	return xent_weight(op, i) *
-	       (float)((double)top + log((double)sum) - (1 - s) * at - s * mean);
+		target_back(op, i, x, v, (float)(1 / sum));
+	*lse = (float)((double)top + log(sum));
+	return xent_weight(op, i) * (float)((double)top + log(sum) - (1 - s) * at - s * mean);
 }
 
 void xent_row_back(const struct op *op, int i, float *x, int v, float lse)
