@@ -497,6 +497,8 @@ static void walk_back(struct bench *b, struct tape *t, struct copies *c, const f
 		for (size_t j = 0; live && j < tensor_size(x); j++)
 			x->grad[j] = c->first[i][j] = (float)rng_normal(&b->rng);
 	}
+	if (!op->out->grad)
+		op->out->grad = room(b, tensor_size(op->out), sizeof(float));
 	memcpy(op->out->grad, r, tensor_size(op->out) * sizeof(*r));
 	op->out->live = true;
 	poison(t->work, t->work_size * sizeof(float));

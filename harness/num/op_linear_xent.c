@@ -21,7 +21,7 @@ enum keep { KEEP_NOTHING, KEEP_DX, KEEP_DLOGITS, KEEP_SUMS };
 
 static bool trains(const struct tensor *t)
 {
-	return t && t->grad;
+	return t && tensor_learns(t);
 }
 
 static enum keep keep_of(const struct op *op)

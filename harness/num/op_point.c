@@ -33,12 +33,18 @@ static void residual_backward(struct op *op, float *work)
 	(void)work;
 	if (b->grad)
 		op->kern->masked(b->grad, y->grad, op->mask, op->scale, op_grad_add(b), n);
-	if (!x->grad)
+	if (!tensor_learns(x))
 		return;
+	if (!x->grad) { /* y is done: its gradient goes on as that of x */
+		x->grad = y->grad;
+		x->live = true;
+		y->grad = NULL;
+		return;
+	}
 	if (op_grad_add(x))
 		op->kern->axpy(x->grad, y->grad, 1.0f, n);
 	else
-		x->grad = y->grad; /* y is done: its gradient goes on as that of x */
+		op->kern->scale(x->grad, y->grad, 1.0f, n);
 }
 
 static void residual_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -103,7 +109,7 @@ static void rmsnorm_backward(struct op *op, float *work)
 
 static size_t rmsnorm_work(const struct op *op)
 {
-	return op->in[0]->grad ? 0 : tensor_size(op->in[0]);
+	return tensor_learns(op->in[0]) ? 0 : tensor_size(op->in[0]);
 }
 
 static void rmsnorm_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -187,7 +193,7 @@ static void swiglu_forward(struct op *op, float *work)
 
 static size_t swiglu_work(const struct op *op)
 {
-	return op->in[0]->grad && op->in[1]->grad ? 0 : tensor_size(op->in[0]);
+	return tensor_learns(op->in[0]) && tensor_learns(op->in[1]) ? 0 : tensor_size(op->in[0]);
 }
 
 static void swiglu_backward(struct op *op, float *work)
@@ -235,6 +241,7 @@ static void gelu_naive(const struct op *op, const double *const in[OP_INPUTS], d
 const struct op_spec op_residual = {
 	.name = "residual",
 	.n_in = 2,
+	.hands_on = true,
 	.shape = same_shape,
 	.forward = residual_forward,
 	.backward = residual_backward,

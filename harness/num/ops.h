@@ -85,13 +85,15 @@ struct op {
 	const struct kernels *kern;
 	struct pool *pool;
 	bool record; /* there will be a walk back */
-	float *save; /* kept from forward to backward */
+	float *save; /* kept from forward to backward: n_save floats */
+	size_t n_save;
 };
 
 struct op_spec {
 	const char *name;
 	int n_in;      /* inputs that must be there */
 	bool in_place; /* out is in[0] */
+	bool hands_on; /* backward may make out's gradient memory that of in[0], which has none */
 	/* ERR_INTERNAL when shapes or arguments do not fit; also gives out's shape */
 	int (*shape)(const struct op *op, int *rows, int *cols, struct err *err);
 	size_t (*save)(const struct op *op); /* floats; NULL: none */
