@@ -21,12 +21,14 @@ struct rope_scaling {
 
 struct llama_config {
 	char arch[32]; /* "llama", "qwen2" */
-	int vocab, dim, layers, heads, kv_heads, head_dim, ff, context;
+	int vocab, dim, layers, heads, kv_heads, head_dim, ff;
+	int context; /* positions at most; the window where attention slides over one, since up
+		      * to there nothing differs */
 	double norm_eps, rope_theta;
 	struct rope_scaling rope;
 	bool rope_pairs; /* a head's angles turn neighbours (x[2i], x[2i + 1]) as in llama2.c and
 			  * GGUF's llama, not halves (x[i], x[i + h/2]) as in Hugging Face files */
-	bool qkv_bias;	 /* Qwen2 */
+	bool qkv_bias;	 /* Qwen2; the linears of every layer have biases where one is not NULL */
 	bool tied;	 /* the output is the embedding */
 	int bos, eos;	 /* -1: not said */
 };
@@ -52,6 +54,8 @@ struct llama {
 	struct llama_config cfg;
 	struct weight embed, head;  /* (vocab, dim); head is embed when tied */
 	const float *norm;	    /* (dim) */
+	const float *rope_divisor;  /* (head_dim / 2) of the rotary frequencies, as GGUF writes
+				     * LLaMA-3's stretching; NULL: none.  See llama_frequencies() */
 	struct llama_layer *layer;  /* (layers) */
 	const char *format, *types; /* "gguf", "q4_0 (155), f32 (65)" */
 	int64_t parameters, bytes;
@@ -62,6 +66,10 @@ struct llama {
  * or a llama2.c .bin.  NULL with err set: every message names file, tensor and what is wrong. */
 struct llama *llama_open(const char *path, struct err *err);
 void llama_close(struct llama *l); /* accepts NULL */
+
+/* Rotary frequencies with all stretching applied: position p turns pair i of a head by
+ * p * freq[i] radians, i in 0..head_dim / 2 - 1. */
+void llama_frequencies(const struct llama *l, double *freq);
 
 /* "q_proj" … "down_proj", the names PEFT and Hugging Face use. */
 extern const char *const llama_linear_name[LLAMA_LINEARS];

@@ -25,11 +25,16 @@ struct safetensors;
  * shape and type.  Other types than the three are ERR_FORMAT and named. */
 struct safetensors *safetensors_open(const char *path, struct err *err);
 void safetensors_close(struct safetensors *s); /* accepts NULL */
+const char *safetensors_path(const struct safetensors *s);
 int safetensors_count(const struct safetensors *s);
 const struct safetensor *safetensors_at(const struct safetensors *s, int i);
 const struct safetensor *safetensors_find(const struct safetensors *s, const char *name);
+/* Bytes that were copied because they do not lie as their type needs (the format allows
+ * that); 0 for what current programs write.  Pointers are always aligned. */
+size_t safetensors_copied(const struct safetensors *s);
 
-/* Writes a file (atomically) with these tensors in this order. */
+/* Writes a file (atomically) with these tensors in this order; ERR_ARG when a tensor is
+ * not as struct safetensor says. */
 int safetensors_write(const char *path, const struct safetensor *t, int n, struct err *err);
 
 #endif
