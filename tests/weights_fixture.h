@@ -108,7 +108,7 @@ static inline void fixture_add_layer(struct fixture *f, struct rng *rng, int lay
 	const struct {
 		const char *hf, *gguf;
 		int rows, cols;
-		bool bias;
+		int bias; /* 1: has one */
 	} lin[] = {
 		{ "self_attn.q_proj", "attn_q", q, c->dim, c->qkv_bias },
 		{ "self_attn.k_proj", "attn_k", kv, c->dim, c->qkv_bias },
@@ -116,11 +116,11 @@ static inline void fixture_add_layer(struct fixture *f, struct rng *rng, int lay
 		/* LLaMA's attention_bias means all four */
 		{ "self_attn.o_proj", "attn_output", c->dim, q,
 		  c->qkv_bias && !strcmp(c->arch, "llama") },
-		{ "mlp.gate_proj", "ffn_gate", c->ff, c->dim, false },
-		{ "mlp.up_proj", "ffn_up", c->ff, c->dim, false },
-		{ "mlp.down_proj", "ffn_down", c->dim, c->ff, false },
-		{ "input_layernorm", "attn_norm", c->dim, 0, false },
-		{ "post_attention_layernorm", "ffn_norm", c->dim, 0, false },
+		{ "mlp.gate_proj", "ffn_gate", c->ff, c->dim, 0 },
+		{ "mlp.up_proj", "ffn_up", c->ff, c->dim, 0 },
+		{ "mlp.down_proj", "ffn_down", c->dim, c->ff, 0 },
+		{ "input_layernorm", "attn_norm", c->dim, 0, 0 },
+		{ "post_attention_layernorm", "ffn_norm", c->dim, 0, 0 },
 	};
 	char hf[80], gguf[64];
 

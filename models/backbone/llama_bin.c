@@ -42,10 +42,9 @@ static int read_config(struct llama *l, const char *path, struct err *err)
 			       "and safetensors are read",
 			       path, h[1]);
 	if (h[5] == INT32_MIN || h[3] < 1 || h[0] < 1 || h[0] % h[3])
-		return err_set(
-			err, ERR_FORMAT,
-			"%s: not a llama2.c file (width %d, %d heads, vocabulary %d)",
-			path, h[0], h[3], h[5]);
+		return err_set(err, ERR_FORMAT,
+			       "%s: not a llama2.c file (width %d, %d heads, vocabulary %d)", path,
+			       h[0], h[3], h[5]);
 	*c = (struct llama_config){ .arch = "llama",
 				    .dim = h[0],
 				    .ff = h[1],
