@@ -49,6 +49,7 @@ NEEDS_check     := run check
 NEEDS_tests     := check
 NEEDS_reproduce := run
 NEEDS_lint      := check lint
+NEEDS_bench     := bench
 GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check))
 
 # quiet lines; V=1 shows the commands
@@ -102,14 +103,17 @@ TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 UBSAN_OPTIONS=print_stac
 $B/tests/%: $B/tests/%.o $B/libmerc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TESTLIBS)
-tests: $(BIN) $(FAULT)
+tests: $(BIN) $(FAULT) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%
 	$(TESTENV) $<
 test-%: tests/test_%.sh $B/merc $(FAULT)
 	$(TESTENV) $<
-bench: $(BENCH:%.c=$B/%)
-	@set -e; for b in $^; do echo "$$b"; $$b; done
+# speeds beside those of other programs: make bench [PARTS="train gemm"] [FULL=1] [PEERS=DIR]
+# one program alone, as it prints: make bench-NAME
+bench: $(BENCH:%.c=$B/%) all
+	@MERC='$B/merc' BENCH='$B/tests' PEERS='$(or $(PEERS),../shared/peers)' PEER_PYTHON='$(PEER_PYTHON)' \
+		./scripts/bench/bench.py $(if $(FULL),--full) $(BENCHFLAGS) $(PARTS)
 bench-%: $B/tests/bench_%
 	$<
 

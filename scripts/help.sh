@@ -6,7 +6,10 @@ make reproduce          the main job; report at results/report/index.html
                         [MELD=DIR] [IEMOCAP=DIR] [CUES=DIR] real corpora   [RESULTS=DIR] [JOBS=N]
 make check              every test, as released and under the sanitizers   [JUNIT=FILE] [TAP=FILE]
 make test-NAME          one test: tests/test_NAME.c or .sh
-make bench, bench-NAME  benchmarks: tests/bench_*.c
+make bench              speeds beside other programs: results/bench   [PARTS="train gemm"] [FULL=1]
+                        [PEERS=DIR] the peers' scripts   [BENCHFLAGS="--clock cpu --threads 1"]
+make bench-NAME         one benchmark program as it prints: tests/bench_NAME.c
+make golden-torch       PyTorch's training curves anew: tests/golden/torch_curve.json
 make lint               layers, headers, format, static analysis, house rules
 make deps               installs every Debian package used (MERC_DEPS=print|skip: never installs)
 make install            [prefix=/usr/local] [DESTDIR=]; uninstall, installcheck

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts whose program prints its own table: shown as it is."""
+import os
+
+from runs import Run
+
+
+def shown(o, title, program, *arguments):
+    path = os.path.join(o.bench, program)
+    if not os.path.isfile(path):
+        return title, [f"There is no {program}."], []
+    o.say(program)
+    done = Run([path, *arguments], limit=o.limit, quiet=o.quiet)
+    body = [line for line in done.text if not line.startswith("[")]
+    blocks = ["```\n" + "\n".join(body) + "\n```"] if body else []
+    if done.failed:
+        blocks.append(f"{program}: {done.why()}")
+    blocks.append(f"Other work had {done.others:.2f} cores meanwhile.")
+    return title, blocks, [{"side": "merc", "failed": done.why() if done.failed else None,
+                            "rss_mb": done.rss_mb, "others_cores": done.others,
+                            "rows": done.rows, "text": body}]
+
+
+def packing(o):
+    return shown(o, "A dialogue packed once beside one prompt an utterance", "bench_packing")
+
+
+def decoder(o):
+    return shown(o, "The small decoder", "bench_decoder")
+
+
+def cues(o):
+    return shown(o, "Decoding and measuring clips", "bench_cues")
