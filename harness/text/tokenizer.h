@@ -6,6 +6,7 @@
 #ifndef HARNESS_TEXT_TOKENIZER_H
 #define HARNESS_TEXT_TOKENIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "harness/base/err.h"
@@ -49,5 +50,7 @@ enum tokenizer_role { TOKEN_BOS, TOKEN_EOS, TOKEN_UNKNOWN, TOKEN_PAD, TOKEN_ROLE
 int tokenizer_role(const struct tokenizer *t, enum tokenizer_role role);
 /* The number of a token by its exact text ("<|im_start|>"), -1 when absent. */
 int tokenizer_find(const struct tokenizer *t, const char *text);
+/* Whether a token is special: never made from ordinary text, written on demand only. */
+bool tokenizer_special(const struct tokenizer *t, int id);
 
 #endif
