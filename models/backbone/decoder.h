@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The nano decoder: a small LLaMA-style network (RMSNorm, rotary positions,
- * causal attention, SwiGLU, tied output) with LoRA-capable linears and
- * projectors that turn feature frames into soft tokens.
+ * The decoder: the LLaMA architecture (RMSNorm, rotary positions, causal attention with
+ * shared key heads, SwiGLU) with LoRA-capable linears and projectors that turn feature
+ * frames into soft tokens.  Its weights are fresh and fp32, or published ones that stay
+ * frozen in their own type.
  *
  * It reads a whole dialogue packed as one trunk with branches.  The trunk is what
  * was said (and heard, and seen) turn by turn; a branch hangs behind one turn and
@@ -18,6 +19,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/rng.h"
+#include "models/backbone/llama.h"
 
 #define SOFT_MAX 8
 
@@ -31,21 +33,51 @@ struct soft_spec {
 	int blocks, heads; /* of the Q-Former */
 };
 
-enum lora_on { LORA_Q = 1, LORA_K = 2, LORA_V = 4, LORA_O = 8, LORA_FF = 16 };
+/* Linears that carry an adapter; bit i is enum llama_linear i. */
+enum lora_on {
+	LORA_Q = 1 << LLAMA_Q,
+	LORA_K = 1 << LLAMA_K,
+	LORA_V = 1 << LLAMA_V,
+	LORA_O = 1 << LLAMA_O,
+	LORA_GATE = 1 << LLAMA_GATE,
+	LORA_UP = 1 << LLAMA_UP,
+	LORA_DOWN = 1 << LLAMA_DOWN,
+	LORA_FF = LORA_GATE | LORA_UP | LORA_DOWN,
+	LORA_ALL = (1 << LLAMA_LINEARS) - 1,
+};
 
 struct decoder_config {
+	/* Published weights, which the caller keeps open as long as the decoder; NULL: fresh
+	 * ones.  Everything up to `rope` is then theirs (what is set here must agree). */
+	const struct llama *base;
+	bool thaw; /* the published weights only give the initial values of fp32 parameters that
+		    * are trained (or carry adapters) like fresh ones */
 	int vocab, dim, layers, heads, ff;
+	int kv_heads;	   /* 0: heads; a divisor of heads */
+	int head_dim;	   /* 0: dim / heads */
+	double norm_eps;   /* 0: 1e-5 */
+	double rope_theta; /* 10000 */
+	bool rope_pairs;   /* as in struct llama_config */
+	bool qkv_bias;	   /* q, k, v have biases */
+	bool untied;	   /* the output is not the embedding */
+	struct rope_scaling rope;
 	int local_layers;     /* the first so many layers see no turn but their own, whatever the
 				 window: a turn is read before it is put into context */
-	double rope_theta;    /* 10000 */
 	double dropout;	      /* on embeddings and both residual branches, training only */
 	double token_dropout; /* text tokens replaced by a zero embedding, training only */
-	int lora_rank;	      /* 0: full training; > 0: base frozen, LoRA on lora_on;
-			       * projectors are trained either way */
+	int lora_rank;	      /* 0: full training, or with a frozen base only of the projectors;
+			       * > 0: LoRA on lora_on, all else but the projectors frozen */
 	double lora_alpha;
-	unsigned lora_on;
+	double lora_dropout; /* on what the adapters read, training only */
+	bool lora_rslora;    /* adapters count alpha / sqrt(rank), not alpha / rank (Kalajdzievski
+			      * 2023) */
+	unsigned lora_on;    /* enum lora_on */
 	int n_soft;
 	struct soft_spec soft[SOFT_MAX];
+	int threads;	       /* 0: 1 */
+	enum frozen_path path; /* of products with frozen weights when nothing is trained */
+	bool pack;	       /* frozen weights get a packed copy: faster, for its memory */
+	bool recompute; /* training keeps only what enters each layer and computes the rest again */
 };
 
 struct decoder; /* parameters, gradients, optimizer state, work memory */
@@ -82,10 +114,16 @@ struct adamw {
 /* Fresh parameters from the seed.  NULL with err set. */
 struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, struct err *err);
 void decoder_free(struct decoder *d); /* accepts NULL */
+/* The config with everything filled in; lives as long as d. */
+const struct decoder_config *decoder_config_of(const struct decoder *d);
+/* All of them (those of a frozen base included), or what is trained. */
 int64_t decoder_parameters(const struct decoder *d, bool trainable_only);
+/* Bytes of work memory held now: activations, gradients of activations, scratch. */
+size_t decoder_work_bytes(const struct decoder *d);
 
-/* Forward and backward; adds to the gradients.  *loss = weighted sum over at[]
- * of -log p(target).  rng drives dropout. */
+/* Forward and backward; adds to the gradients, so that several calls before
+ * decoder_step() accumulate.  *loss = weighted sum over at[] of -log p(target).
+ * rng drives dropout. */
 int decoder_train(struct decoder *d, const struct packed *p, struct rng *rng, double *loss,
 		  struct err *err);
 /* One optimizer step on the summed gradients times scale; clears them. */
@@ -101,7 +139,8 @@ void decoder_reset_optimizer(struct decoder *d);
 
 /* Parameters with a checked header (config, names, shapes) at the file's position.
  * A decoder with adapters also reads a file without them: its base is replaced and
- * the adapters stay as they are.  On failure the parameters are as before. */
+ * the adapters stay as they are.  A frozen base is not written: the header keeps its
+ * fingerprint, and reading refuses another base.  On failure the parameters are as before. */
 int decoder_write(const struct decoder *d, FILE *f, const char *path, struct err *err);
 int decoder_read(struct decoder *d, FILE *f, const char *path, struct err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The decoder's net on the tape.  The last layer computes queries, and all that
- * follows them, only where an answer is wanted: for a question a turn that is one
- * position in fifty.
+ * The decoder's net on the tape: training, scoring and sessions run this one.  The last
+ * layer computes queries, and all that follows them, only where an answer is wanted: for a
+ * question a turn that is one position in fifty.
  */
 #include "models/backbone/decoder_parts.h"
 
@@ -9,111 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POS_MAX	 65536
-#define NORM_EPS 1e-5f
-
-static int bad(struct err *err, const char *what, int i, int value)
-{
-	return err_set(err, ERR_ARG, "packed dialogue: %s %d is %d", what, i, value);
-}
-
-static int tokens_check(const struct decoder_config *c, const struct packed *p, struct err *err)
-{
-	for (int i = 0; i < p->n; i++) {
-		if (p->token[i] < -1 || p->token[i] >= c->vocab)
-			return bad(err, "token", i, p->token[i]);
-		if (p->pos[i] < 0 || p->pos[i] >= POS_MAX)
-			return bad(err, "position", i, p->pos[i]);
-	}
-	return 0;
-}
-
-/* Trunk first and by turn; branches contiguous, numbered upwards, each of one turn. */
-static int order_check(const struct packed *p, struct err *err)
-{
-	for (int i = 0; i < p->n; i++) {
-		bool trunk = i < p->trunk, first = i == 0 || i == p->trunk;
-
-		if (trunk ? p->branch[i] != 0 : p->branch[i] < 1)
-			return bad(err, "branch of token", i, p->branch[i]);
-		if (first)
-			continue;
-		if (trunk ? p->turn[i] < p->turn[i - 1]
-			  : p->branch[i] == p->branch[i - 1] && p->turn[i] != p->turn[i - 1])
-			return bad(err, "turn of token", i, p->turn[i]);
-		if (p->branch[i] < p->branch[i - 1])
-			return bad(err, "branches are not in order: branch of token", i,
-				   p->branch[i]);
-	}
-	return 0;
-}
-
-static int targets_check(const struct decoder_config *c, const struct packed *p, struct err *err)
-{
-	int support = p->word ? p->n_word : c->vocab;
-
-	if (p->word && p->n_word < 1)
-		return bad(err, "number of words", 0, p->n_word);
-	for (int i = 0; p->word && i < p->n_word; i++)
-		if (p->word[i] < 0 || p->word[i] >= c->vocab)
-			return bad(err, "word", i, p->word[i]);
-	for (int k = 0; k < p->n_at; k++) {
-		if (p->at[k] < 0 || p->at[k] >= p->n)
-			return bad(err, "answer position", k, p->at[k]);
-		if (p->target && (p->target[k] < 0 || p->target[k] >= support))
-			return bad(err, "target", k, p->target[k]);
-		if (p->weight && !isfinite(p->weight[k]))
-			return bad(err, "weight is not finite: weight", k, -1);
-	}
-	if (!(p->smooth >= 0 && p->smooth < 1))
-		return err_set(err, ERR_ARG, "packed dialogue: label smoothing %g", p->smooth);
-	return 0;
-}
-
-static int packed_check(const struct decoder_config *c, const struct packed *p, struct err *err)
-{
-	if (p->n < 0 || p->n > 1 << 24 || p->trunk < 0 || p->trunk > p->n || p->n_at < 0 ||
-	    p->window < 0)
-		return err_set(err, ERR_ARG,
-			       "packed dialogue: %d tokens, trunk %d, %d answers, window %d", p->n,
-			       p->trunk, p->n_at, p->window);
-	if (tokens_check(c, p, err) || order_check(p, err) ||
-	    projector_check_tokens(c->soft, c->n_soft, p, err))
-		return err->code;
-	return targets_check(c, p, err);
-}
-
-/* First trunk token whose turn is at least t. */
-static int trunk_from(const struct packed *p, long t)
-{
-	int lo = 0, hi = p->trunk;
-
-	while (lo < hi) {
-		int mid = lo + (hi - lo) / 2;
-
-		if (p->turn[mid] < t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* What token i sees with this window; start: first token of its branch. */
-static struct key_spans spans_of(const struct packed *p, int window, int i, int start)
-{
-	int lo = trunk_from(p, (long)p->turn[i] - window);
-
-	if (i < p->trunk)
-		return (struct key_spans){ .lo = { lo, 0 }, .hi = { i + 1, 0 } };
-	return (struct key_spans){ .lo = { lo, start },
-				   .hi = { trunk_from(p, (long)p->turn[i] + 1), i + 1 } };
-}
-
 /* The cosines and sines of all positions up to the largest; grows. */
 static int turns_fit(struct decoder *d, const struct packed *p, struct err *err)
 {
-	int h = d->cfg.dim / d->cfg.heads, half = h / 2, need = 0;
+	int h = d->cfg.head_dim, half = h / 2, need = 0;
 	float *t;
 
 	for (int i = 0; i < p->n; i++)
@@ -127,7 +26,7 @@ static int turns_fit(struct decoder *d, const struct packed *p, struct err *err)
 	d->turns = t;
 	for (int pos = d->turns_n; pos < need; pos++)
 		for (int j = 0; j < half; j++) {
-			double a = pos * pow(d->cfg.rope_theta, -2.0 * j / h);
+			double a = pos * d->freq[j];
 
 			t[(size_t)pos * (size_t)h + (size_t)j] = (float)cos(a);
 			t[(size_t)pos * (size_t)h + (size_t)(half + j)] = (float)sin(a);
@@ -147,8 +46,8 @@ struct rows {
 /* One forward pass under way. */
 struct pass {
 	struct decoder *d;
-	const struct packed *p;
-	struct rng *rng;       /* NULL: no dropout */
+	struct reading r;
+	struct sight sight;
 	struct rows all, last; /* each with the plan of the layers that are not local */
 	struct attn_plan all_near, last_near; /* and those of the local ones */
 	int *answer;			      /* (n_at) rows of the last layer's output */
@@ -167,7 +66,7 @@ static int *ints(struct tape *t, int n)
 static int rows_of_answers(struct pass *f)
 {
 	struct tape *t = &f->d->tape;
-	const struct packed *p = f->p;
+	const struct packed *p = f->r.p;
 	int *slot = ints(t, p->n), *index = ints(t, p->n), *pos = ints(t, p->n), n = 0;
 
 	f->answer = ints(t, p->n_at);
@@ -192,49 +91,51 @@ static int rows_of_answers(struct pass *f)
 static int plans_of(struct pass *f, int window, struct attn_plan *all, struct attn_plan *last)
 {
 	struct tape *t = &f->d->tape;
-	const struct packed *p = f->p;
+	const struct packed *p = f->r.p;
 	struct key_spans *see = workspace_get(&t->ws, (size_t)p->n, sizeof(*see));
 	struct key_spans *see_last = workspace_get(&t->ws, (size_t)p->n, sizeof(*see_last));
-	int start = 0;
 
 	if (!see || !see_last)
 		return err_set(&t->err, ERR_NOMEM, "decoder: %d key spans", p->n);
-	for (int i = 0; i < p->n; i++) {
-		if (i && p->branch[i] != p->branch[i - 1])
-			start = i;
-		see[i] = spans_of(p, window, i, start);
-	}
+	sight_spans(&f->sight, p, window, see);
 	for (int i = 0; i < f->last.n; i++)
 		see_last[i] = see[f->last.index[i]];
-	if (attn_plan_build(all, see, p->n, p->n, &t->ws, &t->err))
+	if (attn_plan_build(all, see, p->n, f->sight.n_key, &t->ws, &t->err))
 		return t->err.code;
-	return attn_plan_build(last, see_last, f->last.n, p->n, &t->ws, &t->err);
+	return attn_plan_build(last, see_last, f->last.n, f->sight.n_key, &t->ws, &t->err);
 }
 
 static int plans(struct pass *f)
 {
-	f->all = (struct rows){ .n = f->p->n, .pos = f->p->pos };
-	if (rows_of_answers(f) || plans_of(f, f->p->window, &f->all.plan, &f->last.plan))
-		return f->d->tape.err.code;
+	struct tape *t = &f->d->tape;
+
+	f->all = (struct rows){ .n = f->r.p->n, .pos = f->r.p->pos };
+	if (f->r.sight)
+		f->sight = *f->r.sight;
+	else
+		sight_of(f->r.p, &f->sight, &t->ws, &t->err);
+	if (t->err.code || rows_of_answers(f) ||
+	    plans_of(f, f->r.p->window, &f->all.plan, &f->last.plan))
+		return t->err.code;
 	return f->d->cfg.local_layers ? plans_of(f, 0, &f->all_near, &f->last_near) : 0;
 }
 
 static const uint8_t *dropout_mask(struct pass *f, int rows, float *scale)
 {
-	double p = f->rng ? f->d->cfg.dropout : 0;
+	double p = f->r.rng ? f->d->cfg.dropout : 0;
 
 	*scale = (float)(1 / (1 - p));
 	if (!(p > 0))
 		return NULL;
-	return tape_mask(&f->d->tape, (size_t)rows * (size_t)f->d->cfg.dim, p, f->rng);
+	return tape_mask(&f->d->tape, (size_t)rows * (size_t)f->d->cfg.dim, p, f->r.rng);
 }
 
 static struct tensor *embed(struct pass *f)
 {
 	struct decoder *d = f->d;
-	const struct packed *p = f->p;
+	const struct packed *p = f->r.p;
 	const int *index = p->token;
-	double drop = f->rng ? d->cfg.token_dropout : 0;
+	double drop = f->r.rng ? d->cfg.token_dropout : 0;
 	struct tensor *x;
 	const uint8_t *mask;
 	float scale;
@@ -243,11 +144,12 @@ static struct tensor *embed(struct pass *f)
 		int *kept = ints(&d->tape, p->n);
 
 		for (int i = 0; kept && i < p->n; i++)
-			kept[i] = rng_uniform(f->rng) < drop ? -1 : p->token[i];
+			kept[i] = rng_uniform(f->r.rng) < drop ? -1 : p->token[i];
 		index = kept;
 	}
 	x = tape_run(&d->tape, (struct op){ .kind = OP_EMBED,
-					    .in = { d->embed },
+					    .in = { d->embed.w },
+					    .frozen = d->embed.frozen,
 					    .index = index,
 					    .n_index = p->n });
 	for (int k = 0; k < d->cfg.n_soft; k++)
@@ -263,27 +165,58 @@ static struct tensor *embed(struct pass *f)
 static struct tensor *linear(struct pass *f, struct tensor *x, const struct part_weights *l)
 {
 	const struct decoder_config *c = &f->d->cfg;
+	const double drop = f->r.rng && l->a && x ? c->lora_dropout : 0;
+	struct op op = { .kind = OP_LINEAR,
+			 .in = { x, l->w, l->bias, l->a, l->b },
+			 .frozen = l->frozen,
+			 .path = f->d->tape.train ? FROZEN_FLOAT : c->path,
+			 .scale = l->a ? f->d->lora_scale : 0 };
 
-	return tape_run(&f->d->tape,
-			(struct op){ .kind = OP_LINEAR,
-				     .in = { x, l->w, NULL, l->a, l->b },
-				     .scale = l->a ? (float)(c->lora_alpha / c->lora_rank) : 0 });
+	if (drop > 0) {
+		op.mask = tape_mask(&f->d->tape, tensor_size(x), drop, f->r.rng);
+		op.mask_scale = (float)(1 / (1 - drop));
+	}
+	return tape_run(&f->d->tape, op);
 }
 
 static struct tensor *norm(struct pass *f, struct tensor *x, struct tensor *gain)
 {
-	return tape_run(&f->d->tape,
-			(struct op){ .kind = OP_RMSNORM, .in = { x, gain }, .eps = NORM_EPS });
+	return tape_run(&f->d->tape, (struct op){ .kind = OP_RMSNORM,
+						  .in = { x, gain },
+						  .eps = (float)f->d->cfg.norm_eps });
 }
 
-static struct tensor *rope(struct pass *f, struct tensor *x, const struct rows *r)
+static struct tensor *rope(struct pass *f, struct tensor *x, const struct rows *r, int heads)
 {
 	return tape_run(&f->d->tape, (struct op){ .kind = OP_ROPE,
 						  .in = { x },
 						  .index = r->pos,
 						  .n_index = r->n,
-						  .heads = f->d->cfg.heads,
+						  .heads = heads,
+						  .pairs = f->d->cfg.rope_pairs,
 						  .table = f->d->turns });
+}
+
+/* The keys or values x join those of layer l that the session has kept. */
+static struct tensor *keep(struct pass *f, struct tensor *x, float *kept, int l)
+{
+	const struct cache *c = f->r.cache;
+	struct tape *t = &f->d->tape;
+	struct tensor *view;
+
+	if (!c || !x)
+		return x;
+	view = workspace_get(&t->ws, 1, sizeof(*view));
+	if (!view) {
+		err_set(&t->err, ERR_NOMEM, "decoder: no memory");
+		return NULL;
+	}
+	*view = (struct tensor){ .rows = f->sight.n_key, .cols = x->cols };
+	view->data = kept + (size_t)l * (size_t)c->capacity * (size_t)x->cols;
+	return tape_run(t, (struct op){ .kind = OP_PUT_ROWS,
+					.in = { view, x },
+					.index = f->sight.slot,
+					.n_index = f->sight.n });
 }
 
 static struct tensor *residual(struct pass *f, struct tensor *x, struct tensor *y)
@@ -307,62 +240,92 @@ static struct tensor *pick_rows(struct pass *f, struct tensor *x, const struct r
 		(struct op){ .kind = OP_GATHER, .in = { x }, .index = r->index, .n_index = r->n });
 }
 
-/* Layer number l; the last one goes on with the rows of the answers. */
+/* Layer number l; the last one goes on with the rows of the answers.  NULL without a failure
+ * where there are none. */
 static struct tensor *layer(struct pass *f, struct tensor *x, int l)
 {
 	const struct layer *y = &f->d->layer[l];
-	const bool last = l == f->d->cfg.layers - 1, near = l < f->d->cfg.local_layers;
+	const struct decoder_config *c = &f->d->cfg;
+	const bool last = l == c->layers - 1, near = l < c->local_layers;
 	const struct rows *r = last ? &f->last : &f->all;
 	const struct attn_plan *plan = last ? &f->last_near : &f->all_near;
-
 	struct tensor *h = norm(f, x, y->norm1), *q, *k, *v, *o;
 
-	k = rope(f, linear(f, h, &y->lin[LIN_K]), &f->all);
-	v = linear(f, h, &y->lin[LIN_V]);
-	q = rope(f, linear(f, pick_rows(f, h, r), &y->lin[LIN_Q]), r);
+	k = rope(f, linear(f, h, &y->lin[LLAMA_K]), &f->all, c->kv_heads);
+	k = keep(f, k, f->r.cache ? f->r.cache->k : NULL, l);
+	v = linear(f, h, &y->lin[LLAMA_V]);
+	v = keep(f, v, f->r.cache ? f->r.cache->v : NULL, l);
+	if (!r->n)
+		return NULL;
+	q = rope(f, linear(f, pick_rows(f, h, r), &y->lin[LLAMA_Q]), r, c->heads);
 	o = tape_run(&f->d->tape, (struct op){ .kind = OP_ATTENTION,
 					       .in = { q, k, v },
-					       .heads = f->d->cfg.heads,
+					       .heads = c->heads,
+					       .kv_heads = c->kv_heads,
 					       .plan = near ? plan : &r->plan });
-	x = residual(f, pick_rows(f, x, r), linear(f, o, &y->lin[LIN_O]));
+	x = residual(f, pick_rows(f, x, r), linear(f, o, &y->lin[LLAMA_O]));
 	h = norm(f, x, y->norm2);
 	h = tape_run(&f->d->tape, (struct op){ .kind = OP_SWIGLU,
-					       .in = { linear(f, h, &y->lin[LIN_GATE]),
-						       linear(f, h, &y->lin[LIN_UP]) } });
-	return residual(f, x, linear(f, h, &y->lin[LIN_DOWN]));
+					       .in = { linear(f, h, &y->lin[LLAMA_GATE]),
+						       linear(f, h, &y->lin[LLAMA_UP]) } });
+	return residual(f, x, linear(f, h, &y->lin[LLAMA_DOWN]));
 }
 
-struct tensor *decoder_logits(struct decoder *d, const struct packed *p, struct rng *rng,
-			      struct err *err)
+struct tensor *decoder_run(struct decoder *d, const struct reading *r, struct err *err)
 {
+	struct tape *t = &d->tape;
+	struct tensor *x;
 	struct pass *f;
-	struct tensor *x, *words = d->embed;
 
-	if (packed_check(&d->cfg, p, err) || turns_fit(d, p, err))
+	if (turns_fit(d, r->p, err))
 		return NULL;
 	/* the plans must live until the walk back: in the tape's memory */
-	f = workspace_get(&d->tape.ws, 1, sizeof(*f));
+	f = workspace_get(&t->ws, 1, sizeof(*f));
 	if (!f) {
 		err_set(err, ERR_NOMEM, "decoder: no memory");
 		return NULL;
 	}
-	*f = (struct pass){ .d = d, .p = p, .rng = rng };
+	*f = (struct pass){ .d = d, .r = *r };
 	plans(f);
 	x = embed(f);
 	for (int l = 0; l < d->cfg.layers; l++)
 		x = layer(f, x, l);
-	x = tape_run(&d->tape, (struct op){ .kind = OP_GATHER,
-					    .in = { x },
-					    .index = f->answer,
-					    .n_index = p->n_at });
-	x = norm(f, x, d->norm);
-	if (p->word)
-		words = tape_run(&d->tape, (struct op){ .kind = OP_GATHER,
-							.in = { d->embed },
-							.index = p->word,
-							.n_index = p->n_word });
-	x = tape_run(&d->tape, (struct op){ .kind = OP_LINEAR, .in = { x, words } });
+	if (r->p->n_at) {
+		x = tape_run(t, (struct op){ .kind = OP_GATHER,
+					     .in = { x },
+					     .index = f->answer,
+					     .n_index = r->p->n_at });
+		x = norm(f, x, d->norm);
+	}
+	if (t->err.code)
+		err_set(err, t->err.code, "decoder: %s", t->err.msg);
+	return x;
+}
+
+/* The rows of the output matrix that the answers are chosen from. */
+static struct tensor *words(struct decoder *d, const struct packed *p)
+{
+	return tape_run(&d->tape, (struct op){ .kind = d->head.frozen ? OP_EMBED : OP_GATHER,
+					       .in = { d->head.w },
+					       .frozen = d->head.frozen,
+					       .index = p->word,
+					       .n_index = p->n_word });
+}
+
+struct tensor *decoder_logits(struct decoder *d, const struct packed *p, struct tensor *x,
+			      struct err *err)
+{
+	struct tape *t = &d->tape;
+	struct op op = { .kind = OP_LINEAR, .in = { x, d->head.w } };
+
+	if (p->word) {
+		op.in[1] = words(d, p);
+	} else {
+		op.frozen = d->head.frozen;
+		op.path = t->train ? FROZEN_FLOAT : d->cfg.path;
+	}
+	x = tape_run(t, op);
 	if (!x)
-		err_set(err, d->tape.err.code, "decoder: %s", d->tape.err.msg);
+		err_set(err, t->err.code, "decoder: %s", t->err.msg);
 	return x;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/base/json.h"
 #include "harness/base/mem.h"
 #include "harness/base/str.h"
 
@@ -16,99 +15,6 @@
  * nets learn (recall and word-class tasks; 0.03 to 1 and 0.2 to 1 tried). */
 #define EMBED_STD   0.1
 #define LINEAR_GAIN 0.3 /* times 1 / sqrt(inputs) */
-
-enum side { SIDE_DIM, SIDE_FF };
-
-/* One row a linear of a layer.  Those that write to the residual stream start
- * smaller by sqrt(2 layers), so that its variance does not grow with depth (GPT-2). */
-static const struct linear_row {
-	const char *name;
-	enum side rows, cols;
-	bool to_residual;
-	unsigned lora;
-} linear_row[LIN_COUNT] = {
-	[LIN_Q] = { "q", SIDE_DIM, SIDE_DIM, false, LORA_Q },
-	[LIN_K] = { "k", SIDE_DIM, SIDE_DIM, false, LORA_K },
-	[LIN_V] = { "v", SIDE_DIM, SIDE_DIM, false, LORA_V },
-	[LIN_O] = { "o", SIDE_DIM, SIDE_DIM, true, LORA_O },
-	[LIN_GATE] = { "gate", SIDE_FF, SIDE_DIM, false, LORA_FF },
-	[LIN_UP] = { "up", SIDE_FF, SIDE_DIM, false, LORA_FF },
-	[LIN_DOWN] = { "down", SIDE_DIM, SIDE_FF, true, LORA_FF },
-};
-
-static int config_check(const struct decoder_config *c, struct err *err)
-{
-	const struct {
-		const char *name;
-		int value, min, max;
-	} bound[] = {
-		{ "vocab", c->vocab, 1, 1 << 20 },
-		{ "dim", c->dim, 2, 8192 },
-		{ "layers", c->layers, 1, 128 },
-		{ "local_layers", c->local_layers, 0, c->layers },
-		{ "heads", c->heads, 1, 256 },
-		{ "ff", c->ff, 1, 65536 },
-		{ "lora_rank", c->lora_rank, 0, 1024 },
-		{ "n_soft", c->n_soft, 0, SOFT_MAX },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(bound); i++)
-		if (bound[i].value < bound[i].min || bound[i].value > bound[i].max)
-			return err_set(err, ERR_ARG, "decoder: %s is %d, allowed: %d to %d",
-				       bound[i].name, bound[i].value, bound[i].min, bound[i].max);
-	if (c->dim % (2 * c->heads))
-		return err_set(err, ERR_ARG,
-			       "decoder: dim %d must be a multiple of twice the %d heads", c->dim,
-			       c->heads);
-	if (!(c->rope_theta > 1) || !(c->rope_theta < 1e12))
-		return err_set(err, ERR_ARG, "decoder: rope_theta %g must be above 1",
-			       c->rope_theta);
-	if (!(c->dropout >= 0 && c->dropout < 1) ||
-	    !(c->token_dropout >= 0 && c->token_dropout < 1))
-		return err_set(err, ERR_ARG, "decoder: dropout %g and %g must be in [0, 1)",
-			       c->dropout, c->token_dropout);
-	if (c->lora_rank && !c->lora_on)
-		return err_set(err, ERR_ARG, "decoder: lora_rank %d but no linear to put it on",
-			       c->lora_rank);
-	for (int i = 0; i < c->n_soft; i++)
-		if (projector_check(&c->soft[i], c->dim, err))
-			return err->code;
-	return 0;
-}
-
-static char *config_text(const struct decoder_config *c, bool with_lora)
-{
-	struct strbuf out = { 0 };
-	struct json_writer w;
-
-	json_begin(&w, &out, 0);
-	json_open_object(&w, NULL);
-	json_put_int(&w, "vocab", c->vocab);
-	json_put_int(&w, "dim", c->dim);
-	json_put_int(&w, "layers", c->layers);
-	json_put_int(&w, "local_layers", c->local_layers);
-	json_put_int(&w, "heads", c->heads);
-	json_put_int(&w, "ff", c->ff);
-	json_put_num(&w, "rope_theta", c->rope_theta);
-	json_open_array(&w, "soft");
-	for (int i = 0; i < c->n_soft; i++) {
-		json_open_object(&w, NULL);
-		projector_config(&c->soft[i], &w);
-		json_close_object(&w);
-	}
-	json_close_array(&w);
-	if (with_lora && c->lora_rank) {
-		json_put_int(&w, "lora_rank", c->lora_rank);
-		json_put_num(&w, "lora_alpha", c->lora_alpha);
-		json_put_int(&w, "lora_on", c->lora_on);
-	}
-	json_close_object(&w);
-	if (out.oom) {
-		strbuf_free(&out);
-		return NULL;
-	}
-	return out.s;
-}
 
 /* A row named "PREFIX.PART"; sticks to the first failure. */
 static void add(struct decoder *d, const char *prefix, const char *part, struct param row,
@@ -123,44 +29,61 @@ static void add(struct decoder *d, const char *prefix, const char *part, struct 
 	params_add(&d->ps, &row, err);
 }
 
-static int side(const struct decoder_config *c, enum side s)
+/* Those that write to the residual stream start smaller by sqrt(2 layers), so that its
+ * variance does not grow with depth (GPT-2). */
+static void add_linear(struct decoder *d, const char *prefix, enum llama_linear lin,
+		       struct err *err)
 {
-	return s == SIDE_FF ? c->ff : c->dim;
+	const struct decoder_config *c = &d->cfg;
+	struct param row = { .rows = linear_rows(c, lin),
+			     .cols = linear_cols(c, lin),
+			     .init = PARAM_NORMAL,
+			     .train = !c->lora_rank,
+			     .decay = true };
+	char part[PARAM_NAME];
+
+	row.std = LINEAR_GAIN / sqrt(row.cols);
+	row.std /= linear_row[lin].to_residual ? sqrt(2.0 * c->layers) : 1;
+	add(d, prefix, linear_row[lin].name, row, err);
+	if (!decoder_has_bias(c, lin))
+		return;
+	if (!str_format(part, sizeof(part), "%s.bias", linear_row[lin].name))
+		err_set(err, ERR_INTERNAL, "decoder: bias name");
+	add(d, prefix, part,
+	    (struct param){ .rows = 1, .cols = row.rows, .train = !c->lora_rank }, err);
+}
+
+static void add_table(struct decoder *d, const char *part, struct err *err)
+{
+	add(d, "base", part,
+	    (struct param){ .rows = d->cfg.vocab,
+			    .cols = d->cfg.dim,
+			    .init = PARAM_NORMAL,
+			    .std = EMBED_STD,
+			    .train = !d->cfg.lora_rank,
+			    .decay = true },
+	    err);
 }
 
 static void add_base(struct decoder *d, struct err *err)
 {
 	const struct decoder_config *c = &d->cfg;
-	bool train = !c->lora_rank;
-	struct param gain = { .rows = 1, .cols = c->dim, .init = PARAM_ONE, .train = train };
+	struct param gain = {
+		.rows = 1, .cols = c->dim, .init = PARAM_ONE, .train = !c->lora_rank
+	};
 	char prefix[32];
 
-	add(d, "base", "embed",
-	    (struct param){ .rows = c->vocab,
-			    .cols = c->dim,
-			    .init = PARAM_NORMAL,
-			    .std = EMBED_STD,
-			    .train = train,
-			    .decay = true },
-	    err);
+	add_table(d, "embed", err);
 	add(d, "base", "norm", gain, err);
+	if (c->untied)
+		add_table(d, "head", err);
 	for (int l = 0; l < c->layers && !err->code; l++) {
 		if (!str_format(prefix, sizeof(prefix), "layer%d", l))
 			err_set(err, ERR_INTERNAL, "decoder: layer name");
 		add(d, prefix, "norm1", gain, err);
 		add(d, prefix, "norm2", gain, err);
-		for (int i = 0; i < LIN_COUNT; i++) {
-			const struct linear_row *r = &linear_row[i];
-			struct param row = { .rows = side(c, r->rows),
-					     .cols = side(c, r->cols),
-					     .init = PARAM_NORMAL,
-					     .train = train,
-					     .decay = true };
-
-			row.std = LINEAR_GAIN / sqrt(row.cols);
-			row.std /= r->to_residual ? sqrt(2.0 * c->layers) : 1;
-			add(d, prefix, r->name, row, err);
-		}
+		for (int i = 0; i < LLAMA_LINEARS; i++)
+			add_linear(d, prefix, (enum llama_linear)i, err);
 	}
 }
 
@@ -171,24 +94,25 @@ static void add_lora(struct decoder *d, struct err *err)
 	char prefix[32];
 
 	for (int l = 0; l < c->layers && c->lora_rank; l++)
-		for (int i = 0; i < LIN_COUNT && !err->code; i++) {
-			const struct linear_row *r = &linear_row[i];
+		for (int i = 0; i < LLAMA_LINEARS && !err->code; i++) {
+			const int cols = linear_cols(c, (enum llama_linear)i);
 
-			if (!(c->lora_on & r->lora))
+			if (!(c->lora_on & 1U << i))
 				continue;
-			if (!str_format(prefix, sizeof(prefix), "layer%d.%s", l, r->name))
+			if (!str_format(prefix, sizeof(prefix), "layer%d.%s", l,
+					linear_row[i].name))
 				err_set(err, ERR_INTERNAL, "decoder: adapter name");
 			add(d, prefix, "lora_a",
 			    (struct param){ .rows = c->lora_rank,
-					    .cols = side(c, r->cols),
+					    .cols = cols,
 					    .init = PARAM_NORMAL,
-					    .std = 1 / sqrt(side(c, r->cols)),
+					    .std = 1 / sqrt(cols),
 					    .train = true,
 					    .decay = true,
 					    .optional = true },
 			    err);
 			add(d, prefix, "lora_b",
-			    (struct param){ .rows = side(c, r->rows),
+			    (struct param){ .rows = linear_rows(c, (enum llama_linear)i),
 					    .cols = c->lora_rank,
 					    .train = true,
 					    .decay = true,
@@ -209,56 +133,84 @@ static struct tensor *find(const struct decoder *d, const char *prefix, const ch
 	return p ? &p->t : NULL;
 }
 
+static void link_linear(struct decoder *d, int l, int i)
+{
+	struct part_weights *y = &d->layer[l].lin[i];
+	char prefix[PARAM_NAME], part[PARAM_NAME];
+
+	if (!str_format(prefix, sizeof(prefix), "layer%d", l) ||
+	    !str_format(part, sizeof(part), "layer%d.%s", l, linear_row[i].name))
+		return;
+	y->w = find(d, prefix, linear_row[i].name);
+	y->bias = find(d, part, "bias");
+	y->a = find(d, part, "lora_a");
+	y->b = find(d, part, "lora_b");
+}
+
 static void link_roles(struct decoder *d)
 {
 	char prefix[PARAM_NAME];
 
-	d->embed = find(d, "base", "embed");
+	d->embed.w = find(d, "base", "embed");
+	d->head.w = d->cfg.untied ? find(d, "base", "head") : d->embed.w;
 	d->norm = find(d, "base", "norm");
 	for (int l = 0; l < d->cfg.layers; l++) {
-		struct layer *y = &d->layer[l];
-
 		if (!str_format(prefix, sizeof(prefix), "layer%d", l))
 			continue;
-		y->norm1 = find(d, prefix, "norm1");
-		y->norm2 = find(d, prefix, "norm2");
-		for (int i = 0; i < LIN_COUNT; i++) {
-			char part[PARAM_NAME];
-
-			y->lin[i].w = find(d, prefix, linear_row[i].name);
-			if (!str_format(part, sizeof(part), "layer%d.%s", l, linear_row[i].name))
-				continue;
-			y->lin[i].a = find(d, part, "lora_a");
-			y->lin[i].b = find(d, part, "lora_b");
-		}
+		d->layer[l].norm1 = find(d, prefix, "norm1");
+		d->layer[l].norm2 = find(d, prefix, "norm2");
+		for (int i = 0; i < LLAMA_LINEARS; i++)
+			link_linear(d, l, i);
 	}
 	for (int i = 0; i < d->cfg.n_soft; i++)
 		projector_link(&d->soft[i], &d->cfg.soft[i], &d->ps);
 }
 
-int decoder_parts_make(struct decoder *d, const struct decoder_config *cfg, uint64_t seed,
-		       struct err *err)
+static int config_make(struct decoder *d, const struct decoder_config *cfg, struct err *err)
 {
-	if (config_check(cfg, err))
+	struct decoder_config c = *cfg;
+
+	if (decoder_config_fill(&c, err))
 		return err->code;
-	d->cfg = *cfg;
+	d->cfg = c;
 	memset(d->cfg.soft, 0, sizeof(d->cfg.soft));
-	for (int i = 0; i < cfg->n_soft; i++) {
-		d->cfg.soft[i] = cfg->soft[i];
-		d->cfg.soft[i].name = str_dup(cfg->soft[i].name);
+	for (int i = 0; i < c.n_soft; i++) {
+		d->cfg.soft[i] = c.soft[i];
+		d->cfg.soft[i].name = str_dup(c.soft[i].name);
 		if (!d->cfg.soft[i].name)
 			return err_set(err, ERR_NOMEM, "decoder: config");
 	}
-	d->config = config_text(&d->cfg, true);
-	d->base = config_text(&d->cfg, false);
-	if (!d->config || !d->base || !NEW_ARRAY(d->layer, (size_t)cfg->layers))
+	d->config = decoder_config_text(&d->cfg, true);
+	d->plain = decoder_config_text(&d->cfg, false);
+	if (!d->config || !d->plain || !NEW_ARRAY(d->layer, (size_t)c.layers) ||
+	    !NEW_ARRAY(d->freq, (size_t)c.head_dim / 2))
 		return err_set(err, ERR_NOMEM, "decoder: config");
-	add_base(d, err);
+	for (int j = 0; j < c.head_dim / 2; j++)
+		d->freq[j] = decoder_frequency(&c, j);
+	if (c.lora_rank)
+		d->lora_scale = (float)(c.lora_alpha /
+					(c.lora_rslora ? sqrt(c.lora_rank) : c.lora_rank));
+	return 0;
+}
+
+int decoder_parts_make(struct decoder *d, const struct decoder_config *cfg, uint64_t seed,
+		       struct err *err)
+{
+	const bool frozen = cfg->base && !cfg->thaw;
+	double size;
+
+	if (config_make(d, cfg, err))
+		return err->code;
+	if (!frozen)
+		add_base(d, err);
+	size = cfg->base ? decoder_base_size(cfg->base, err) : EMBED_STD;
 	for (int i = 0; i < cfg->n_soft && !err->code; i++)
-		projector_add(&d->cfg.soft[i], cfg->dim, EMBED_STD, &d->ps, err);
+		projector_add(&d->cfg.soft[i], d->cfg.dim, size, &d->ps, err);
 	add_lora(d, err);
 	if (err->code || params_alloc(&d->ps, seed, err))
 		return err->code;
 	link_roles(d);
-	return 0;
+	if (cfg->base && cfg->thaw)
+		decoder_base_copy(d);
+	return frozen ? decoder_base_link(d, err) : 0;
 }
