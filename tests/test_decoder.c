@@ -127,6 +127,61 @@ static void test_twin(void **state)
 	free(m);
 }
 
+/* Everything of the LLaMA family that the nano decoder leaves out. */
+static void test_architecture(void **state)
+{
+	struct made *m = room(1, sizeof(*m));
+	struct decoder_config c = small;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 11, 0);
+	made_dialogue(m, &small, 7, 9, 2, &r);
+	c.heads = 6;
+	c.kv_heads = 2;
+	c.head_dim = 6;
+	compare(&c, m, 11);
+	c.qkv_bias = true;
+	c.norm_eps = 1e-2;
+	compare(&c, m, 12);
+	c.untied = true;
+	c.rope_pairs = true;
+	c.kv_heads = 1;
+	compare(&c, m, 13);
+	c.rope_theta = 50;
+	c.rope = (struct rope_scaling){ 8, 1, 4, 32 };
+	c = with_lora(c, LORA_Q | LORA_UP);
+	c.lora_rslora = true;
+	c.threads = 2;
+	compare(&c, m, 14);
+	c.rope_pairs = false;
+	c.recompute = true;
+	c.lora_on = LORA_K | LORA_O | LORA_DOWN | LORA_GATE;
+	compare(&c, m, 15);
+	free(m);
+}
+
+/* LLaMA-3.1's own numbers, and frequencies computed from its description by hand. */
+static void test_scaling(void **state)
+{
+	struct decoder_config c = { .head_dim = 128, .rope_theta = 500000 };
+	const double plain[3] = { 1, pow(500000, -32.0 / 64), pow(500000, -63.0 / 64) };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		CHECK_NEAR(decoder_frequency(&c, i == 2 ? 63 : 32 * i), plain[i], 1e-15);
+	c.rope = (struct rope_scaling){ 8, 1, 4, 8192 };
+	CHECK_NEAR(decoder_frequency(&c, 0), 1, 0);
+	CHECK_NEAR(decoder_frequency(&c, 63), plain[2] / 8, 1e-18);
+	/* 8192 positions hold 1.8437 turns of pair 32: a mixture */
+	{
+		const double part = (8192 * plain[1] / 6.283185307179586 - 1) / 3;
+
+		CHECK(part > 0.2 && part < 0.4);
+		CHECK_NEAR(decoder_frequency(&c, 32), plain[1] * (part + (1 - part) / 8), 1e-15);
+	}
+}
+
 /* Restricted support, repeated answers out of order, every token an answer. */
 static void test_answers(void **state)
 {
@@ -537,6 +592,22 @@ static void test_refusals(void **state)
 	CHECK_OK(&err);
 	CHECK_NEAR(loss, 0, 0);
 	decoder_free(d);
+	c.kv_heads = 2;
+	CHECK(!decoder_new(&c, 1, &err));
+	CHECK_ERR(&err, ERR_ARG, "cannot share 2 key heads");
+	c.kv_heads = 0;
+	c.rope = (struct rope_scaling){ 8, 4, 4, 8192 };
+	CHECK(!decoder_new(&c, 1, &err));
+	CHECK_ERR(&err, ERR_ARG, "rope scaling");
+	c.rope.factor = 0;
+	c.thaw = true;
+	CHECK(!decoder_new(&c, 1, &err));
+	CHECK_ERR(&err, ERR_ARG, "thaw");
+	c.thaw = false;
+	c.head_dim = 7;
+	CHECK(!decoder_new(&c, 1, &err));
+	CHECK_ERR(&err, ERR_ARG, "must be even");
+	c.head_dim = 0;
 	c.heads = 7;
 	CHECK(!decoder_new(&c, 1, &err));
 	CHECK_ERR(&err, ERR_ARG, "multiple of twice the 7 heads");
@@ -573,11 +644,12 @@ static void test_not_finite(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_twin),	 cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_packing),	 cmocka_unit_test(test_visibility),
-		cmocka_unit_test(test_branches), cmocka_unit_test(test_files),
-		cmocka_unit_test(test_learning), cmocka_unit_test(test_lora),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_not_finite),
+		cmocka_unit_test(test_twin),	     cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_architecture), cmocka_unit_test(test_scaling),
+		cmocka_unit_test(test_packing),	     cmocka_unit_test(test_visibility),
+		cmocka_unit_test(test_branches),     cmocka_unit_test(test_files),
+		cmocka_unit_test(test_learning),     cmocka_unit_test(test_lora),
+		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_not_finite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,9 @@
 
 #include "harness/num/gemm.h"
 
+/* Logits of a training step that are kept whole; more are made and used a few rows at a time. */
+#define LOGITS_MAX (1 << 21)
+
 struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, struct err *err)
 {
 	struct decoder *d = calloc(1, sizeof(*d));
@@ -79,7 +82,7 @@ static struct tensor *losses(struct decoder *d, const struct packed *p, struct t
 			 .weight = p->weight,
 			 .scale = (float)p->smooth };
 
-	if (p->word) {
+	if (p->word || (int64_t)p->n_at * d->cfg.vocab <= LOGITS_MAX) {
 		op.in[0] = decoder_logits(d, p, x, err);
 	} else {
 		op.kind = OP_LINEAR_XENT;
@@ -100,7 +103,8 @@ int decoder_train(struct decoder *d, const struct packed *p, struct rng *rng, do
 	struct tensor *x;
 
 	*loss = 0;
-	if (!rng && (c->dropout > 0 || c->token_dropout > 0 || (c->lora_rank && c->lora_dropout > 0)))
+	if (!rng &&
+	    (c->dropout > 0 || c->token_dropout > 0 || (c->lora_rank && c->lora_dropout > 0)))
 		return err_set(err, ERR_ARG, "decoder: dropout needs random numbers");
 	if (!p->n_at)
 		return 0;

@@ -75,8 +75,7 @@ int decoder_base_link(struct decoder *d, struct err *err)
 			if (freeze(d, &frozen, &from->lin[i], &y->lin[i], err))
 				return err->code;
 			if (from->bias[i])
-				y->lin[i].bias =
-					fixed(&vector, from->bias[i], from->lin[i].rows);
+				y->lin[i].bias = fixed(&vector, from->bias[i], from->lin[i].rows);
 		}
 	}
 	return 0;

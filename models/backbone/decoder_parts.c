@@ -49,8 +49,8 @@ static void add_linear(struct decoder *d, const char *prefix, enum llama_linear 
 		return;
 	if (!str_format(part, sizeof(part), "%s.bias", linear_row[lin].name))
 		err_set(err, ERR_INTERNAL, "decoder: bias name");
-	add(d, prefix, part,
-	    (struct param){ .rows = 1, .cols = row.rows, .train = !c->lora_rank }, err);
+	add(d, prefix, part, (struct param){ .rows = 1, .cols = row.rows, .train = !c->lora_rank },
+	    err);
 }
 
 static void add_table(struct decoder *d, const char *part, struct err *err)
@@ -188,8 +188,8 @@ static int config_make(struct decoder *d, const struct decoder_config *cfg, stru
 	for (int j = 0; j < c.head_dim / 2; j++)
 		d->freq[j] = decoder_frequency(&c, j);
 	if (c.lora_rank)
-		d->lora_scale = (float)(c.lora_alpha /
-					(c.lora_rslora ? sqrt(c.lora_rank) : c.lora_rank));
+		d->lora_scale =
+			(float)(c.lora_alpha / (c.lora_rslora ? sqrt(c.lora_rank) : c.lora_rank));
 	return 0;
 }
 

@@ -102,10 +102,10 @@ struct cache {
 
 /* What one pass reads and where it stands. */
 struct reading {
-	const struct packed *p;	    /* checked */
-	const struct sight *sight;  /* NULL: the packed dialogue by itself */
-	const struct cache *cache;  /* NULL: the pass has its own keys and values */
-	struct rng *rng;	    /* NULL: no dropout */
+	const struct packed *p;	   /* checked */
+	const struct sight *sight; /* NULL: the packed dialogue by itself */
+	const struct cache *cache; /* NULL: the pass has its own keys and values */
+	struct rng *rng;	   /* NULL: no dropout */
 };
 
 /* Runs the net on d->tape, which was begun, up to the normalised outputs (n_at, dim).

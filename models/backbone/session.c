@@ -20,7 +20,7 @@ struct session {
 	int room;  /* of each branch, 0: branches are not kept */
 	struct {
 		int used, turn;
-	} *branch; /* (cap_branch) by number - 1 */
+	} * branch; /* (cap_branch) by number - 1 */
 	int n_branch;
 	size_t cap_branch;
 	/* of the read under way: for each token its key and the first key of its branch, then
@@ -111,8 +111,9 @@ static int reserve(struct session *s, const struct packed *p, struct err *err)
 	if (!s->room)
 		return 0;
 	if (most > s->cache.capacity / s->room)
-		return err_set(err, ERR_LIMIT, "session: branch %d, capacity %d tokens in rooms of %d",
-			       most, s->cache.capacity, s->room);
+		return err_set(err, ERR_LIMIT,
+			       "session: branch %d, capacity %d tokens in rooms of %d", most,
+			       s->cache.capacity, s->room);
 	if (!GROW_ARRAY(s->branch, s->cap_branch, (size_t)most))
 		return err_set(err, ERR_NOMEM, "session: %d branches", most);
 	for (; s->n_branch < most; s->n_branch++)
