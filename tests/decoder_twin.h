@@ -154,7 +154,9 @@ static inline void twin_norm(const struct twin *w, const struct param *g, const 
  * factor, those between are mixed. */
 static inline double twin_angle(const struct decoder_config *c, int pos, int j)
 {
-	const double f = pow(c->rope_theta, -2.0 * j / c->head_dim);
+	const float *divisor = c->base ? c->base->rope_divisor : NULL;
+	const double f =
+		pow(c->rope_theta, -2.0 * j / c->head_dim) / (divisor ? (double)divisor[j] : 1);
 	const double wave = 2 * 3.14159265358979323846 / f;
 	const double longest = c->rope.original_context / c->rope.low_freq_factor;
 	const double shortest = c->rope.original_context / c->rope.high_freq_factor;

@@ -165,21 +165,22 @@ static void test_architecture(void **state)
 static void test_scaling(void **state)
 {
 	struct decoder_config c = { .head_dim = 128, .rope_theta = 500000 };
-	const double plain[3] = { 1, pow(500000, -32.0 / 64), pow(500000, -63.0 / 64) };
+	const double mid = pow(500000, -32.0 / 64), low = pow(500000, -63.0 / 64);
+	/* 8192 positions hold 1.8437 turns of pair 32: a mixture */
+	const double part = (8192 * mid / 6.283185307179586 - 1) / 3;
+	double freq[64];
 
 	(void)state;
-	for (int i = 0; i < 3; i++)
-		CHECK_NEAR(decoder_frequency(&c, i == 2 ? 63 : 32 * i), plain[i], 1e-15);
+	decoder_frequencies(&c, freq);
+	CHECK_NEAR(freq[0], 1, 0);
+	CHECK_NEAR(freq[32], mid, 1e-15);
+	CHECK_NEAR(freq[63], low, 1e-18);
 	c.rope = (struct rope_scaling){ 8, 1, 4, 8192 };
-	CHECK_NEAR(decoder_frequency(&c, 0), 1, 0);
-	CHECK_NEAR(decoder_frequency(&c, 63), plain[2] / 8, 1e-18);
-	/* 8192 positions hold 1.8437 turns of pair 32: a mixture */
-	{
-		const double part = (8192 * plain[1] / 6.283185307179586 - 1) / 3;
-
-		CHECK(part > 0.2 && part < 0.4);
-		CHECK_NEAR(decoder_frequency(&c, 32), plain[1] * (part + (1 - part) / 8), 1e-15);
-	}
+	decoder_frequencies(&c, freq);
+	CHECK_NEAR(freq[0], 1, 0);
+	CHECK_NEAR(freq[63], low / 8, 1e-18);
+	CHECK(part > 0.2 && part < 0.4);
+	CHECK_NEAR(freq[32], mid * (part + (1 - part) / 8), 1e-15);
 }
 
 /* Restricted support, repeated answers out of order, every token an answer. */

@@ -29,6 +29,7 @@ struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, str
 			goto fail;
 	}
 	d->tape.pool = d->pool;
+	d->tape.recompute = d->cfg.recompute;
 	return d;
 fail:
 	decoder_free(d);

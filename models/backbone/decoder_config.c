@@ -175,20 +175,13 @@ int decoder_config_fill(struct decoder_config *c, struct err *err)
 	return adapters_check(c, err);
 }
 
-double decoder_frequency(const struct decoder_config *c, int j)
+void decoder_frequencies(const struct decoder_config *c, double *freq)
 {
-	const struct rope_scaling *s = &c->rope;
-	const double f = pow(c->rope_theta, -2.0 * j / c->head_dim);
-	/* turns within the context the weights were first trained with */
-	const double turns = s->original_context * f / (2 * acos(-1.0));
-	double part;
+	const struct llama fresh = {
+		.cfg = { .head_dim = c->head_dim, .rope_theta = c->rope_theta, .rope = c->rope }
+	};
 
-	if (s->factor == 0 || turns >= s->high_freq_factor)
-		return f;
-	if (turns <= s->low_freq_factor)
-		return f / s->factor;
-	part = (turns - s->low_freq_factor) / (s->high_freq_factor - s->low_freq_factor);
-	return (1 - part) * f / s->factor + part * f;
+	llama_frequencies(c->base ? c->base : &fresh, freq);
 }
 
 /* --- the text of checkpoints --- */

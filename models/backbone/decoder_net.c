@@ -240,10 +240,18 @@ static struct tensor *pick_rows(struct pass *f, struct tensor *x, const struct r
 		(struct op){ .kind = OP_GATHER, .in = { x }, .index = r->index, .n_index = r->n });
 }
 
-/* Layer number l; the last one goes on with the rows of the answers.  NULL without a failure
- * where there are none. */
-static struct tensor *layer(struct pass *f, struct tensor *x, int l)
+/* One layer of a pass. */
+struct step {
+	struct pass *f;
+	int l;
+};
+
+/* The last layer goes on with the rows of the answers.  NULL without a failure where there
+ * are none. */
+static struct tensor *layer(struct tape *t, void *step, struct tensor *x)
 {
+	struct pass *f = ((struct step *)step)->f;
+	const int l = ((struct step *)step)->l;
 	const struct layer *y = &f->d->layer[l];
 	const struct decoder_config *c = &f->d->cfg;
 	const bool last = l == c->layers - 1, near = l < c->local_layers;
@@ -258,17 +266,37 @@ static struct tensor *layer(struct pass *f, struct tensor *x, int l)
 	if (!r->n)
 		return NULL;
 	q = rope(f, linear(f, pick_rows(f, h, r), &y->lin[LLAMA_Q]), r, c->heads);
-	o = tape_run(&f->d->tape, (struct op){ .kind = OP_ATTENTION,
-					       .in = { q, k, v },
-					       .heads = c->heads,
-					       .kv_heads = c->kv_heads,
-					       .plan = near ? plan : &r->plan });
+	o = tape_run(t, (struct op){ .kind = OP_ATTENTION,
+				     .in = { q, k, v },
+				     .heads = c->heads,
+				     .kv_heads = c->kv_heads,
+				     .plan = near ? plan : &r->plan });
 	x = residual(f, pick_rows(f, x, r), linear(f, o, &y->lin[LLAMA_O]));
 	h = norm(f, x, y->norm2);
-	h = tape_run(&f->d->tape, (struct op){ .kind = OP_SWIGLU,
-					       .in = { linear(f, h, &y->lin[LLAMA_GATE]),
-						       linear(f, h, &y->lin[LLAMA_UP]) } });
+	h = tape_run(t, (struct op){ .kind = OP_SWIGLU,
+				     .in = { linear(f, h, &y->lin[LLAMA_GATE]),
+					     linear(f, h, &y->lin[LLAMA_UP]) } });
 	return residual(f, x, linear(f, h, &y->lin[LLAMA_DOWN]));
+}
+
+/* All layers, each a segment: what it computes inside is not needed afterwards. */
+static struct tensor *layers(struct pass *f, struct tensor *x)
+{
+	struct tape *t = &f->d->tape;
+	const int n = f->d->cfg.layers;
+	struct step *step = workspace_get(&t->ws, (size_t)n, sizeof(*step));
+
+	if (!step) {
+		err_set(&t->err, ERR_NOMEM, "decoder: no memory");
+		return NULL;
+	}
+	for (int l = 0; l < n; l++) {
+		step[l] = (struct step){ f, l };
+		if (l == n - 1 && !f->last.n)
+			return layer(t, &step[l], x);
+		x = tape_segment(t, &(struct segment){ layer, &step[l], f->r.rng }, x);
+	}
+	return x;
 }
 
 struct tensor *decoder_run(struct decoder *d, const struct reading *r, struct err *err)
@@ -288,8 +316,7 @@ struct tensor *decoder_run(struct decoder *d, const struct reading *r, struct er
 	*f = (struct pass){ .d = d, .r = *r };
 	plans(f);
 	x = embed(f);
-	for (int l = 0; l < d->cfg.layers; l++)
-		x = layer(f, x, l);
+	x = layers(f, x);
 	if (r->p->n_at) {
 		x = tape_run(t, (struct op){ .kind = OP_GATHER,
 					     .in = { x },

@@ -185,8 +185,7 @@ static int config_make(struct decoder *d, const struct decoder_config *cfg, stru
 	if (!d->config || !d->plain || !NEW_ARRAY(d->layer, (size_t)c.layers) ||
 	    !NEW_ARRAY(d->freq, (size_t)c.head_dim / 2))
 		return err_set(err, ERR_NOMEM, "decoder: config");
-	for (int j = 0; j < c.head_dim / 2; j++)
-		d->freq[j] = decoder_frequency(&c, j);
+	decoder_frequencies(&c, d->freq);
 	if (c.lora_rank)
 		d->lora_scale =
 			(float)(c.lora_alpha / (c.lora_rslora ? sqrt(c.lora_rank) : c.lora_rank));

@@ -59,8 +59,8 @@ bool decoder_has_bias(const struct decoder_config *c, enum llama_linear lin);
 int decoder_config_fill(struct decoder_config *c, struct err *err);
 /* As JSON for checkpoints; NULL: no memory. */
 char *decoder_config_text(const struct decoder_config *c, bool with_lora);
-/* The angle by which pair j of a head turns at each position. */
-double decoder_frequency(const struct decoder_config *c, int j);
+/* The angles by which the pairs of a head turn at each position, (head_dim / 2). */
+void decoder_frequencies(const struct decoder_config *c, double *freq);
 
 /* --- decoder_parts.c, decoder_base.c --- */
 
