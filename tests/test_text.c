@@ -127,6 +127,49 @@ static void test_prompt_golden(void **state)
 	strbuf_free(&out);
 }
 
+/* The pieces of a template, one behind the other, are the whole prompt. */
+static void test_prompt_pieces(void **state)
+{
+	struct prompt_request whole = full;
+	struct strbuf a = { 0 }, b = { 0 };
+	struct err err = { 0 };
+	int cut = 0;
+
+	(void)state;
+	whole.window = whole.n;
+	for (int i = 0; prompt_templates[i].name; i++) {
+		const char *name = prompt_templates[i].name;
+		const char *cue[3] = { whole.description, whole.impression, whole.behaviour };
+
+		strbuf_reset(&a);
+		strbuf_reset(&b);
+		if (!prompt_has(name, "{turns}")) {
+			CHECK(prompt_piece(name, PROMPT_HEAD, &whole, &b, &err));
+			CHECK_ERR(&err, ERR_ARG, name);
+			continue;
+		}
+		prompt_build(name, &whole, &a, &err);
+		prompt_piece(name, PROMPT_HEAD, &whole, &b, &err);
+		for (int t = 0; t < whole.n; t++)
+			prompt_turn(&whole.turn[t], &b);
+		prompt_piece(name, PROMPT_OPEN, &whole, &b, &err);
+		for (int c = 0; c < 3; c++)
+			if (prompt_has(name, (const char *[]){ "{description}", "{impression}",
+							       "{behaviour}" }[c]))
+				strbuf_addf(&b, " %s", cue[c]);
+		prompt_piece(name, PROMPT_QUESTION, &whole, &b, &err);
+		CHECK_OK(&err);
+		assert_string_equal(strbuf_str(&a), strbuf_str(&b));
+		cut++;
+	}
+	CHECK(cut >= 8);
+	CHECK(!prompt_has("nothing", "{turns}"));
+	CHECK(prompt_piece("nothing", PROMPT_HEAD, &whole, &b, &err));
+	CHECK_ERR(&err, ERR_ARG, "instructerc");
+	strbuf_free(&a);
+	strbuf_free(&b);
+}
+
 #define TALK_MAX 128
 
 /* The published prompts: dialogues from the benchmark's file, measurements from a table. */
@@ -422,9 +465,13 @@ static void test_extract_recorded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vocab),	      cmocka_unit_test(test_words),
-		cmocka_unit_test(test_prompt_golden), cmocka_unit_test(test_prompt_published),
-		cmocka_unit_test(test_extract),	      cmocka_unit_test(test_extract_recorded),
+		cmocka_unit_test(test_vocab),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_prompt_golden),
+		cmocka_unit_test(test_prompt_pieces),
+		cmocka_unit_test(test_prompt_published),
+		cmocka_unit_test(test_extract),
+		cmocka_unit_test(test_extract_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -15,6 +15,9 @@
 #define ONLY                                                                                       \
 	". Please output ONLY ONE label from <{labels}> as the first word without any other "      \
 	"words:"
+#define TASK                                                                                       \
+	"Now you are expert of sentiment and emotional analysis. The following conversation "      \
+	"involves several speakers. At each ### think of the utterance before it and "
 #define BOTH "both the context and audio features"
 
 const struct prompt_template prompt_templates[] = {
@@ -59,6 +62,15 @@ const struct prompt_template prompt_templates[] = {
 		  " ### {turns} ###{description} Please describe the facial expression, the body "
 		  "language and the posture of the speaker of <{target}> as far as they reflect "
 		  "emotion. Respond with movements only, without naming an emotion:" },
+	{ .name = "brief",
+	  .title = "the task once in front, then a short question for each turn (own wording)",
+	  .text = TASK "name the emotion of the speaker with one label from <{labels}>.\n### "
+		       "{turns} ###{description}{impression}{behaviour} Emotion of {speaker}:" },
+	{ .name = "brief-behaviour",
+	  .title = "the same for behaviour generation (own wording)",
+	  .text = TASK "describe the facial expression, the body language and the posture of the "
+		       "speaker: movements only, without naming an emotion.\n### {turns} ###"
+		       "{description} Movements of {speaker}:" },
 	{ .name = "instructerc",
 	  .title = "InstructERC, emotion recognition",
 	  .text = EXPERT " {demonstration}" INVOLVES
@@ -96,11 +108,16 @@ void prompt_clean(const char *text, struct strbuf *out)
 	}
 }
 
-static void add_turn(const struct prompt_turn *u, bool noted, struct strbuf *out)
+void prompt_turn(const struct prompt_turn *u, struct strbuf *out)
 {
 	strbuf_addf(out, "\t Speaker_%d:\"", u->speaker);
 	prompt_clean(u->text ? u->text : "", out);
 	strbuf_addc(out, '"');
+}
+
+static void add_turn(const struct prompt_turn *u, bool noted, struct strbuf *out)
+{
+	prompt_turn(u, out);
 	if (noted && u->note)
 		strbuf_addf(out, " (%s)", u->note);
 }
@@ -232,6 +249,25 @@ static int unknown(const char *name, struct err *err)
 	return err->code;
 }
 
+/* The template's text [s, end) with its slots filled. */
+static int fill(const struct prompt_template *t, const char *s, const char *end,
+		const struct prompt_request *rq, struct strbuf *out, struct err *err)
+{
+	while (s < end) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(slots) && !str_starts(s, slots[i].name))
+			i++;
+		if (i < ARRAY_LEN(slots)) {
+			slots[i].add(rq, out);
+			s += strlen(slots[i].name);
+		} else {
+			strbuf_addc(out, *s++);
+		}
+	}
+	return out->oom ? err_set(err, ERR_NOMEM, "prompt %s: no memory", t->name) : 0;
+}
+
 int prompt_build(const char *name, const struct prompt_request *rq, struct strbuf *out,
 		 struct err *err)
 {
@@ -244,17 +280,48 @@ int prompt_build(const char *name, const struct prompt_request *rq, struct strbu
 			       rq->n_label);
 	if (rq->n == 1 && t->first)
 		return prompt_build(t->first, rq, out, err);
-	for (const char *s = t->text; *s;) {
-		size_t i = 0;
+	return fill(t, t->text, t->text + strlen(t->text), rq, out, err);
+}
 
-		while (i < ARRAY_LEN(slots) && !str_starts(s, slots[i].name))
-			i++;
-		if (i < ARRAY_LEN(slots)) {
-			slots[i].add(rq, out);
-			s += strlen(slots[i].name);
-		} else {
-			strbuf_addc(out, *s++);
-		}
+int prompt_piece(const char *name, enum prompt_piece piece, const struct prompt_request *rq,
+		 struct strbuf *out, struct err *err)
+{
+	static const char turns[] = "{turns}";
+	static const char *const cue[] = { "{description}", "{impression}", "{behaviour}" };
+	const struct prompt_template *t = find(name);
+	const char *head, *open, *question;
+
+	if (!t)
+		return unknown(name, err);
+	head = strstr(t->text, turns);
+	if (!head || t->first)
+		return err_set(err, ERR_ARG,
+			       "prompt %s cannot be asked about many turns of one conversation: "
+			       "choose a template with {turns}",
+			       name);
+	open = head + strlen(turns);
+	question = open;
+	for (size_t i = 0; i < ARRAY_LEN(cue); i++) {
+		const char *slot = strstr(open, cue[i]);
+
+		if (slot && slot + strlen(cue[i]) > question)
+			question = slot + strlen(cue[i]);
 	}
-	return out->oom ? err_set(err, ERR_NOMEM, "prompt %s: no memory", name) : 0;
+	if (piece == PROMPT_HEAD)
+		return fill(t, t->text, head, rq, out, err);
+	if (piece == PROMPT_QUESTION)
+		return fill(t, question, question + strlen(question), rq, out, err);
+	for (size_t i = 0; i < ARRAY_LEN(cue); i++) {
+		const char *slot = strstr(open, cue[i]);
+
+		question = slot && slot < question ? slot : question;
+	}
+	return fill(t, open, question, rq, out, err);
+}
+
+bool prompt_has(const char *name, const char *slot)
+{
+	const struct prompt_template *t = find(name);
+
+	return t && strstr(t->text, slot);
 }

@@ -4,6 +4,8 @@
 #ifndef HARNESS_TEXT_PROMPT_H
 #define HARNESS_TEXT_PROMPT_H
 
+#include <stdbool.h>
+
 #include "harness/base/err.h"
 #include "harness/base/str.h"
 
@@ -38,6 +40,20 @@ extern const struct prompt_template prompt_templates[]; /* ends with name NULL *
  */
 int prompt_build(const char *name, const struct prompt_request *rq, struct strbuf *out,
 		 struct err *err);
+
+/* A template cut up for conversations of which many turns are asked about: what stands
+ * in front of the turns, the turns one by one (prompt_turn), what stands behind them up to
+ * the cues of the target, what follows behind those.  One behind the other they are
+ * prompt_build()'s text. */
+enum prompt_piece { PROMPT_HEAD, PROMPT_OPEN, PROMPT_QUESTION };
+/* Appends a piece; turns and cues of the request count in the question only, as far as its
+ * slots name the target.  ERR_ARG for a template that is not cut this way (no {turns}). */
+int prompt_piece(const char *name, enum prompt_piece piece, const struct prompt_request *rq,
+		 struct strbuf *out, struct err *err);
+/* Appends one turn as {turns} writes it. */
+void prompt_turn(const struct prompt_turn *u, struct strbuf *out);
+/* Has the template a slot of this name ("{behaviour}")?  false for an unknown template. */
+bool prompt_has(const char *name, const char *slot);
 
 /* Appends an utterance as the released code reads it: U+0092 becomes an apostrophe,
  * U+0091, U+0093, U+0094 vanish, U+0097 and U+0085 become a blank. */
