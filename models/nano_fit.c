@@ -94,9 +94,9 @@ static int cut_jobs(struct stage *s, struct err *err)
 static void add_label_branch(struct stage *s, const struct nano_turn *turn, int t, int label,
 			     bool words, const struct nano_plan *plan)
 {
-	const struct bpe_ids *word = &s->n->word[label];
+	const struct bpe_ids *word = &s->n->text.word[label];
 
-	pack_branch(&s->pack, turn, t, &s->n->ask_label, plan);
+	pack_branch(&s->pack, s->n, turn, t, plan);
 	for (size_t k = 0; k < word->n; k++) {
 		if (k)
 			pack_tokens(&s->pack, &word->id[k - 1], 1);
@@ -110,11 +110,11 @@ static void add_behaviour_branch(struct stage *s, const struct nano_turn *turn, 
 	const struct nano_turn *u = &turn[t];
 	const int *id = u->id + u->n_text + u->n_speech;
 
-	pack_branch(&s->pack, turn, t, &s->n->ask_behaviour, plan);
+	pack_branch(&s->pack, s->n, turn, t, plan);
 	for (int k = 0; k <= u->n_behaviour; k++) {
 		if (k)
 			pack_tokens(&s->pack, &id[k - 1], 1);
-		pack_ask(&s->pack, k < u->n_behaviour ? id[k] : s->n->bpe.n + NANO_END,
+		pack_ask(&s->pack, k < u->n_behaviour ? id[k] : s->n->text.end,
 			 s->rehearses ? 1.0 / (u->n_behaviour + 1) : 1);
 	}
 }
@@ -127,13 +127,14 @@ static int train_job(struct stage *s, const struct job *job, int *answered, doub
 	const struct opt_values *o = n->env->opts;
 	const struct nano_turn *turn = s->turn[job->dialogue];
 	const int *label = s->train->label[job->dialogue];
-	struct nano_plan plan = nano_plan(n, !s->align);
+	struct nano_plan plan = nano_plan(n, s->align ? NANO_BEHAVIOUR : NANO_LABEL);
 	int word[LABEL_MAX];
 	double loss = 0;
 	bool words;
 
 	plan.lm = opt_num(o, "lm");
-	words = !s->align && n->single && plan.lm <= 0 && !strcmp(opt_str(o, "answer"), "words");
+	words = !s->align && n->text.single && plan.lm <= 0 &&
+		!strcmp(opt_str(o, "answer"), "words");
 	pack_trunk(&s->pack, n, turn, job->cut.from, job->cut.last, &plan);
 	for (int t = job->cut.first; t < job->cut.last; t++) {
 		if (!is_example(s, job->dialogue, t))
@@ -147,7 +148,7 @@ static int train_job(struct stage *s, const struct job *job, int *answered, doub
 	if (pack_finish(&s->pack, job->cut.window, err) || !s->pack.p.n_at)
 		return err->code;
 	for (int j = 0; j < n->env->labels->n && words; j++)
-		word[j] = n->word[j].id[0];
+		word[j] = n->text.word[j].id[0];
 	s->pack.p.word = words ? word : NULL;
 	s->pack.p.n_word = words ? n->env->labels->n : 0;
 	s->pack.p.smooth = s->align ? 0 : opt_num(o, "smooth");

@@ -53,10 +53,22 @@
 	  .help = "training softmax over the label words or the whole vocabulary" },            \
 	{ .name = "history_cues", .type = OPT_CHOICE, .fallback = "all", .choices = "all|text", \
 	  .help = "earlier turns keep their cues, or only their text" },                        \
+	{ .name = "window_mode", .type = OPT_CHOICE, .fallback = "shared", .choices = "shared|anchored|exact", \
+	  .help = "windows that do not reach the start: each layer its share; from anchors; a prompt a turn" }, \
+	{ .name = "anchor", .type = OPT_INT, .fallback = "0", .min = 0, .max = 10000,           \
+	  .help = "turns from anchor to anchor; 0: half the window" },                          \
 	{ .name = "soft", .type = OPT_INT, .fallback = "1", .min = 1, .max = 64,                \
 	  .help = "soft tokens of one channel and turn" },                                      \
+	{ .name = "projector_kind", .type = OPT_CHOICE, .fallback = "auto", .choices = "auto|linear|mlp|qformer", \
+	  .help = "how frames become soft tokens; auto: mlp where projector has a width, else linear" }, \
 	{ .name = "projector", .type = OPT_INT, .fallback = "0", .min = 0, .max = 65536,        \
-	  .help = "hidden width of the soft-token projectors; 0: linear" },                     \
+	  .help = "hidden width of the projectors; 0: linear, or that of the decoder" },        \
+	{ .name = "queries", .type = OPT_INT, .fallback = "4", .min = 1, .max = 256,            \
+	  .help = "soft tokens of one channel and turn from a Q-Former" },                      \
+	{ .name = "qformer_blocks", .type = OPT_INT, .fallback = "1", .min = 1, .max = 6,       \
+	  .help = "blocks of the Q-Former" },                                                   \
+	{ .name = "qformer_heads", .type = OPT_INT, .fallback = "4", .min = 1, .max = 64,       \
+	  .help = "attention heads of the Q-Former" },                                          \
 	{ .name = "lora_rank", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,         \
 	  .help = "0: all parameters learn; else LoRA on q and v of this rank" },               \
 	{ .name = "lora_alpha", .type = OPT_NUM, .fallback = "16", .min = 0, .max = 4096,       \

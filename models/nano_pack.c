@@ -7,21 +7,22 @@
 
 static bool reserve(struct nano_pack *k, size_t need)
 {
-	size_t cap[6] = { k->cap, k->cap, k->cap, k->cap, k->cap, k->cap };
+	size_t cap[7] = { k->cap, k->cap, k->cap, k->cap, k->cap, k->cap, k->cap };
 
 	if (k->oom || need <= k->cap)
 		return !k->oom;
 	if (!GROW_ARRAY(k->token, cap[0], need) || !GROW_ARRAY(k->soft_kind, cap[1], need) ||
 	    !GROW_ARRAY(k->turn, cap[2], need) || !GROW_ARRAY(k->branch, cap[3], need) ||
-	    !GROW_ARRAY(k->pos, cap[4], need) || !GROW_ARRAY(k->soft, cap[5], need))
+	    !GROW_ARRAY(k->pos, cap[4], need) || !GROW_ARRAY(k->soft, cap[5], need) ||
+	    !GROW_ARRAY(k->soft_rows, cap[6], need))
 		k->oom = true;
 	else
 		k->cap = cap[0];
 	return !k->oom;
 }
 
-/* One token of the current turn and branch, at the current position. */
-static void put(struct nano_pack *k, int token, int kind, const float *soft)
+/* One token of the current turn and branch, at the current position; soft NULL: text. */
+static void put(struct nano_pack *k, int token, int kind, const float *soft, int rows)
 {
 	const int i = k->p.n;
 
@@ -30,6 +31,7 @@ static void put(struct nano_pack *k, int token, int kind, const float *soft)
 	k->token[i] = token;
 	k->soft_kind[i] = kind;
 	k->soft[i] = soft;
+	k->soft_rows[i] = rows;
 	k->turn[i] = k->now.turn;
 	k->branch[i] = k->now.branch;
 	k->pos[i] = k->now.pos++;
@@ -39,13 +41,13 @@ static void put(struct nano_pack *k, int token, int kind, const float *soft)
 void pack_tokens(struct nano_pack *k, const int *id, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		put(k, id[i], 0, NULL);
+		put(k, id[i], 0, NULL, 0);
 }
 
 static void put_cues(struct nano_pack *k, const struct nano_turn *u, bool behaviour)
 {
 	for (int i = 0; i < u->n_soft; i++)
-		put(k, -1, u->soft_kind[i], u->soft[i]);
+		put(k, -1, u->soft_kind[i], u->soft[i], u->soft_rows[i]);
 	pack_tokens(k, u->id + u->n_text, (size_t)u->n_speech);
 	if (behaviour)
 		pack_tokens(k, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour);
@@ -71,7 +73,7 @@ void pack_ask(struct nano_pack *k, int target, double weight)
 void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int from,
 		int to, const struct nano_plan *plan)
 {
-	const int special = n->bpe.n;
+	const struct bpe_ids *head = &n->text.head[plan->task];
 
 	k->p = (struct packed){ .n = 0 };
 	k->from = from;
@@ -80,15 +82,16 @@ void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_tur
 		k->oom = true;
 		return;
 	}
+	pack_tokens(k, head->id, head->n);
 	for (int t = from; t < to; t++) {
 		const struct nano_turn *u = &turn[t];
 
 		k->now.turn = t - from;
-		put(k, special + NANO_SPEAKER + u->speaker % 8, 0, NULL);
 		pack_tokens(k, u->id, (size_t)u->n_text);
 		if (!plan->cues_in_branch)
 			put_cues(k, u, plan->behaviour);
-		put(k, special + NANO_END, 0, NULL);
+		if (n->text.turn_end >= 0)
+			pack_tokens(k, &n->text.turn_end, 1);
 		k->turn_pos[t - from] = k->now.pos;
 	}
 	k->p.trunk = k->p.n;
@@ -99,17 +102,20 @@ void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_tur
 		}
 }
 
-void pack_branch(struct nano_pack *k, const struct nano_turn *turn, int t,
-		 const struct bpe_ids *question, const struct nano_plan *plan)
+void pack_branch(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+		 const struct nano_plan *plan)
 {
+	const struct bpe_ids *open = &n->text.open[plan->task];
+
 	if (k->oom)
 		return;
 	k->now.turn = t - k->from;
 	k->now.branch++;
 	k->now.pos = k->turn_pos[t - k->from];
+	pack_tokens(k, open->id, open->n);
 	if (plan->cues_in_branch)
 		put_cues(k, &turn[t], plan->behaviour);
-	pack_tokens(k, question->id, question->n);
+	pack_tokens(k, turn[t].ask[plan->task], (size_t)turn[t].n_ask[plan->task]);
 }
 
 int pack_finish(struct nano_pack *k, int window, struct err *err)
@@ -119,6 +125,7 @@ int pack_finish(struct nano_pack *k, int window, struct err *err)
 	k->p.token = k->token;
 	k->p.soft_kind = k->soft_kind;
 	k->p.soft = k->soft;
+	k->p.soft_rows = k->soft_rows;
 	k->p.turn = k->turn;
 	k->p.branch = k->branch;
 	k->p.pos = k->pos;
@@ -133,6 +140,7 @@ void pack_free(struct nano_pack *k)
 {
 	free(k->token);
 	free(k->soft_kind);
+	free(k->soft_rows);
 	free(k->turn);
 	free(k->branch);
 	free(k->pos);

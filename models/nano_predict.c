@@ -12,36 +12,6 @@
 
 #define WRITE_MAX 64 /* tokens of a written behaviour at most */
 
-bool nano_next_cut(const struct nano *n, const struct view *v, int first, int most,
-		   struct nano_cut *cut)
-{
-	const int layers = (int)opt_int(n->env->opts, "layers") - nano_local_layers(n->env->opts);
-	const bool whole = v->window >= v->n - 1;
-	const bool alone = !whole && v->window > 0 && v->window < layers;
-	int targets = 0, t;
-
-	while (first < v->n && !v->target[first])
-		first++;
-	if (first >= v->n)
-		return false;
-	cut->first = first;
-	cut->from = v->window < first ? first - v->window : 0;
-	cut->window = whole ? v->n : alone ? v->window : v->window / layers;
-	for (t = first; t < v->n && targets < (alone ? 1 : most); t++)
-		if (v->target[t]) {
-			targets++;
-			cut->last = t + 1;
-		}
-	return true;
-}
-
-struct nano_plan nano_plan(const struct nano *n, bool behaviour)
-{
-	return (struct nano_plan){ .behaviour = behaviour,
-				   .cues_in_branch =
-					   !strcmp(opt_str(n->env->opts, "history_cues"), "text") };
-}
-
 /* Memory of one predict call. */
 struct predictor {
 	struct nano *n;
@@ -79,8 +49,8 @@ static int write_step(struct predictor *p, const struct nano_cut *cut, struct wr
 		      struct err *err)
 {
 	const struct nano *n = p->n;
-	const int vocab = n->bpe.n + NANO_SPECIALS;
-	const struct nano_plan plan = nano_plan(n, false);
+	const int vocab = n->text.vocab;
+	const struct nano_plan plan = nano_plan(n, NANO_BEHAVIOUR);
 	const float *row;
 
 	pack_trunk(&p->pack, n, p->turn, cut->from, cut->last, &plan);
@@ -89,7 +59,7 @@ static int write_step(struct predictor *p, const struct nano_cut *cut, struct wr
 
 		if (!x->open)
 			continue;
-		pack_branch(&p->pack, p->turn, t, &n->ask_behaviour, &plan);
+		pack_branch(&p->pack, n, p->turn, t, &plan);
 		pack_tokens(&p->pack, x->id, (size_t)x->n);
 		pack_ask(&p->pack, 0, 1);
 	}
@@ -107,9 +77,10 @@ static int write_step(struct predictor *p, const struct nano_cut *cut, struct wr
 			if (row[j] > row[best])
 				best = j;
 		row += vocab;
-		if (best < n->bpe.n)
+		x->open = !nano_text_ends(n, best);
+		if (x->open)
 			x->id[x->n++] = best;
-		x->open = best < n->bpe.n && x->n < WRITE_MAX;
+		x->open = x->open && x->n < WRITE_MAX;
 		*open += x->open;
 	}
 	return 0;
@@ -164,26 +135,29 @@ bool nano_is_student(const struct nano *n)
 
 static int add_raw(struct nano *n, const struct nano_turn *u, struct err *err)
 {
-	bpe_decode(&n->bpe, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour, &n->raw, err);
+	nano_text_write(n, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour, &n->raw, err);
 	strbuf_addc(&n->raw, '\0');
 	return n->raw.oom ? err_set(err, ERR_NOMEM, "behaviour text: no memory") : err->code;
 }
 
 /* --- labels --- */
 
-/* Branches of one target: one where label words are single tokens, else one a label. */
+/* Branches of one target.  The first one's last token predicts how every answer begins;
+ * answers of several tokens get a branch of their own that predicts the rest. */
 static void add_question(struct predictor *p, int t, const struct nano_plan *plan)
 {
 	const struct nano *n = p->n;
 
-	for (int j = 0; j < (n->single ? 1 : n->env->labels->n); j++) {
-		const struct bpe_ids *word = &n->word[j];
+	pack_branch(&p->pack, n, p->turn, t, plan);
+	pack_ask(&p->pack, 0, 1); /* only scored */
+	for (int j = 0; j < n->env->labels->n; j++) {
+		const struct bpe_ids *word = &n->text.word[j];
 
-		pack_branch(&p->pack, p->turn, t, &n->ask_label, plan);
-		for (size_t k = 0; k < (n->single ? 1 : word->n); k++) {
-			if (k)
-				pack_tokens(&p->pack, &word->id[k - 1], 1);
-			pack_ask(&p->pack, 0, 1); /* only scored */
+		if (word->n > 1)
+			pack_branch(&p->pack, n, p->turn, t, plan);
+		for (size_t k = 1; k < word->n; k++) {
+			pack_tokens(&p->pack, &word->id[k - 1], 1);
+			pack_ask(&p->pack, 0, 1);
 		}
 	}
 }
@@ -206,27 +180,37 @@ static void normalise(struct answer *a, const double *z, int k)
 	}
 }
 
+/* The summed log-probability of each answer from the rows of one target; returns the rest. */
+static const float *read_scores(const struct nano *n, const float *row, double z[LABEL_MAX])
+{
+	const struct nano_text *x = &n->text;
+	const int k = n->env->labels->n;
+
+	for (int j = 0; j < k; j++)
+		z[j] = x->single ? row[j] : row[x->word[j].id[0]];
+	row += x->single ? k : x->vocab;
+	for (int j = 0; j < k; j++)
+		for (size_t i = 1; i < x->word[j].n; i++) {
+			z[j] += row[x->word[j].id[i]];
+			row += x->vocab;
+		}
+	return row;
+}
+
 /* Reads the answers of the cut from the scores. */
 static int read_answers(const struct predictor *p, const struct nano_cut *cut, struct answer *out)
 {
-	const struct nano *n = p->n;
-	const int k = n->env->labels->n, vocab = n->bpe.n + NANO_SPECIALS;
 	const float *row = p->out;
 	int done = 0;
 
 	for (int t = cut->first; t < cut->last; t++) {
-		double z[LABEL_MAX] = { 0 };
+		double z[LABEL_MAX];
 
 		if (!p->view->target[t])
 			continue;
-		for (int j = 0; j < k; j++)
-			for (size_t i = 0; i < n->word[j].n; i++) {
-				z[j] += n->single ? row[j] : row[n->word[j].id[i]];
-				row += n->single ? 0 : vocab;
-			}
-		row += n->single ? k : 0;
+		row = read_scores(p->n, row, z);
 		out[done] = (struct answer){ .label = 0 };
-		normalise(&out[done++], z, k);
+		normalise(&out[done++], z, p->n->env->labels->n);
 	}
 	return done;
 }
@@ -235,7 +219,7 @@ static int answer_cut(struct predictor *p, const struct nano_cut *cut, struct an
 		      int *answered, struct err *err)
 {
 	struct nano *n = p->n;
-	const struct nano_plan plan = nano_plan(n, true);
+	const struct nano_plan plan = nano_plan(n, NANO_LABEL);
 	const int k = n->env->labels->n;
 	const double start = clock_s();
 	double packed;
@@ -247,12 +231,12 @@ static int answer_cut(struct predictor *p, const struct nano_cut *cut, struct an
 	for (int t = cut->first; t < cut->last; t++)
 		if (p->view->target[t])
 			add_question(p, t, &plan);
-	for (int j = 0; j < k && n->single; j++)
-		word[j] = n->word[j].id[0];
-	p->pack.p.word = n->single ? word : NULL;
-	p->pack.p.n_word = n->single ? k : 0;
+	for (int j = 0; j < k && n->text.single; j++)
+		word[j] = n->text.word[j].id[0];
+	p->pack.p.word = n->text.single ? word : NULL;
+	p->pack.p.n_word = n->text.single ? k : 0;
 	packed = clock_s();
-	if (score(p, cut, n->single ? k : n->bpe.n + NANO_SPECIALS, err))
+	if (score(p, cut, n->text.single ? k : n->text.vocab, err))
 		return err->code;
 	*answered = read_answers(p, cut, out);
 	for (int i = 0; i < *answered; i++) {
@@ -318,32 +302,29 @@ int nano_predict(void *nano, const struct view *v, struct answer *out, struct er
 
 /* --- prompts for people --- */
 
-static int write_token(const struct nano *n, const struct nano_pack *k, int i, struct strbuf *out,
-		       struct err *err)
+/* Token i of the pack, or with it all text up to the next soft token; returns the next. */
+static int write_tokens(const struct nano *n, const struct nano_pack *k, int i, struct strbuf *out,
+			struct err *err)
 {
-	const int special = k->token[i] - n->bpe.n;
+	int end = i;
 
-	if (k->token[i] < 0) {
-		for (int c = 0; c < NANO_SOFTS; c++)
-			if (n->norm[c].cols && n->norm[c].kind == k->soft_kind[i])
-				strbuf_addf(out, " <%s>",
-					    c == NANO_AUDIO ? "audio" : part_name[c - NANO_VIDEO]);
-		return 0;
+	while (end < k->p.n && k->token[end] >= 0)
+		end++;
+	if (end > i) {
+		nano_text_write(n, &k->token[i], (size_t)(end - i), out, err);
+		return end;
 	}
-	if (special < 0)
-		return bpe_decode(&n->bpe, &k->token[i], 1, out, err);
-	if (special == NANO_END)
-		strbuf_add(out, " <end>\n");
-	else
-		strbuf_addf(out, "<speaker %d>", special - NANO_SPEAKER);
-	return 0;
+	for (int c = 0; c < NANO_SOFTS; c++)
+		if (n->norm[c].cols && n->norm[c].kind == k->soft_kind[i])
+			strbuf_addf(out, " <%s>", nano_soft_name[c]);
+	return i + 1;
 }
 
 int nano_prompt(void *nano, const struct view *v, int t, struct strbuf *out, struct err *err)
 {
 	struct nano *n = nano;
 	struct predictor p = { .n = n, .view = v };
-	const struct nano_plan plan = nano_plan(n, true);
+	const struct nano_plan plan = nano_plan(n, NANO_LABEL);
 	const int from = v->window < t ? t - v->window : 0;
 
 	if (!n->decoder)
@@ -351,10 +332,10 @@ int nano_prompt(void *nano, const struct view *v, int t, struct strbuf *out, str
 	p.turn = nano_encode(n, v, &p.mem, err);
 	if (p.turn) {
 		pack_trunk(&p.pack, n, p.turn, from, t + 1, &plan);
-		pack_branch(&p.pack, p.turn, t, &n->ask_label, &plan);
+		pack_branch(&p.pack, n, p.turn, t, &plan);
 		if (!pack_finish(&p.pack, v->window, err))
-			for (int i = 0; i < p.pack.p.n && !err->code; i++)
-				write_token(n, &p.pack, i, out, err);
+			for (int i = 0; i < p.pack.p.n && !err->code;)
+				i = write_tokens(n, &p.pack, i, out, err);
 	}
 	predictor_free(&p);
 	return err->code || !out->oom ? err->code : err_set(err, ERR_NOMEM, "prompt: no memory");
