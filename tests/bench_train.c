@@ -3,8 +3,9 @@
  * line.  Arithmetic is counted as the usual PyTorch script counts it: products of the
  * linears and the whole T x T of the attention, three times forward (two times with a
  * frozen base), nothing else.  Not a test.
- *   bench_train [mode=train|lora] [threads=1] [steps=10] [warmup=3] [d=512] [layers=8]
- *               [heads=8] [ff=1376] [vocab=4096] [seq=256] [batch=4] [rank=16]
+ * A base in bf16 is a published model in that type, here of random weights.
+ *   bench_train [mode=train|lora] [type=f32|bf16] [threads=1] [steps=10] [warmup=3] [d=512]
+ * [layers=8] [heads=8] [ff=1376] [vocab=4096] [seq=256] [batch=4] [rank=16] [recompute=0]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +16,17 @@
 #include "harness/base/rng.h"
 #include "harness/num/gemm.h"
 #include "models/backbone/decoder.h"
+#include "tests/weights_fixture.h"
 
-enum { MODE, THREADS, STEPS, WARMUP, D, LAYERS, HEADS, FF, VOCAB, SEQ, BATCH, RANK, OPTIONS };
+/* clang-format off */
+enum { MODE, TYPE, THREADS, STEPS, WARMUP, D, LAYERS, HEADS, FF, VOCAB, SEQ, BATCH, RANK,
+       RECOMPUTE, OPTIONS };
 
-static const char *const option_name[OPTIONS] = { "mode",  "threads", "steps", "warmup",
-						  "d",	   "layers",  "heads", "ff",
-						  "vocab", "seq",     "batch", "rank" };
+static const char *const option_name[OPTIONS] = {
+	"mode", "type", "threads", "steps", "warmup", "d", "layers", "heads", "ff", "vocab",
+	"seq", "batch", "rank", "recompute"
+};
+/* clang-format on */
 
 struct batch {
 	struct packed p;
@@ -101,28 +107,73 @@ static void report(const int *o, double *wall, double *cpu, double loss)
 	qsort(cpu, (size_t)n, sizeof(*cpu), by_size);
 	ms = 1e3 * (n % 2 ? wall[n / 2] : (wall[n / 2 - 1] + wall[n / 2]) / 2);
 	getrusage(RUSAGE_SELF, &use);
-	printf("{\"mode\": \"%s\", \"base\": \"f32\", \"threads\": %d, \"n\": %d, \"ms_median\": "
+	printf("{\"mode\": \"%s\", \"type\": \"%s\", \"threads\": %d, \"n\": %d, \"ms_median\": "
 	       "%.2f, \"ms_min\": %.2f, \"cpu_ms_median\": %.2f, \"tok_s\": %.1f, \"gflops\": "
 	       "%.1f, "
 	       "\"rss_mb\": %.1f, \"loss\": %.4f, \"kernels\": \"%s\"}\n",
-	       o[MODE] ? "lora" : "train", o[THREADS], n, ms, 1e3 * wall[0], 1e3 * cpu[n / 2],
-	       1e3 * tokens / ms, 1e-6 * flops(o) / ms, (double)use.ru_maxrss / 1024, loss,
-	       kernels_best()->name);
+	       o[MODE] ? "lora" : "train", o[TYPE] ? "bf16" : "f32", o[THREADS], n, ms,
+	       1e3 * wall[0], 1e3 * cpu[n / 2], 1e3 * tokens / ms, 1e-6 * flops(o) / ms,
+	       (double)use.ru_maxrss / 1024, loss, kernels_best()->name);
+}
+
+/* A model of random bf16 weights in a folder that is gone again when this returns: the
+ * mapping stays. */
+static struct llama *base_new(const int *o, struct err *err)
+{
+	const struct llama_config c = { .arch = "llama",
+					.vocab = o[VOCAB],
+					.dim = o[D],
+					.layers = o[LAYERS],
+					.heads = o[HEADS],
+					.kv_heads = o[HEADS],
+					.head_dim = o[D] / o[HEADS],
+					.ff = o[FF],
+					.context = o[SEQ],
+					.norm_eps = 1e-5,
+					.rope_theta = 10000,
+					.bos = -1,
+					.eos = -1 };
+	char *dir = scratch_make();
+	struct fixture f;
+	struct llama *l;
+
+	fixture_make(&f, &c, WEIGHT_BF16, WEIGHT_F32, 1);
+	fixture_write_hf(&f, dir, 1);
+	fixture_free(&f);
+	l = llama_open(dir, err);
+	scratch_remove(dir);
+	return l;
+}
+
+static struct decoder *net_new(const int *o, struct llama **base, struct err *err)
+{
+	struct decoder_config c = { .rope_theta = 10000,
+				    .lora_rank = o[MODE] ? o[RANK] : 0,
+				    .lora_alpha = 32,
+				    .lora_on = LORA_Q | LORA_V,
+				    .threads = o[THREADS],
+				    .recompute = o[RECOMPUTE] };
+
+	if (o[TYPE]) {
+		*base = base_new(o, err);
+		c.base = *base;
+		c.rope_theta = 0;
+	} else {
+		c.vocab = o[VOCAB];
+		c.dim = o[D];
+		c.layers = o[LAYERS];
+		c.heads = o[HEADS];
+		c.ff = o[FF];
+		c.untied = true;
+	}
+	return err->code ? NULL : decoder_new(&c, 1, err);
 }
 
 static int bench(const int *o, struct err *err)
 {
-	const struct decoder_config c = { .vocab = o[VOCAB],
-					  .dim = o[D],
-					  .layers = o[LAYERS],
-					  .heads = o[HEADS],
-					  .ff = o[FF],
-					  .rope_theta = 10000,
-					  .lora_rank = o[MODE] ? o[RANK] : 0,
-					  .lora_alpha = 32,
-					  .lora_on = LORA_Q | LORA_V };
 	const struct adamw opt = { 3e-4, 0.9, 0.999, 1e-8, 0.01, 0 };
-	struct decoder *d = decoder_new(&c, 1, err);
+	struct llama *base = NULL;
+	struct decoder *d = net_new(o, &base, err);
 	double *wall = calloc((size_t)o[STEPS], sizeof(*wall)), loss = 0;
 	double *cpu = calloc((size_t)o[STEPS], sizeof(*cpu));
 	struct batch b = { 0 };
@@ -147,13 +198,14 @@ static int bench(const int *o, struct err *err)
 	if (!err->code)
 		report(o, wall, cpu, loss / b.p.n);
 	decoder_free(d);
+	llama_close(base);
 	free(wall);
 	free(cpu);
 	free(b.token);
 	return err->code;
 }
 
-/* NAME=VALUE; mode's value is a word. */
+/* NAME=VALUE; the values of mode and type are words. */
 static int option(int *o, const char *arg)
 {
 	const char *value = strchr(arg, '=');
@@ -162,7 +214,9 @@ static int option(int *o, const char *arg)
 		if (strlen(option_name[i]) != (size_t)(value - arg) ||
 		    strncmp(option_name[i], arg, (size_t)(value - arg)))
 			continue;
-		o[i] = i == MODE ? !strcmp(value, "=lora") : (int)strtol(value + 1, NULL, 10);
+		o[i] = i == MODE   ? !strcmp(value, "=lora")
+		       : i == TYPE ? !strcmp(value, "=bf16")
+				   : (int)strtol(value + 1, NULL, 10);
 		return 0;
 	}
 	fprintf(stderr, "bench_train: no option '%s'\n", arg);
@@ -171,14 +225,18 @@ static int option(int *o, const char *arg)
 
 int main(int argc, char **argv)
 {
-	int o[OPTIONS] = { 0, 1, 10, 3, 512, 8, 8, 1376, 4096, 256, 4, 16 };
+	int o[OPTIONS] = { 0, 0, 1, 10, 3, 512, 8, 8, 1376, 4096, 256, 4, 16, 0 };
 	struct err err = { 0 };
 
 	for (int i = 1; i < argc; i++)
 		if (option(o, argv[i]))
 			return 2;
-	if (o[STEPS] < 1 || o[SEQ] < 1 || o[BATCH] < 1 || o[THREADS] != 1) {
-		fputs("bench_train: steps, seq and batch from 1; one thread\n", stderr);
+	if (o[STEPS] < 1 || o[SEQ] < 1 || o[BATCH] < 1 || o[HEADS] < 1) {
+		fputs("bench_train: steps, seq, batch and heads from 1\n", stderr);
+		return 2;
+	}
+	if (o[TYPE] && !o[MODE]) {
+		fputs("bench_train: full training is in fp32\n", stderr);
 		return 2;
 	}
 	if (bench(o, &err))

@@ -8,6 +8,7 @@
 
 #include "harness/base/json.h"
 #include "models/backbone/decoder_parts.h"
+#include "tests/weights_fixture.h"
 
 #define GOLDEN "tests/golden/torch_curve.json"
 #define TOL    1e-3
@@ -38,27 +39,95 @@ static double number(const struct json *c, const char *key)
 	return v;
 }
 
-/* The parameter's values by its name alone. */
-static void draw(struct param *p)
+/* n values of a parameter, by its name alone. */
+static void draw(const char *name, float *out, size_t n)
 {
-	uint64_t h = fnv1a(p->name);
+	uint64_t h = fnv1a(name);
 	double amplitude = 0.1875, middle = 0;
 
-	if (strstr(p->name, "norm")) {
+	if (strstr(name, "norm")) {
 		amplitude = 0.125;
 		middle = 1;
-	} else if (str_ends(p->name, ".bias")) {
+	} else if (str_ends(name, ".bias")) {
 		amplitude = 0.125;
-	} else if (str_ends(p->name, ".lora_b")) {
+	} else if (str_ends(name, ".lora_b")) {
 		amplitude = 0.0625;
-	} else if (!strcmp(p->name, "base.embed")) {
+	} else if (!strcmp(name, "base.embed")) {
 		amplitude = 0.5;
 	}
-	for (uint64_t i = 0; i < (uint64_t)p->rows * (uint64_t)p->cols; i++) {
+	for (size_t i = 0; i < n; i++) {
 		double u = (double)(splitmix64(h + i) >> 40) / (1 << 23) - 1;
 
-		p->t.data[i] = (float)(middle + amplitude * u);
+		out[i] = (float)(middle + amplitude * u);
 	}
+}
+
+/* Our name of a tensor of a Hugging Face file. */
+static void own_name(const char *hf, char *out, size_t size)
+{
+	static const char *const name[][2] = {
+		{ "self_attn.q_proj.weight", "q" },
+		{ "self_attn.k_proj.weight", "k" },
+		{ "self_attn.v_proj.weight", "v" },
+		{ "self_attn.o_proj.weight", "o" },
+		{ "mlp.gate_proj.weight", "gate" },
+		{ "mlp.up_proj.weight", "up" },
+		{ "mlp.down_proj.weight", "down" },
+		{ "input_layernorm.weight", "norm1" },
+		{ "post_attention_layernorm.weight", "norm2" },
+		{ "embed_tokens.weight", "base.embed" },
+		{ "model.norm.weight", "base.norm" },
+		{ "lm_head.weight", "base.head" },
+	};
+	int layer = -1;
+
+	CHECK(!strstr(hf, ".layers.") || sscanf(hf, "model.layers.%d.", &layer) == 1);
+	for (size_t i = 0; i < ARRAY_LEN(name); i++) {
+		if (!str_ends(hf, name[i][0]))
+			continue;
+		CHECK(layer < 0 ? str_copy(out, size, name[i][1])
+				: str_format(out, size, "layer%d.%s", layer, name[i][1]));
+		return;
+	}
+	fail_msg("%s is not drawn here", hf);
+}
+
+/* A published model with the drawn values, matrices in bf16, opened from its files. */
+static struct llama *base_of(const struct decoder_config *c, char *dir, struct err *err)
+{
+	const struct llama_config cfg = { .arch = "llama",
+					  .vocab = c->vocab,
+					  .dim = c->dim,
+					  .layers = c->layers,
+					  .heads = c->heads,
+					  .kv_heads = c->kv_heads,
+					  .head_dim = c->head_dim,
+					  .ff = c->ff,
+					  .context = 64,
+					  .norm_eps = c->norm_eps,
+					  .rope_theta = c->rope_theta,
+					  .rope = c->rope,
+					  .tied = !c->untied,
+					  .bos = -1,
+					  .eos = -1 };
+	struct llama *l;
+	struct fixture f;
+	char name[80];
+
+	fixture_make(&f, &cfg, WEIGHT_BF16, WEIGHT_F32, 1);
+	for (int i = 0; i < f.n; i++) {
+		struct fixture_tensor *t = &f.t[i];
+		size_t n = (size_t)t->rows * (size_t)(t->cols ? t->cols : 1);
+
+		own_name(t->hf, name, sizeof(name));
+		draw(name, t->value, n);
+		CHECK(weight_encode(t->type, t->value, t->bytes, n));
+	}
+	fixture_write_hf(&f, dir, 1);
+	fixture_free(&f);
+	l = llama_open(dir, err);
+	CHECK_OK(err);
+	return l;
 }
 
 static unsigned lora_bits(const struct json *names)
@@ -66,34 +135,72 @@ static unsigned lora_bits(const struct json *names)
 	static const struct {
 		const char *name;
 		unsigned bit;
-	} row[] = { { "q", LORA_Q },	 { "k", LORA_K },   { "v", LORA_V },	{ "o", LORA_O },
-		    { "gate", LORA_FF }, { "up", LORA_FF }, { "down", LORA_FF } };
+	} row[] = { { "q", LORA_Q },	   { "k", LORA_K },   { "v", LORA_V },	    { "o", LORA_O },
+		    { "gate", LORA_GATE }, { "up", LORA_UP }, { "down", LORA_DOWN } };
 	unsigned bits = 0;
 
 	for (const struct json *v = json_at(names, 0); v; v = json_next(v))
-		for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
+		for (size_t i = 0; i < ARRAY_LEN(row); i++)
 			if (!strcmp(json_str(v, ""), row[i].name))
 				bits |= row[i].bit;
 	return bits;
 }
 
-static struct decoder *net_of(const struct json *c, struct err *err)
-{
-	const struct decoder_config cfg = { .vocab = (int)number(c, "vocab"),
-					    .dim = (int)number(c, "dim"),
-					    .layers = (int)number(c, "layers"),
-					    .heads = (int)number(c, "heads"),
-					    .ff = (int)number(c, "ff"),
-					    .rope_theta = number(c, "rope_theta"),
-					    .lora_rank = (int)number(c, "lora_rank"),
-					    .lora_alpha = number(c, "lora_alpha"),
-					    .lora_on = lora_bits(json_get(c, "lora_on")) };
-	struct decoder *d = decoder_new(&cfg, 1, err);
+/* A decoder with the curve's initial values, and what it stands on. */
+struct net {
+	struct decoder *d;
+	struct llama *base; /* NULL: fresh parameters */
+	char *dir;
+};
 
+static struct net net_of(const struct json *c, struct err *err)
+{
+	const struct json *names = json_get(c, "lora_on");
+	struct decoder_config cfg = { .vocab = (int)number(c, "vocab"),
+				      .dim = (int)number(c, "dim"),
+				      .layers = (int)number(c, "layers"),
+				      .heads = (int)number(c, "heads"),
+				      .kv_heads = (int)number(c, "kv_heads"),
+				      .head_dim = (int)number(c, "head_dim"),
+				      .ff = (int)number(c, "ff"),
+				      .norm_eps = number(c, "norm_eps"),
+				      .rope_theta = number(c, "rope_theta"),
+				      .rope = { .factor = number(c, "rope_factor"),
+						.low_freq_factor = number(c, "rope_low"),
+						.high_freq_factor = number(c, "rope_high"),
+						.original_context =
+							(int)number(c, "rope_context") },
+				      .qkv_bias = json_bool(json_get(c, "qkv_bias"), false),
+				      .untied = json_bool(json_get(c, "untied"), false),
+				      .lora_rank = (int)number(c, "lora_rank"),
+				      .lora_alpha = number(c, "lora_alpha"),
+				      .lora_on = lora_bits(names) };
+	struct net n = { .dir = NULL };
+
+	if (!strcmp(json_str(json_get(c, "base_type"), ""), "bf16")) {
+		n.dir = scratch_make();
+		n.base = base_of(&cfg, n.dir, err);
+		cfg = (struct decoder_config){ .base = n.base,
+					       .lora_rank = cfg.lora_rank,
+					       .lora_alpha = cfg.lora_alpha,
+					       .lora_on = cfg.lora_on };
+	}
+	n.d = decoder_new(&cfg, 1, err);
 	CHECK_OK(err);
-	for (size_t i = 0; i < d->ps.n; i++)
-		draw(&d->ps.p[i]);
-	return d;
+	for (size_t i = 0; i < n.d->ps.n; i++) {
+		struct param *p = &n.d->ps.p[i];
+
+		draw(p->name, p->t.data, (size_t)p->rows * (size_t)p->cols);
+	}
+	return n;
+}
+
+static void net_free(struct net *n)
+{
+	decoder_free(n->d);
+	llama_close(n->base);
+	if (n->dir)
+		scratch_remove(n->dir);
 }
 
 #define TOKENS 256 /* of one batch, at most */
@@ -161,7 +268,7 @@ static void follow(const struct json *c, int steps, bool in_parts)
 				 .clip = number(c, "clip") };
 	double worst = 0, worst_exact = 0;
 	struct err err = { 0 };
-	struct decoder *d = net_of(c, &err);
+	struct net net = net_of(c, &err);
 	struct batch *b = calloc(1, sizeof(*b));
 
 	CHECK(b && json_size(want) == steps && json_size(exact) == steps);
@@ -170,8 +277,8 @@ static void follow(const struct json *c, int steps, bool in_parts)
 		double twin = json_num(json_at(exact, i), NAN), loss;
 
 		batch_fill(b, c, i % (int)number(c, "batches"));
-		loss = train(d, b, in_parts ? (int)number(c, "sequences") : 1, &err);
-		decoder_step(d, &o, 1.0 / b->p.n, &err);
+		loss = train(net.d, b, in_parts ? (int)number(c, "sequences") : 1, &err);
+		decoder_step(net.d, &o, 1.0 / b->p.n, &err);
 		CHECK_OK(&err);
 		if (!(fabs(loss / torch - 1) <= TOL) || !(fabs(loss / twin - 1) <= TOL))
 			fail_msg("%s: step %d: loss %.9g, PyTorch %.9g (double %.9g)",
@@ -182,7 +289,7 @@ static void follow(const struct json *c, int steps, bool in_parts)
 	print_message("%s%s: %d steps, farthest from PyTorch %.1e (from its doubles %.1e)\n",
 		      json_str(json_get(c, "name"), "?"), in_parts ? ", a sequence at a time" : "",
 		      steps, worst, worst_exact);
-	decoder_free(d);
+	net_free(&net);
 	free(b);
 }
 

@@ -10,6 +10,7 @@ splitmix64(fnv1a(NAME) + i), tokens from splitmix64(fnv1a("tokens") + running nu
 is that of models/backbone/decoder.h: RMSNorm, rotary halves, causal attention, SwiGLU.
 """
 import json
+import math
 import os
 import re
 import sys
@@ -21,15 +22,23 @@ import torch.nn.functional as F  # noqa: E402
 
 MASK = (1 << 64) - 1
 LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
-BASE = dict(vocab=256, dim=64, layers=3, heads=4, kv_heads=4, ff=160, rope_theta=10000.0,
-            norm_eps=1e-5, untied=False, qkv_bias=False, lora_rank=0, lora_alpha=0.0, lora_on=[],
+BASE = dict(vocab=256, dim=64, layers=3, heads=4, kv_heads=4, head_dim=16, ff=160,
+            rope_theta=10000.0, rope_factor=0.0, rope_low=0.0, rope_high=0.0, rope_context=0,
+            norm_eps=1e-5, untied=False, qkv_bias=False, base_type="f32",
+            lora_rank=0, lora_alpha=0.0, lora_on=[],
             batches=8, sequences=4, length=32, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8,
             weight_decay=0.01, clip=0.0)
 CURVES = [
     dict(BASE, name="full"),
     dict(BASE, name="full, clipped", clip=0.5, lr=1e-3, weight_decay=0.1),
     dict(BASE, name="lora", lora_rank=8, lora_alpha=16.0, lora_on=["q", "v"], lr=1e-2),
+    dict(BASE, name="as LLaMA-3", kv_heads=2, untied=True, rope_theta=500000.0, rope_factor=8.0,
+         rope_low=1.0, rope_high=4.0, rope_context=64),
+    dict(BASE, name="as Qwen2, wide heads", kv_heads=1, head_dim=24, qkv_bias=True, norm_eps=1e-6,
+         rope_theta=1000000.0),
     dict(BASE, name="lora on all", lora_rank=4, lora_alpha=8.0, lora_on=list(LINEARS), lr=1e-2),
+    dict(BASE, name="lora on a bf16 base", base_type="bf16", kv_heads=2, untied=True, lora_rank=8,
+         lora_alpha=16.0, lora_on=["q", "v", "down"], lr=1e-2),
 ]
 
 
@@ -55,15 +64,29 @@ def drawn(name, rows, cols, amplitude, middle=0.0):
     return torch.tensor(values, dtype=torch.float64).view(rows, cols)
 
 
+def stretched(c, frequency):
+    """LLaMA-3's rule: long waves are stretched by the factor, short ones stay."""
+    if not c["rope_factor"]:
+        return frequency
+    turns = c["rope_context"] * frequency / (2 * math.pi)  # in the original context
+    if turns >= c["rope_high"]:
+        return frequency
+    if turns <= c["rope_low"]:
+        return frequency / c["rope_factor"]
+    keep = (turns - c["rope_low"]) / (c["rope_high"] - c["rope_low"])
+    return frequency * (keep + (1 - keep) / c["rope_factor"])
+
+
 class Net:
     """Parameters by the names of our checkpoints, in float or double."""
 
     def __init__(self, c, dtype):
         self.c, self.p, self.dtype = c, {}, dtype
         self.no_decay = []
-        d, f, head = c["dim"], c["ff"], c["dim"] // c["heads"]
-        kv = c["kv_heads"] * head
-        shape = dict(q=(d, d), k=(kv, d), v=(kv, d), o=(d, d), gate=(f, d), up=(f, d), down=(d, f))
+        d, f, head = c["dim"], c["ff"], c["head_dim"]
+        wide, kv = c["heads"] * head, c["kv_heads"] * head
+        shape = dict(q=(wide, d), k=(kv, d), v=(kv, d), o=(d, wide), gate=(f, d), up=(f, d),
+                     down=(d, f))
         base = not c["lora_rank"]
         self.add("base.embed", c["vocab"], d, 0.5, base)
         self.add("base.norm", 1, d, 0.125, base, 1.0, decay=False)
@@ -79,13 +102,17 @@ class Net:
                 if c["lora_rank"] and name in c["lora_on"]:
                     self.add(f"layer{l}.{name}.lora_a", c["lora_rank"], cols, 0.1875, True)
                     self.add(f"layer{l}.{name}.lora_b", rows, c["lora_rank"], 0.0625, True)
-        angle = c["rope_theta"] ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
-        turns = torch.outer(torch.arange(c["length"], dtype=torch.float64), angle)
+        angle = [stretched(c, c["rope_theta"] ** (-i / head)) for i in range(0, head, 2)]
+        turns = torch.outer(torch.arange(c["length"], dtype=torch.float64),
+                            torch.tensor(angle, dtype=torch.float64))
         self.cos, self.sin = turns.cos().to(dtype), turns.sin().to(dtype)
         self.mask = torch.full((c["length"], c["length"]), float("-inf"), dtype=dtype).triu(1)
 
     def add(self, name, rows, cols, amplitude, train, middle=0.0, decay=True):
-        t = drawn(name, rows, cols, amplitude, middle).to(self.dtype)
+        t = drawn(name, rows, cols, amplitude, middle)
+        if self.c["base_type"] == "bf16" and decay and ".lora_" not in name:
+            t = t.float().bfloat16()  # matrices only
+        t = t.to(self.dtype)
         self.p[name] = t.requires_grad_(train)
         if not decay:
             self.no_decay.append(name)
@@ -110,15 +137,15 @@ class Net:
 
     def attention(self, x, l):
         c = self.c
-        n, t, d = x.shape
-        head = d // c["heads"]
+        n, t, _ = x.shape
+        head = c["head_dim"]
         q, k, v = (self.linear(x, f"layer{l}.{name}").view(n, t, -1, head).transpose(1, 2)
                    for name in "qkv")
         q, k = self.rope(q), self.rope(k)
         share = c["heads"] // c["kv_heads"]
         k, v = k.repeat_interleave(share, 1), v.repeat_interleave(share, 1)
         seen = F.softmax(q @ k.transpose(-2, -1) * head**-0.5 + self.mask, -1)
-        return self.linear((seen @ v).transpose(1, 2).reshape(n, t, d), f"layer{l}.o")
+        return self.linear((seen @ v).transpose(1, 2).reshape(n, t, -1), f"layer{l}.o")
 
     def loss(self, ids):
         x = F.embedding(ids[:, :-1], self.p["base.embed"])
