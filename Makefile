@@ -18,8 +18,11 @@ FLAGS_asan    := $(FLAGS_debug) -fsanitize=address,undefined -fno-sanitize-recov
                  -fno-omit-frame-pointer
 FLAGS_ubsan   := $(FLAGS_debug) -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan    := $(FLAGS_debug) -fsanitize=thread
+# clang only: `make fuzz-NAME`
+FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                 -fno-omit-frame-pointer
 ifeq ($(FLAGS_$(MODE)),)
-$(error MODE must be debug, release, asan, ubsan or tsan, not '$(MODE)')
+$(error MODE must be debug, release, asan, ubsan, tsan or fuzz, not '$(MODE)')
 endif
 
 # CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
@@ -40,8 +43,10 @@ BENCH := $(sort $(wildcard tests/bench_*.c))
 OBJ   := $(LIB:%.c=$B/%.o)
 BIN   := $(TEST:%.c=$B/%)
 SH    := $(sort $(wildcard tests/test_*.sh))
+FUZZ  := $(sort $(wildcard tests/fuzz/fuzz*.c))
 FAULT := $B/tests/must_fail
-DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d
+DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d \
+         $(FUZZ:%.c=$B/%.d)
 
 # which groups of scripts/deps.txt the goals at hand need
 NEEDS_deps      := run check lint
@@ -50,7 +55,8 @@ NEEDS_tests     := check
 NEEDS_reproduce := run
 NEEDS_lint      := check lint
 NEEDS_bench     := bench
-GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check))
+GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check) \
+            $(if $(filter fuzz-%,$(MAKECMDGOALS)),fuzz))
 
 # quiet lines; V=1 shows the commands
 Q   := $(if $(V),,@)
@@ -75,6 +81,13 @@ $B/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# clang passes over gcc's target pragma: these files need the instructions named here
+ifneq ($(findstring clang,$(CC)),)
+$B/harness/num/%_avx2.o: EXTRA := -Wno-unknown-pragmas -mavx2 -mfma -mf16c
+$B/harness/num/%_avx512.o: EXTRA := -Wno-unknown-pragmas -mavx2 -mfma -mf16c -mavx512f \
+	-mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx512vnni
+endif
 
 # $(call keep,FILE,COMMAND): the file changes only when what the command prints does
 keep = mkdir -p $(dir $1) && { $2; } >$1.new && if cmp -s $1.new $1; then rm $1.new; else mv $1.new $1; fi
@@ -102,7 +115,8 @@ TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 UBSAN_OPTIONS=print_stac
 
 $B/tests/%: $B/tests/%.o $B/libmerc.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TESTLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmerc.a $(LDLIBS) $(TESTLIBS)
+$B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
 tests: $(BIN) $(FAULT) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%
@@ -139,6 +153,21 @@ check-run:
 	@$(TESTENV) ./scripts/run-tests.sh -j $(JOBS) $(if $(JUNIT),--junit '$(JUNIT)') \
 		$(if $(TAP),--tap '$(TAP)') $(BIN) $(SH) $(ASAN_TESTS)
 .PHONY: print-tests check-run
+
+# Mutates inputs of one target: make fuzz-gguf [RUNS=100000].  New inputs of interest go to
+# build/fuzz/NAME, what fails to build/fuzz/NAME-*; what is worth keeping (small files) belongs
+# in tests/fuzz/corpus/NAME.
+RUNS      ?= 100000
+FUZZFLAGS ?= -rss_limit_mb=512 -malloc_limit_mb=64 -timeout=10 -print_final_stats=1
+fuzz-%: tests/fuzz/fuzz_%.c
+	+@$(SUBMAKE) MODE=fuzz CC=clang run-fuzz-$*
+run-fuzz-%: $B/fuzz-%
+	@mkdir -p build/fuzz/$*
+	$< -runs=$(RUNS) -max_len=8192 -artifact_prefix=build/fuzz/$*- $(FUZZFLAGS) \
+		$(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) build/fuzz/$* tests/fuzz/corpus/$*
+$B/fuzz-%: tests/fuzz/entry.c $(FUZZ:%.c=$B/%.o) $B/libmerc.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ $(LDLIBS)
 
 # objects are looked at too: they show which files hold state
 lint: deps $(OBJ)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Fuzzing of everything that reads a file from elsewhere.  A target is fuzz_NAME.c with one
+ * function that takes the bytes and must come back whatever they are; `make fuzz-NAME
+ * [RUNS=N]` drives it with libFuzzer, tests/test_fuzz_corpus.c replays corpus/NAME.
+ */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+
+/* Every target, by name; a new one is a line here and a file. */
+#define FUZZ_LIST(X)                                                                               \
+	X(gguf)                                                                                    \
+	X(hf)                                                                                      \
+	X(llama_bin)                                                                               \
+	X(safetensors)
+
+#define X(name) int fuzz_##name(const uint8_t *data, size_t size);
+FUZZ_LIST(X)
+#undef X
+
+/* Bytes as a file with a path, in memory. */
+struct fuzz_file {
+	int fd;
+	char path[64];
+};
+void fuzz_file_open(struct fuzz_file *f, const uint8_t *data, size_t size);
+void fuzz_file_close(struct fuzz_file *f);
+
+/* A target's finding: ends the program with the message. */
+#define FUZZ_CHECK(cond) fuzz_check((cond), __FILE__, __LINE__, #cond)
+void fuzz_check(bool ok, const char *file, int line, const char *what);
+/* What opened has no error; what did not has one with a message. */
+void fuzz_outcome(bool opened, const struct err *err);
+
+/* Reads every byte, so that a pointer outside of its memory shows. */
+void fuzz_touch(const void *p, size_t n);
+
+struct llama;
+/* Decodes every weight of a model. */
+void fuzz_look(const struct llama *l);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every kept input of the fuzzers once more, with bounds on memory and processor time: they
+ * were found because they once mattered.  UPDATE_CORPUS=1 first writes the inputs that
+ * fuzzing starts from (seed-*): small files that are right.
+ */
+#define _DEFAULT_SOURCE /* setrlimit's types */
+
+#include "tests/test.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/fuzz/fuzz.h"
+#include "tests/weights_fixture.h"
+
+#define MAX_INPUT  8192
+#define MAX_INPUTS 200
+#define SECONDS	   100		       /* of the processor, for all: seconds are usual */
+#define MEMORY	   ((rlim_t)256 << 20) /* on top of what the program has at its start */
+
+/* The sanitizers reserve the address space whole: they bound single requests instead. */
+#if defined(__SANITIZE_ADDRESS__)
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "max_allocation_size_mb=64";
+}
+#define BOUND_ADDRESSES 0
+#else
+#define BOUND_ADDRESSES 1
+#endif
+
+static void bound(int what, rlim_t most)
+{
+	struct rlimit r;
+
+	CHECK(!getrlimit(what, &r));
+	r.rlim_cur = r.rlim_max == RLIM_INFINITY || most < r.rlim_max ? most : r.rlim_max;
+	CHECK(!setrlimit(what, &r));
+}
+
+/* --- seeds ----------------------------------------------------------------------------------- */
+
+static void put_seed(const char *target, const char *name, const struct strbuf *b)
+{
+	struct err err = { 0 };
+	char path[200];
+
+	CHECK(str_format(path, sizeof(path), "tests/fuzz/corpus/%s", target));
+	io_mkdirs(path, &err);
+	CHECK(b->len <= MAX_INPUT && !b->oom);
+	CHECK(str_format(path, sizeof(path), "tests/fuzz/corpus/%s/seed-%s", target, name));
+	io_write_atomic(path, b->s, b->len, &err);
+	CHECK_OK(&err);
+}
+
+/* A model of some hundred weights; of some thousand where blocks need rows of 32. */
+static struct llama_config seed_config(const char *arch, bool tied, bool bias, int width)
+{
+	struct llama_config c = fixture_config();
+
+	CHECK(str_copy(c.arch, sizeof(c.arch), arch));
+	c.vocab = c.context = c.head_dim = 4;
+	c.layers = c.kv_heads = 1;
+	c.dim = c.ff = width;
+	c.heads = width / 4;
+	c.tied = tied;
+	c.qkv_bias = bias;
+	return c;
+}
+
+static void seed_gguf(const char *name, const char *arch, enum weight_type type, bool tied,
+		      int width)
+{
+	struct llama_config c = seed_config(arch, tied, !strcmp(arch, "qwen2"), width);
+	struct strbuf b = { 0 };
+	struct fixture f;
+	struct rng rng;
+
+	rng_seed(&rng, 1, 0);
+	fixture_make(&f, &c, type, WEIGHT_F32, 1);
+	if (tied)
+		fixture_add(&f, &rng, WEIGHT_F32, 2, 0, 4, 0.5, "x", "rope_freqs.weight");
+	fixture_gguf_bytes(&f, &b);
+	put_seed("gguf", name, &b);
+	strbuf_free(&b);
+	fixture_free(&f);
+}
+
+static void seed_bin(const char *name, bool tied)
+{
+	struct llama_config c = seed_config("llama", tied, false, 8);
+	struct strbuf b = { 0 };
+	struct fixture f;
+
+	fixture_make(&f, &c, WEIGHT_F32, WEIGHT_F32, 1);
+	fixture_bin_bytes(&f, &b);
+	put_seed("llama_bin", name, &b);
+	strbuf_free(&b);
+	fixture_free(&f);
+}
+
+static void add_file(struct strbuf *b, const char *dir, const char *name)
+{
+	char *path = path_join(dir, name), *data;
+	struct err err = { 0 };
+	size_t n;
+
+	if (b->len)
+		strbuf_add(b, "\n%%%%\n");
+	io_read_file(path, MAX_INPUT, &data, &n, &err);
+	CHECK_OK(&err);
+	strbuf_addn(b, data, n);
+	free(data);
+	free(path);
+}
+
+/* A folder as one input of fuzz_hf.c, its single file as one of fuzz_safetensors.c. */
+static void seed_hf(const char *name, struct llama_config c, enum weight_type type, int shards)
+{
+	static const char *const one[] = { "config.json", "model.safetensors", NULL };
+	static const char *const many[] = { "config.json", "model.safetensors.index.json",
+					    "model-00001-of-00002.safetensors",
+					    "model-00002-of-00002.safetensors", NULL };
+	char *dir = scratch_make();
+	struct strbuf b = { 0 };
+	struct fixture f;
+
+	fixture_make(&f, &c, type, type, 1);
+	fixture_write_hf(&f, dir, shards);
+	for (const char *const *file = shards > 1 ? many : one; *file; file++)
+		add_file(&b, dir, *file);
+	put_seed("hf", name, &b);
+	strbuf_reset(&b);
+	add_file(&b, dir, shards > 1 ? many[2] : one[1]);
+	put_seed("safetensors", name, &b);
+	strbuf_free(&b);
+	fixture_free(&f);
+	scratch_remove(dir);
+}
+
+static void write_seeds(void)
+{
+	struct llama_config c = seed_config("llama", false, true, 8);
+
+	seed_gguf("f32", "llama", WEIGHT_F32, false, 8);
+	seed_gguf("f16", "llama", WEIGHT_F16, true, 8);
+	seed_gguf("bf16", "qwen2", WEIGHT_BF16, true, 8);
+	seed_gguf("q8_0", "llama", WEIGHT_Q8_0, true, 32);
+	seed_gguf("q4_0", "qwen2", WEIGHT_Q4_0, false, 32);
+	seed_bin("untied", false);
+	seed_bin("tied", true);
+	seed_hf("bias", c, WEIGHT_BF16, 1);
+	c.rope = (struct rope_scaling){ 8, 1, 4, 8192 };
+	seed_hf("llama3", c, WEIGHT_F16, 1);
+	seed_hf("shards", c, WEIGHT_F16, 2);
+	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
+}
+
+/* --- replay ---------------------------------------------------------------------------------- */
+
+/* Bytes of address space in use. */
+static rlim_t in_use(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	CHECK(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static void replay(const char *name, int (*target)(const uint8_t *data, size_t size))
+{
+	char *root = path_join("tests/fuzz/corpus", name);
+	struct io_list list = { 0 };
+	struct err err = { 0 };
+
+	io_list_dir(root, &list, &err);
+	CHECK_OK(&err);
+	if (!list.n || list.n > MAX_INPUTS)
+		fail_msg("%s holds %zu inputs; 1 to %d belong there", root, list.n, MAX_INPUTS);
+	for (size_t i = 0; i < list.n; i++) {
+		char *path = path_join(root, list.name[i]), *data;
+		size_t n;
+
+		io_read_file(path, MAX_INPUT, &data, &n, &err);
+		CHECK_OK(&err);
+		/* the last line of a run that dies names the input */
+		print_message("%s\n", path);
+		target((const uint8_t *)data, n);
+		free(data);
+		free(path);
+	}
+	io_list_free(&list);
+	free(root);
+}
+
+#define X(name)                                                                                    \
+	static void test_##name(void **state)                                                      \
+	{                                                                                          \
+		(void)state;                                                                       \
+		replay(#name, fuzz_##name);                                                        \
+	}
+FUZZ_LIST(X)
+#undef X
+
+int main(void)
+{
+#define X(name) cmocka_unit_test(test_##name),
+	const struct CMUnitTest tests[] = { FUZZ_LIST(X) };
+#undef X
+
+	if (getenv("UPDATE_CORPUS"))
+		write_seeds();
+	bound(RLIMIT_CPU, SECONDS);
+	if (BOUND_ADDRESSES)
+		bound(RLIMIT_AS, in_use() + MEMORY);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
