@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matrix products; the only file that sees cblas.
+ * Matrix products; the only file that sees cblas.  Both operands are packed for one
+ * pass over k at a time, by all workers; then bands of rows times groups of columns
+ * are the items of the pool.
  */
 #include "harness/num/gemm.h"
 
@@ -7,59 +9,175 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Above this depth and width the library's blocking for the second-level cache
- * wins over the packed kernels (measured with tests/bench_decoder.c). */
-#define BLAS_SIDE 512
+#define DEPTH	256 /* of one pass over k: a strip and a tile stay in the first-level cache */
+#define BAND	96  /* rows of an item, whole tiles of every set: in the second-level cache */
+#define WIDE	64  /* below so many columns packing a costs more than it brings */
+#define SHALLOW 192 /* down to this depth rows of a lie near each other as they are */
+#define LIBRARY 64  /* narrow kernels leave products from this size on to OpenBLAS */
+#define WORTH	1e6 /* multiplications that pay for waking the pool */
 
-static bool use_blas(int m, int n, int k)
+struct product {
+	const struct gemm_ctx *g;
+	int m, n, k; /* k: of this pass */
+	const float *a, *b;
+	ptrdiff_t ars, acs, brs, bcs;
+	bool add;
+	float *c, *pa, *pb;
+	int bands, groups, group; /* items: bands of rows, groups of `group` columns */
+};
+
+static int pieces(int n, int size)
 {
-	return m >= BLAS_SIDE && n >= BLAS_SIDE && k >= BLAS_SIDE;
+	return (n + size - 1) / size;
 }
 
-static void blas(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a,
-		 const float *b, bool add, float *c)
+static int least(int a, int b)
 {
-	cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, ta == CblasTrans ? m : k, b,
-		    tb == CblasTrans ? k : n, add ? 1.0f : 0.0f, c, n);
+	return a < b ? a : b;
+}
+
+/* Columns of an item, whole strips: enough items for the pool, enough work in each. */
+static int group_size(const struct product *p)
+{
+	int strip = p->g->kern->strip, size = 128;
+
+	while (size > strip && size > 32 &&
+	       pieces(p->n, size) * p->bands < 4 * pool_threads(p->g->pool))
+		size /= 2;
+	return size;
+}
+
+static void pack_item(void *ctx, int i, int worker)
+{
+	const struct product *p = ctx;
+	const struct kernels *kern = p->g->kern;
+
+	(void)worker;
+	if (i < p->bands) {
+		int r = i * BAND;
+
+		kern->pack_rows(p->pa + (size_t)r * (size_t)p->k, p->a + r * p->ars, p->ars, p->acs,
+				least(BAND, p->m - r), p->k);
+	} else {
+		int j = (i - p->bands) * p->group;
+
+		kern->pack(p->pb + (size_t)j * (size_t)p->k, p->b + j * p->bcs, p->brs, p->bcs,
+			   p->k, least(p->group, p->n - j));
+	}
+}
+
+static void tiles_item(void *ctx, int i, int worker)
+{
+	const struct product *p = ctx;
+	const struct kernels *kern = p->g->kern;
+	int r = i / p->groups * BAND, j0 = i % p->groups * p->group;
+	int end = least(j0 + p->group, p->n);
+
+	(void)worker;
+	for (int j = j0; j < end; j += kern->strip)
+		kern->panel(least(BAND, p->m - r), least(kern->strip, end - j), p->k,
+			    p->pa + (size_t)r * (size_t)p->k, p->pb + (size_t)j * (size_t)p->k,
+			    p->add, p->c + (ptrdiff_t)r * p->n + j, p->n);
+}
+
+/* The library's own kernels are wider than ours. */
+static void library(const struct product *p, int k)
+{
+	CBLAS_TRANSPOSE ta = p->acs == 1 ? CblasNoTrans : CblasTrans;
+	CBLAS_TRANSPOSE tb = p->bcs == 1 ? CblasNoTrans : CblasTrans;
+
+	cblas_sgemm(CblasRowMajor, ta, tb, p->m, p->n, k, 1.0f, p->a, ta == CblasTrans ? p->m : k,
+		    p->b, tb == CblasTrans ? k : p->n, p->add ? 1.0f : 0.0f, p->c, p->n);
+}
+
+/* Rows of a as they lie against the whole of b, packed. */
+static void rows_item(void *ctx, int i, int worker)
+{
+	const struct product *p = ctx;
+	const struct kernels *kern = p->g->kern;
+	int r = i * BAND;
+
+	(void)worker;
+	kern->gemm(least(BAND, p->m - r), p->n, p->k, p->a + r * p->ars, p->ars, p->acs, p->pb,
+		   (size_t)p->k * (size_t)kern->strip, p->add, p->c + (ptrdiff_t)r * p->n, p->n);
+}
+
+/* Both ways sum an element in the same order whatever the pool. */
+static bool as_it_lies(int n, int k)
+{
+	return n < WIDE || k <= SHALLOW;
+}
+
+static void multiply(struct product *p, int k)
+{
+	struct pool *pool = (double)p->m * p->n * k < WORTH ? NULL : p->g->pool;
+	const struct kernels *kern = p->g->kern;
+
+	if (kern->strip < 16 && p->m >= LIBRARY && p->n >= LIBRARY && k >= LIBRARY) {
+		library(p, k);
+		return;
+	}
+	p->bands = pieces(p->m, BAND);
+	p->pb = p->g->work;
+	if (as_it_lies(p->n, k)) {
+		p->k = k;
+		kern->pack(p->pb, p->b, p->brs, p->bcs, k, p->n);
+		pool_run(pool, p->bands, rows_item, p);
+		return;
+	}
+	p->group = group_size(p);
+	p->groups = pieces(p->n, p->group);
+	p->pa = p->pb + kernels_packed(kern, least(k, DEPTH), p->n);
+	for (int k0 = 0; k0 < k; k0 += DEPTH) {
+		p->k = least(DEPTH, k - k0);
+		pool_run(pool, p->bands + p->groups, pack_item, p);
+		pool_run(pool, p->bands * p->groups, tiles_item, p);
+		p->a += p->k * p->acs;
+		p->b += p->k * p->brs;
+		p->add = true;
+	}
 }
 
 void gemm_nt(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
 	     bool add, float *c)
 {
-	if (use_blas(m, n, k)) {
-		blas(CblasNoTrans, CblasTrans, m, n, k, a, b, add, c);
-		return;
-	}
-	g->kern->pack(g->work, b, 1, k, k, n);
-	g->kern->gemm(m, n, k, a, k, 1, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
+	struct product p = { .g = g, .m = m, .n = n, .a = a, .b = b, .add = add, .c = c };
+
+	p.ars = p.bcs = k;
+	p.acs = p.brs = 1;
+	multiply(&p, k);
 }
 
 void gemm_nn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
 	     bool add, float *c)
 {
-	if (use_blas(m, n, k)) {
-		blas(CblasNoTrans, CblasNoTrans, m, n, k, a, b, add, c);
-		return;
-	}
-	g->kern->pack(g->work, b, n, 1, k, n);
-	g->kern->gemm(m, n, k, a, k, 1, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
+	struct product p = { .g = g, .m = m, .n = n, .a = a, .b = b, .add = add, .c = c };
+
+	p.ars = k;
+	p.brs = n;
+	p.acs = p.bcs = 1;
+	multiply(&p, k);
 }
 
 void gemm_tn(const struct gemm_ctx *g, int m, int n, int k, const float *a, const float *b,
 	     bool add, float *c)
 {
-	if (use_blas(m, n, k)) {
-		blas(CblasTrans, CblasNoTrans, m, n, k, a, b, add, c);
-		return;
-	}
-	g->kern->pack(g->work, b, n, 1, k, n);
-	g->kern->gemm(m, n, k, a, 1, m, g->work, (size_t)k * (size_t)g->kern->strip, add, c, n);
+	struct product p = { .g = g, .m = m, .n = n, .a = a, .b = b, .add = add, .c = c };
+
+	p.acs = m;
+	p.brs = n;
+	p.ars = p.bcs = 1;
+	multiply(&p, k);
 }
 
 size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
-	(void)m;
-	return kernels_packed(g->kern, k, n);
+	size_t rows = (size_t)g->kern->rows, depth = (size_t)least(k, DEPTH);
+
+	if (as_it_lies(n, k))
+		return kernels_packed(g->kern, k, n);
+	return kernels_packed(g->kern, least(k, DEPTH), n) +
+	       ((size_t)m + rows - 1) / rows * rows * depth;
 }
 
 void num_blas_one_thread(void)

@@ -19,6 +19,7 @@ struct adamw_step {
 struct kernels {
 	const char *name; /* "base", "avx2", "avx512" */
 	int strip;	  /* columns of one packed strip */
+	int rows;	  /* rows of one packed tile */
 
 	/* Packs b(p, j) = b[p * rs + j * cs], p < k, j < n, into strips of `strip`
 	 * columns, each (k, strip), zeros past n.  dst holds k * n rounded up to whole strips. */
@@ -27,6 +28,12 @@ struct kernels {
 	 * packed; step: floats from one strip to the next (k * strip for a whole pack). */
 	void (*gemm)(int m, int n, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs,
 		     const float *b, size_t step, bool add, float *c, ptrdiff_t ldc);
+	/* Packs a(i, p) = a[i * rs + p * cs], i < m, p < k, into tiles of `rows` rows, each
+	 * (k, rows), zeros past m. */
+	void (*pack_rows)(float *dst, const float *a, ptrdiff_t rs, ptrdiff_t cs, int m, int k);
+	/* c (m, n; row stride ldc) = or += a b, both packed, n at most one strip. */
+	void (*panel)(int m, int n, int k, const float *a, const float *b, bool add, float *c,
+		      ptrdiff_t ldc);
 
 	float (*max)(const float *x, int n); /* n > 0 */
 	double (*sum_squares)(const float *x, size_t n);

@@ -7,57 +7,7 @@
 #ifndef HARNESS_NUM_KERNEL_BODY_H
 #define HARNESS_NUM_KERNEL_BODY_H
 
-#include <math.h>
-#include <string.h>
-
-#include "harness/num/kernel.h"
-
-#ifndef KERNEL_TABLE /* the portable set */
-#define KERNEL_TABLE kernels_base
-#define KERNEL_NAME  "base"
-#define LANES	     4
-#define ROWS	     6
-#define FMA(a, b, c) ((a) * (b) + (c))
-#endif
-
-#define STRIP  (2 * LANES)
-#define DEPTH  256 /* of one pass over k: a strip of this depth stays in the first-level cache */
-#define BAND   (ROWS * 16)
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vf __attribute__((vector_size(4 * LANES)));
-typedef int32_t vi __attribute__((vector_size(4 * LANES)));
-typedef float vf_any __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
-INLINE vf load(const float *p)
-{
-	return *(const vf_any *)p;
-}
-
-INLINE void store(float *p, vf v)
-{
-	*(vf_any *)p = v;
-}
-
-INLINE vf splat(float x)
-{
-	return x - (vf){ 0 };
-}
-
-INLINE vf pick(vi mask, vf yes, vf no)
-{
-	return (vf)((mask & (vi)yes) | (~mask & (vi)no));
-}
-
-/* Lanes in a fixed order, so that sums repeat. */
-INLINE float lane_sum(vf v)
-{
-	float s = 0;
-
-	for (int i = 0; i < LANES; i++)
-		s += v[i];
-	return s;
-}
+#include "harness/num/kernel_gemm.h"
 
 /* exp by range reduction to |r| <= ln 2 / 2 and a polynomial of degree 7;
  * arguments below -87 count as -87, above 88 as 88; NaN stays NaN. */
@@ -85,160 +35,6 @@ INLINE vf vexp(vf x)
 INLINE vf vsigmoid(vf x)
 {
 	return splat(1.0f) / (splat(1.0f) + vexp(-x));
-}
-
-/* Calls EXPR for whole vectors at i, then for the rest through padded copies. */
-INLINE vf load_part(const float *p, int n)
-{
-	float buf[LANES] = { 0 };
-
-	memcpy(buf, p, (size_t)n * sizeof(*p));
-	return load(buf);
-}
-
-INLINE void store_part(float *p, vf v, int n)
-{
-	float buf[LANES];
-
-	store(buf, v);
-	memcpy(p, buf, (size_t)n * sizeof(*p));
-}
-
-INLINE int left(size_t i, size_t n)
-{
-	return n - i < LANES ? (int)(n - i) : LANES;
-}
-
-INLINE vf load_n(const float *p, int n)
-{
-	return n == LANES ? load(p) : load_part(p, n);
-}
-
-INLINE void store_n(float *p, vf v, int n)
-{
-	if (n == LANES)
-		store(p, v);
-	else
-		store_part(p, v, n);
-}
-
-static void pack(float *dst, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int n)
-{
-	for (int j0 = 0; j0 < n; j0 += STRIP) {
-		const float *s = b + j0 * cs;
-		int w = n - j0 < STRIP ? n - j0 : STRIP;
-
-		if (w < STRIP)
-			memset(dst, 0, (size_t)k * STRIP * sizeof(*dst));
-		if (cs == 1 && w == STRIP) {
-			for (int p = 0; p < k; p++, s += rs) {
-				store(dst + (size_t)p * STRIP, load(s));
-				store(dst + (size_t)p * STRIP + LANES, load(s + LANES));
-			}
-		} else {
-			for (int p = 0; p < k; p++)
-				for (int j = 0; j < w; j++)
-					dst[(size_t)p * STRIP + (size_t)j] = s[p * rs + j * cs];
-		}
-		dst += (size_t)k * STRIP;
-	}
-}
-
-/* rows x (nv vectors) of c from k steps; w: columns really there. */
-INLINE void tile(const int rows, const int nv, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs,
-		 const float *b, bool add, float *c, ptrdiff_t ldc, int w)
-{
-	vf acc[ROWS][2];
-	float edge[STRIP];
-
-#pragma GCC unroll 16
-	for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-		for (int v = 0; v < nv; v++)
-			acc[i][v] = (vf){ 0 };
-	for (int p = 0; p < k; p++) {
-		vf b0 = load(b), b1 = nv > 1 ? load(b + LANES) : b0;
-
-#pragma GCC unroll 16
-		for (int i = 0; i < rows; i++) {
-			vf x = splat(a[i * ars]);
-
-			acc[i][0] = FMA(x, b0, acc[i][0]);
-			if (nv > 1)
-				acc[i][1] = FMA(x, b1, acc[i][1]);
-		}
-		a += acs;
-		b += STRIP;
-	}
-#pragma GCC unroll 16
-	for (int i = 0; i < rows; i++) {
-		float *row = c + i * ldc;
-
-		if (w == nv * LANES) {
-#pragma GCC unroll 2
-			for (int v = 0; v < nv; v++)
-				store(row + v * LANES,
-				      add ? load(row + v * LANES) + acc[i][v] : acc[i][v]);
-			continue;
-		}
-#pragma GCC unroll 2
-		for (int v = 0; v < nv; v++)
-			store(edge + v * LANES, acc[i][v]);
-		for (int j = 0; j < w; j++)
-			row[j] = add ? row[j] + edge[j] : edge[j];
-	}
-}
-
-#define TILE_CASE(r)                                                                               \
-	case r:                                                                                    \
-		if (w > LANES)                                                                     \
-			tile(r, 2, k, a, ars, acs, b, add, c, ldc, w);                             \
-		else                                                                               \
-			tile(r, 1, k, a, ars, acs, b, add, c, ldc, w);                             \
-		break;
-
-static void tile_any(int rows, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs, const float *b,
-		     bool add, float *c, ptrdiff_t ldc, int w)
-{
-	switch (rows) {
-		TILE_CASE(1)
-		TILE_CASE(2)
-		TILE_CASE(3)
-		TILE_CASE(4)
-		TILE_CASE(5)
-		TILE_CASE(6)
-#if ROWS > 6
-		TILE_CASE(7)
-		TILE_CASE(8)
-		TILE_CASE(9)
-		TILE_CASE(10)
-		TILE_CASE(11)
-		TILE_CASE(12)
-#endif
-	}
-}
-
-static void gemm(int m, int n, int k, const float *a, ptrdiff_t ars, ptrdiff_t acs, const float *b,
-		 size_t step, bool add, float *c, ptrdiff_t ldc)
-{
-	for (int p0 = 0; p0 < k || p0 == 0; p0 += DEPTH) {
-		int kc = k - p0 < DEPTH ? k - p0 : DEPTH;
-
-		for (int i0 = 0; i0 < m; i0 += BAND) {
-			int top = m - i0 < BAND ? m : i0 + BAND;
-
-			for (int j = 0; j < n; j += STRIP) {
-				const float *bs =
-					b + (size_t)(j / STRIP) * step + (size_t)p0 * STRIP;
-				int w = n - j < STRIP ? n - j : STRIP;
-
-				for (int i = i0; i < top; i += ROWS)
-					tile_any(top - i < ROWS ? top - i : ROWS, kc,
-						 a + i * ars + p0 * acs, ars, acs, bs,
-						 add || p0 > 0, c + i * ldc + j, ldc, w);
-			}
-		}
-	}
 }
 
 static float max_of(const float *x, int n)
@@ -468,8 +264,11 @@ static void adamw(float *restrict w, float *restrict g, float *restrict m, float
 const struct kernels KERNEL_TABLE = {
 	.name = KERNEL_NAME,
 	.strip = STRIP,
+	.rows = ROWS,
 	.pack = pack,
 	.gemm = gemm,
+	.pack_rows = pack_rows,
+	.panel = panel,
 	.max = max_of,
 	.sum_squares = sum_squares,
 	.dot = dot,
