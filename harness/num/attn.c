@@ -84,6 +84,8 @@ int attn_plan_build(struct attn_plan *plan, const struct key_spans *query, int n
 		plan->most = b->count > plan->most ? b->count : plan->most;
 		plan->width = span(&u) > plan->width ? span(&u) : plan->width;
 	}
+	for (int i = 0; i < plan->n_block; i++)
+		plan->area += (long)span(&plan->block[i].cover) * plan->block[i].count;
 	plan->width += 4 * PAD;
 	return 0;
 }

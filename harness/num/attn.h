@@ -30,6 +30,7 @@ struct attn_plan {
 	int n_block;
 	int most;  /* queries of the largest block */
 	int width; /* columns of the widest score row, padded for any kernel */
+	long area; /* scores of all blocks together */
 };
 
 /* Checks the spans (every query sees at least one key, all inside [0, n_key)) and

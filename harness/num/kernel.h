@@ -66,8 +66,12 @@ struct kernels {
 	/* y = x * sigmoid(1.5957691 * (x + 0.044715 x^3)): the tanh form of GELU */
 	void (*gelu)(float *y, const float *x, size_t n);
 	void (*gelu_back)(float *dx, const float *dy, const float *x, bool add, size_t n);
-	/* One AdamW update; g is cleared. */
-	void (*adamw)(float *w, float *g, float *m, float *v, const struct adamw_step *s, size_t n);
+	/* One row of heads, 2 half floats each: pairs (x[j], x[j + half]), or with `pairs` (x[2j],
+	 * x[2j + 1]), turned by the angles with cosines cs[j] and sines sign * cs[half + j] */
+	void (*rope)(float *x, const float *cs, int heads, int half, bool pairs, float sign);
+	/* One AdamW update. */
+	void (*adamw)(float *w, const float *g, float *m, float *v, const struct adamw_step *s,
+		      size_t n);
 };
 
 /* The sets themselves; pick one with the functions below.  The last two exist on x86-64 only. */

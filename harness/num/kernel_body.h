@@ -243,7 +243,30 @@ static void gelu_back(float *dx, const float *dy, const float *x, bool add, size
 	}
 }
 
-static void adamw(float *restrict w, float *restrict g, float *restrict m, float *restrict v,
+static void rope(float *restrict x, const float *restrict cs, int heads, int half, bool pairs,
+		 float sign)
+{
+	const float *restrict sn = cs + half;
+
+	for (int h = 0; h < heads; h++, x += 2 * half) {
+		float *restrict y = x + half;
+
+		for (int j = 0; pairs && j < half; j++) {
+			float a = x[2 * j], b = x[2 * j + 1], s = sign * sn[j];
+
+			x[2 * j] = a * cs[j] - b * s;
+			x[2 * j + 1] = a * s + b * cs[j];
+		}
+		for (int j = 0; !pairs && j < half; j++) {
+			float a = x[j], b = y[j], s = sign * sn[j];
+
+			x[j] = a * cs[j] - b * s;
+			y[j] = a * s + b * cs[j];
+		}
+	}
+}
+
+static void adamw(float *restrict w, const float *restrict g, float *restrict m, float *restrict v,
 		  const struct adamw_step *s, size_t n)
 {
 	const float b1 = s->beta1, b2 = s->beta2, lr = s->lr, eps = s->eps;
@@ -257,7 +280,6 @@ static void adamw(float *restrict w, float *restrict g, float *restrict m, float
 		m[i] = a;
 		v[i] = b;
 		w[i] = w[i] * keep - lr * (a * f1) / (sqrtf(b * f2) + eps);
-		g[i] = 0;
 	}
 }
 
@@ -284,6 +306,7 @@ const struct kernels KERNEL_TABLE = {
 	.swiglu_back = swiglu_back,
 	.gelu = gelu,
 	.gelu_back = gelu_back,
+	.rope = rope,
 	.adamw = adamw,
 };
 

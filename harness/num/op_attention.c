@@ -3,11 +3,16 @@
  * union of its ranges; what a query may not see is set to zero after the
  * exponential.  Backward computes the probabilities again from the kept
  * log-sums, so memory grows with the sequence and not with its square.
+ *
+ * Forward is split by heads and blocks, backward by key heads, whose gradients add up over
+ * the blocks.  A few queries on many keys, as in generation, read the keys as they lie.
  */
 #include "harness/num/ops.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "harness/num/op_matrix.h"
 
 static int key_heads(const struct op *op)
 {
@@ -52,45 +57,73 @@ static size_t row_step(const struct op *op)
 	return (size_t)op->plan->width / 32 * 32 + 48;
 }
 
+#define SLICES 4	  /* pieces of one head's blocks, forward */
+#define DIRECT 4	  /* most queries that read the keys as they lie */
+#define ALONE  (1l << 20) /* products below which one thread does it all */
+
+static struct pool *pool_for(const struct op *op)
+{
+	return op->plan->area * op->in[0]->cols < ALONE ? NULL : op->pool;
+}
+
+static bool is_direct(const struct op *op)
+{
+	return !op->record && op->in[0]->rows <= DIRECT;
+}
+
+/* Packed keys or values of one head, in each direction. */
+static size_t pack_floats(const struct op *op)
+{
+	int nk = op->in[1]->rows, h = op->in[0]->cols / op->heads;
+	size_t t = kernels_packed(op->kern, h, nk), f = kernels_packed(op->kern, nk, h);
+
+	return op_lines(t > f ? t : f);
+}
+
+/* What one worker has for itself. */
 struct scratch {
-	float *kt, *vt, *k, *v; /* keys and values of one head, packed both ways */
-	float *q, *dy;		/* queries and output gradients of one block, packed */
-	float *p, *dp;		/* scores (most, step) */
+	float *kt, *vt, *k; /* keys and values of one head, packed: backward */
+	float *q, *dy;	    /* queries and output gradients of one block, packed: backward */
+	float *p, *dp;	    /* scores (most, step); dp: backward */
 	size_t step;
 };
 
 /* Lays out the scratch; returns the floats used. */
 static size_t scratch_lay(const struct op *op, float *base, struct scratch *s)
 {
-	int nk = op->in[1]->rows, h = op->in[0]->cols / op->heads, most = op->plan->most;
-	size_t t = kernels_packed(op->kern, h, nk), f = kernels_packed(op->kern, nk, h);
-	size_t b = kernels_packed(op->kern, most, h), used = 0;
+	int h = op->in[0]->cols / op->heads, most = op->plan->most;
+	size_t pack = op->record ? pack_floats(op) : 0;
+	size_t b = op->record ? op_lines(kernels_packed(op->kern, most, h)) : 0;
+	size_t score;
 
 	s->step = row_step(op);
+	score = op_lines((size_t)most * s->step);
 	s->p = base;
-	used += (size_t)most * s->step;
-	s->dp = base + used;
-	used += (size_t)most * s->step;
-	s->kt = base + used;
-	used += t;
-	s->vt = base + used;
-	used += t;
-	s->k = base + used;
-	used += f;
-	s->v = base + used;
-	used += f;
-	s->q = base + used;
-	used += b;
-	s->dy = base + used;
-	return used + b;
+	s->dp = s->p + score;
+	s->q = s->dp + (op->record ? score : 0);
+	s->dy = s->q + b;
+	s->kt = s->dy + b;
+	s->vt = s->kt + pack;
+	s->k = s->vt + pack;
+	return (size_t)(s->k + pack - base);
 }
 
+/* Of one worker's scores when queries read the keys as they lie. */
+static size_t direct_floats(const struct op *op)
+{
+	return op_lines((size_t)(op->heads / key_heads(op)) * (size_t)op->plan->width);
+}
+
+/* Forward: packed keys and values of all heads, then the scratch of each worker. */
 static size_t attention_work(const struct op *op)
 {
+	size_t workers = (size_t)pool_threads(pool_for(op)), heads = (size_t)key_heads(op);
 	float none;
 	struct scratch s;
 
-	return scratch_lay(op, &none, &s);
+	if (is_direct(op))
+		return workers * direct_floats(op);
+	return 2 * heads * pack_floats(op) + workers * scratch_lay(op, &none, &s);
 }
 
 /* One block of one head: where its score columns are. */
@@ -211,39 +244,117 @@ static float softmax_row(const struct op *op, const struct window *w, int i, flo
 	return 1.0f / sum;
 }
 
-static void attention_forward(struct op *op, float *work)
+/* One pass forward, as its pieces see it. */
+struct forward {
+	struct op *op;
+	float *packed;	/* per key head: keys, values */
+	float *scratch; /* per worker */
+	size_t pack, each;
+	int slices;
+};
+
+static void pack_head(void *ctx, int i, int worker)
 {
-	const struct attn_plan *plan = op->plan;
-	int dim = op->in[0]->cols, h = dim / op->heads, nk = op->in[1]->rows;
-	int kdim = op->in[1]->cols;
-	float scale = 1.0f / sqrtf((float)h);
+	const struct forward *f = ctx;
+	const struct tensor *k = f->op->in[1], *v = f->op->in[2];
+	int h = f->op->in[0]->cols / f->op->heads;
+	float *to = f->packed + 2 * (size_t)i * f->pack;
+
+	(void)worker;
+	f->op->kern->pack(to, k->data + i * h, 1, k->cols, h, k->rows);
+	f->op->kern->pack(to + f->pack, v->data + i * h, v->cols, 1, v->rows, h);
+}
+
+static void block_forward(struct op *op, const struct scratch *s, const float *packed, size_t pack,
+			  const struct attn_block *b, int head)
+{
+	int dim = op->in[0]->cols, h = dim / op->heads;
+	struct window w = window_of(op, b);
+	float *lse = op->save + (size_t)head * (size_t)op->plan->n_query + b->first;
+	float inv[ATTN_QUERIES], scale = 1.0f / sqrtf((float)h);
+
+	scores(op, &w, op->in[0]->data, head, packed, s->p, s->step);
+	for (int i = 0; i < b->count; i++)
+		inv[i] = softmax_row(op, &w, i, s->p + (size_t)i * s->step, scale, &lse[i]);
+	mix(op, &w, s->p, s->step, packed + pack, false, op->out->data, head);
+	for (int i = 0; i < b->count; i++) {
+		float *o = op->out->data + (size_t)(b->first + i) * (size_t)dim + head * h;
+
+		for (int j = 0; j < h; j++)
+			o[j] *= inv[i];
+	}
+}
+
+static void slice_forward(void *ctx, int i, int worker)
+{
+	const struct forward *f = ctx;
+	int head = i / f->slices, key_head = head / (f->op->heads / key_heads(f->op));
 	struct scratch s;
 
-	scratch_lay(op, work, &s);
-	for (int head = 0; head < op->heads; head++) {
-		int at = key_column(op, head);
+	scratch_lay(f->op, f->scratch + (size_t)worker * f->each, &s);
+	for (int n = i % f->slices; n < f->op->plan->n_block; n += f->slices)
+		block_forward(f->op, &s, f->packed + 2 * (size_t)key_head * f->pack, f->pack,
+			      &f->op->plan->block[n], head);
+}
 
-		op->kern->pack(s.kt, op->in[1]->data + at, 1, kdim, h, nk);
-		op->kern->pack(s.v, op->in[2]->data + at, kdim, 1, nk, h);
-		for (int n = 0; n < plan->n_block; n++) {
-			struct window w = window_of(op, &plan->block[n]);
-			float *lse = op->save + (size_t)head * (size_t)plan->n_query + w.b->first;
-			float inv[ATTN_QUERIES];
+/* Scores of one query and the query heads of one key head; then their sums of values. */
+static void direct_head(const struct op *op, float *p, int query, int key_head)
+{
+	const struct tensor *q = op->in[0], *k = op->in[1], *v = op->in[2];
+	const struct key_spans *see = &op->plan->query[query];
+	int h = q->cols / op->heads, group = op->heads / key_heads(op), width = op->plan->width;
+	int n = see->hi[0] - see->lo[0], all = n + see->hi[1] - see->lo[1];
+	size_t at = (size_t)query * (size_t)q->cols + (size_t)(key_head * group * h);
+	float scale = 1.0f / sqrtf((float)h), *out = op->out->data + at;
 
-			scores(op, &w, op->in[0]->data, head, s.kt, s.p, s.step);
-			for (int i = 0; i < w.b->count; i++)
-				inv[i] = softmax_row(op, &w, i, s.p + (size_t)i * s.step, scale,
-						     &lse[i]);
-			mix(op, &w, s.p, s.step, s.v, false, op->out->data, head);
-			for (int i = 0; i < w.b->count; i++) {
-				float *o = op->out->data + (size_t)(w.b->first + i) * (size_t)dim +
-					   head * h;
+	for (int t = 0; t < all; t++) {
+		int key = t < n ? see->lo[0] + t : see->lo[1] + t - n;
+		const float *row = k->data + (size_t)key * (size_t)k->cols + key_head * h;
 
-				for (int j = 0; j < h; j++)
-					o[j] *= inv[i];
-			}
-		}
+		for (int g = 0; g < group; g++)
+			p[g * width + t] = op->kern->dot(q->data + at + g * h, row, h);
 	}
+	for (int g = 0; g < group; g++) {
+		float *s = p + g * width, top = op->kern->max(s, all) * scale;
+
+		op->kern->scale(s, s, 1.0f / op->kern->exp_sum(s, all, scale, top), (size_t)all);
+	}
+	memset(out, 0, (size_t)(group * h) * sizeof(*out));
+	for (int t = 0; t < all; t++) {
+		int key = t < n ? see->lo[0] + t : see->lo[1] + t - n;
+		const float *row = v->data + (size_t)key * (size_t)v->cols + key_head * h;
+
+		for (int g = 0; g < group; g++)
+			op->kern->axpy(out + g * h, row, p[g * width + t], (size_t)h);
+	}
+}
+
+static void direct_piece(void *ctx, int i, int worker)
+{
+	const struct forward *f = ctx;
+
+	for (int query = 0; query < f->op->in[0]->rows; query++)
+		direct_head(f->op, f->scratch + (size_t)worker * f->each, query, i);
+}
+
+static void attention_forward(struct op *op, float *work)
+{
+	struct forward f = { .op = op, .packed = work, .scratch = work };
+	struct pool *pool = pool_for(op);
+	struct scratch s;
+	int heads = key_heads(op);
+
+	if (is_direct(op)) {
+		f.each = direct_floats(op);
+		pool_run(pool, heads, direct_piece, &f);
+		return;
+	}
+	f.pack = pack_floats(op);
+	f.scratch += 2 * (size_t)heads * f.pack;
+	f.each = scratch_lay(op, work, &s);
+	f.slices = op->plan->n_block < SLICES ? op->plan->n_block : SLICES;
+	pool_run(pool, heads, pack_head, &f);
+	pool_run(pool, op->heads * f.slices, slice_forward, &f);
 }
 
 /* p: scores to probabilities; dp: gradient of the probabilities to that of the scores. */
@@ -289,30 +400,53 @@ static void block_backward(struct op *op, const struct scratch *s, const struct 
 		spread(op, w, s->dp, s->step, s->q, k->grad, head);
 }
 
-static void attention_backward(struct op *op, float *work)
+struct backward {
+	struct op *op;
+	float *scratch; /* per worker */
+	size_t each;
+};
+
+/* rows of n floats in one head's columns */
+static void clear_columns(float *grad, int rows, int dim, int n)
 {
+	for (int i = 0; i < rows; i++)
+		memset(grad + (size_t)i * (size_t)dim, 0, (size_t)n * sizeof(*grad));
+}
+
+/* All blocks of the query heads that read one key head. */
+static void key_head_backward(void *ctx, int i, int worker)
+{
+	const struct backward *b = ctx;
+	struct op *op = b->op;
 	struct tensor *q = op->in[0], *k = op->in[1], *v = op->in[2];
-	int h = q->cols / op->heads, nk = k->rows, kdim = k->cols;
-	bool add_q = q->grad && op_grad_add(q);
+	int h = q->cols / op->heads, group = op->heads / key_heads(op), at = i * h;
 	struct scratch s;
 
-	scratch_lay(op, work, &s);
-	if (k->grad && !op_grad_add(k))
-		memset(k->grad, 0, tensor_size(k) * sizeof(float));
-	if (v->grad && !op_grad_add(v))
-		memset(v->grad, 0, tensor_size(v) * sizeof(float));
-	for (int head = 0; head < op->heads; head++) {
-		int at = key_column(op, head);
-
-		op->kern->pack(s.kt, k->data + at, 1, kdim, h, nk);
-		op->kern->pack(s.vt, v->data + at, 1, kdim, h, nk);
-		op->kern->pack(s.k, k->data + at, kdim, 1, nk, h);
+	scratch_lay(op, b->scratch + (size_t)worker * b->each, &s);
+	op->kern->pack(s.kt, k->data + at, 1, k->cols, h, k->rows);
+	op->kern->pack(s.vt, v->data + at, 1, v->cols, h, v->rows);
+	op->kern->pack(s.k, k->data + at, k->cols, 1, k->rows, h);
+	if (k->grad && !k->live)
+		clear_columns(k->grad + at, k->rows, k->cols, h);
+	if (v->grad && !v->live)
+		clear_columns(v->grad + at, v->rows, v->cols, h);
+	for (int head = i * group; head < (i + 1) * group; head++)
 		for (int n = 0; n < op->plan->n_block; n++) {
 			struct window w = window_of(op, &op->plan->block[n]);
 
-			block_backward(op, &s, &w, head, add_q);
+			block_backward(op, &s, &w, head, q->live);
 		}
-	}
+}
+
+static void attention_backward(struct op *op, float *work)
+{
+	struct backward b = { .op = op, .scratch = work };
+	struct scratch s;
+
+	b.each = scratch_lay(op, work, &s);
+	pool_run(pool_for(op), key_heads(op), key_head_backward, &b);
+	for (int i = 0; i < 3; i++)
+		op->in[i]->live = op->in[i]->live || op->in[i]->grad;
 }
 
 static bool shown(const struct key_spans *s, int key)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/num/op_matrix.h"
+#include "harness/num/op_split.h"
 
 static int linear_shape(const struct op *op, int *rows, int *cols, struct err *err)
 {
@@ -116,15 +117,25 @@ static void adapter_backward(struct op *op, float *work)
 	}
 }
 
-static void bias_backward(struct op *op)
+static void bias_piece(struct op *op, float *work, int piece, size_t j, size_t n)
 {
 	struct tensor *bias = op->in[2];
-	size_t dout = (size_t)bias->cols;
 
-	if (!op_grad_add(bias))
-		memset(bias->grad, 0, dout * sizeof(float));
+	(void)work;
+	(void)piece;
+	n = op_columns(&j, n, bias->cols);
+	if (!bias->live)
+		memset(bias->grad + j, 0, n * sizeof(float));
 	for (int i = 0; i < op->in[0]->rows; i++)
-		op->kern->axpy(bias->grad, op->out->grad + (size_t)i * dout, 1.0f, dout);
+		op->kern->axpy(bias->grad + j, op->out->grad + (size_t)i * (size_t)bias->cols + j,
+			       1.0f, n);
+}
+
+static void bias_backward(struct op *op, float *work)
+{
+	op_split_run(op, work, op_column_groups(op->in[2]->cols),
+		     OP_COLUMNS * (size_t)op->in[0]->rows, bias_piece);
+	op->in[2]->live = true;
 }
 
 static void linear_backward(struct op *op, float *work)
@@ -138,7 +149,7 @@ static void linear_backward(struct op *op, float *work)
 	if (w && w->grad)
 		gemm_tn(&g, w->rows, w->cols, x->rows, dy, x->data, op_grad_add(w), w->grad);
 	if (bias && bias->grad)
-		bias_backward(op);
+		bias_backward(op, work);
 	if (op->in[3])
 		adapter_backward(op, work);
 }

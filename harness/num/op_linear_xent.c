@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/num/op_matrix.h"
+#include "harness/num/op_split.h"
 #include "harness/num/op_xent.h"
 
 #define BAND_FLOATS ((size_t)1 << 22) /* logits of a band, 16 MB */
@@ -95,23 +96,43 @@ static void band_logits(const struct op *op, int i, int n, float *y, float *work
 	matrix_nt(op, n, x->data + (size_t)i * (size_t)x->cols, bias != NULL, y, work);
 }
 
+/* Rows of a band on their way from logits to losses. */
+struct band {
+	struct op *op;
+	float *y;
+	int first, n;
+	struct split s;
+	bool grad;
+};
+
+static void band_losses(void *ctx, int piece, int worker)
+{
+	const struct band *b = ctx;
+	int i = piece * (int)b->s.step, end = i + (int)b->s.step, v = matrix_rows(b->op);
+
+	(void)worker;
+	for (; i < end && i < b->n; i++)
+		b->op->out->data[b->first + i] =
+			xent_row(b->op, b->first + i, b->y + (size_t)i * (size_t)v, v, b->grad,
+				 &b->op->save[b->first + i]);
+}
+
 static void lx_forward(struct op *op, float *work)
 {
 	int n = op->in[0]->rows, v = matrix_rows(op), step = band_rows(op);
 	float *kept = op->save + op_lines((size_t)n), *product = work + band_floats(op);
 	enum keep keep = keep_of(op);
+	struct band b = { .op = op, .grad = keep == KEEP_DX || keep == KEEP_DLOGITS };
 
 	for (int i = 0; i < n; i += step) {
-		int m = n - i < step ? n - i : step;
-		float *y = keep == KEEP_DLOGITS ? kept + (size_t)i * (size_t)v : work;
-
-		band_logits(op, i, m, y, product);
-		for (int r = 0; r < m; r++)
-			op->out->data[i + r] =
-				xent_row(op, i + r, y + (size_t)r * (size_t)v, v,
-					 keep == KEEP_DX || keep == KEEP_DLOGITS, &op->save[i + r]);
+		b.first = i;
+		b.n = n - i < step ? n - i : step;
+		b.y = keep == KEEP_DLOGITS ? kept + (size_t)i * (size_t)v : work;
+		b.s = op_split((size_t)b.n, 4 * (size_t)v);
+		band_logits(op, i, b.n, b.y, product);
+		pool_run(op->pool, b.s.pieces, band_losses, &b);
 		if (keep == KEEP_DX)
-			matrix_nn(op, m, y, false, kept + (size_t)i * (size_t)op->in[0]->cols,
+			matrix_nn(op, b.n, b.y, false, kept + (size_t)i * (size_t)op->in[0]->cols,
 				  product);
 	}
 }
@@ -132,9 +153,21 @@ static const float *scale_rows(const struct op *op, int i, int n, const float *y
 	return ones ? y : scaled;
 }
 
-/* Gradients of the logits of n rows from i on: kept, or made in the work memory. */
-static const float *band_dlogits(const struct op *op, int i, int n, float *work)
+static void band_back_rows(void *ctx, int piece, int worker)
 {
+	const struct band *b = ctx;
+	int i = piece * (int)b->s.step, end = i + (int)b->s.step, v = matrix_rows(b->op);
+
+	(void)worker;
+	for (; i < end && i < b->n; i++)
+		xent_row_back(b->op, b->first + i, b->y + (size_t)i * (size_t)v, v,
+			      b->op->save[b->first + i]);
+}
+
+/* Gradients of the logits of n rows from i on: kept, or made in the work memory. */
+static const float *band_dlogits(struct op *op, int i, int n, float *work)
+{
+	struct band b;
 	size_t v = (size_t)matrix_rows(op);
 
 	if (keep_of(op) == KEEP_DLOGITS) {
@@ -143,8 +176,8 @@ static const float *band_dlogits(const struct op *op, int i, int n, float *work)
 		return scale_rows(op, i, n, kept + (size_t)i * v, v, work);
 	}
 	band_logits(op, i, n, work, work + band_floats(op));
-	for (int r = 0; r < n; r++)
-		xent_row_back(op, i + r, work + (size_t)r * v, (int)v, op->save[i + r]);
+	b = (struct band){ op, work, i, n, op_split((size_t)n, 4 * v), true };
+	pool_run(op->pool, b.s.pieces, band_back_rows, &b);
 	return scale_rows(op, i, n, work, v, work);
 }
 
@@ -162,11 +195,9 @@ static void band_back(struct op *op, int i, int n, const bool add[3], float *wor
 		matrix_nn(op, n, y, add[0], x->grad + at, product);
 	if (trains(w))
 		gemm_tn(&g, w->rows, w->cols, n, y, x->data + at, add[1] || i > 0, w->grad);
-	if (!trains(bias))
-		return;
-	if (!add[2] && i == 0)
+	if (trains(bias) && !add[2] && i == 0)
 		memset(bias->grad, 0, v * sizeof(float));
-	for (int r = 0; r < n; r++)
+	for (int r = 0; trains(bias) && r < n; r++)
 		op->kern->axpy(bias->grad, y + (size_t)r * v, 1.0f, v);
 }
 

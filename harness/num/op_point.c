@@ -5,6 +5,9 @@
 #include "harness/num/ops.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "harness/num/op_split.h"
 
 static int same_shape(const struct op *op, int *rows, int *cols, struct err *err)
 {
@@ -18,11 +21,40 @@ static int same_shape(const struct op *op, int *rows, int *cols, struct err *err
 	return 0;
 }
 
-static void residual_forward(struct op *op, float *work)
+static const uint8_t *mask_at(const struct op *op, size_t i)
+{
+	return op->mask ? op->mask + i : NULL;
+}
+
+static void residual_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	(void)work;
-	op->kern->add_masked(op->out->data, op->in[0]->data, op->in[1]->data, op->mask, op->scale,
-			     tensor_size(op->out));
+	(void)piece;
+	op->kern->add_masked(op->out->data + i, op->in[0]->data + i, op->in[1]->data + i,
+			     mask_at(op, i), op->scale, n);
+}
+
+static void residual_forward(struct op *op, float *work)
+{
+	op_split_run(op, work, tensor_size(op->out), 1, residual_piece);
+}
+
+static void branch_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	struct tensor *b = op->in[1];
+
+	(void)work;
+	(void)piece;
+	op->kern->masked(b->grad + i, op->out->grad + i, mask_at(op, i), op->scale, b->live, n);
+}
+
+static void trunk_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	struct tensor *x = op->in[0];
+
+	(void)work;
+	(void)piece;
+	op->kern->masked(x->grad + i, op->out->grad + i, NULL, 1.0f, x->live, n);
 }
 
 static void residual_backward(struct op *op, float *work)
@@ -30,21 +62,19 @@ static void residual_backward(struct op *op, float *work)
 	struct tensor *x = op->in[0], *b = op->in[1], *y = op->out;
 	size_t n = tensor_size(y);
 
-	(void)work;
-	if (b->grad)
-		op->kern->masked(b->grad, y->grad, op->mask, op->scale, op_grad_add(b), n);
+	if (b->grad) {
+		op_split_run(op, work, n, 1, branch_piece);
+		b->live = true;
+	}
 	if (!tensor_learns(x))
 		return;
-	if (!x->grad) { /* y is done: its gradient goes on as that of x */
+	if (x->grad) {
+		op_split_run(op, work, n, 1, trunk_piece);
+	} else { /* y is done: its gradient goes on as that of x */
 		x->grad = y->grad;
-		x->live = true;
 		y->grad = NULL;
-		return;
 	}
-	if (op_grad_add(x))
-		op->kern->axpy(x->grad, y->grad, 1.0f, n);
-	else
-		op->kern->scale(x->grad, y->grad, 1.0f, n);
+	x->live = true;
 }
 
 static void residual_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -88,28 +118,57 @@ static size_t rmsnorm_save(const struct op *op)
 	return (size_t)op->in[0]->rows;
 }
 
+static void rmsnorm_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	size_t at = i * (size_t)op->out->cols;
+
+	(void)work;
+	(void)piece;
+	op->kern->rmsnorm(op->out->data + at, op->save + i, op->in[0]->data + at, op->in[1]->data,
+			  op->eps, (int)n, op->out->cols);
+}
+
 static void rmsnorm_forward(struct op *op, float *work)
 {
-	(void)work;
-	op->kern->rmsnorm(op->out->data, op->save, op->in[0]->data, op->in[1]->data, op->eps,
-			  op->out->rows, op->out->cols);
+	op_split_run(op, work, (size_t)op->out->rows, (size_t)op->out->cols, rmsnorm_piece);
+}
+
+/* Scratch: the gain's gradient by pieces; then that of x where nobody wants it. */
+static size_t rmsnorm_work(const struct op *op)
+{
+	size_t dim = (size_t)op->in[0]->cols;
+
+	return (size_t)op_split((size_t)op->in[0]->rows, dim).pieces * dim +
+	       (tensor_learns(op->in[0]) ? 0 : tensor_size(op->in[0]));
+}
+
+static void norm_back_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	struct tensor *x = op->in[0], *g = op->in[1];
+	size_t dim = (size_t)x->cols, at = i * dim;
+	size_t pieces = (size_t)op_split((size_t)x->rows, dim).pieces;
+	float *dg = g->grad ? work + (size_t)piece * dim : NULL;
+
+	if (dg)
+		memset(dg, 0, dim * sizeof(*dg));
+	op->kern->rmsnorm_back((x->grad ? x->grad : work + pieces * dim) + at, dg,
+			       op->out->grad + at, x->data + at, g->data, op->save + i,
+			       x->grad && x->live, (int)n, x->cols);
 }
 
 static void rmsnorm_backward(struct op *op, float *work)
 {
 	struct tensor *x = op->in[0], *g = op->in[1];
+	size_t dim = (size_t)x->cols;
 
-	/* x without gradient: its part goes to scratch */
-	if (g->grad && !op_grad_add(g))
-		for (int j = 0; j < g->cols; j++)
-			g->grad[j] = 0;
-	op->kern->rmsnorm_back(x->grad ? x->grad : work, g->grad, op->out->grad, x->data, g->data,
-			       op->save, x->grad && op_grad_add(x), x->rows, x->cols);
-}
-
-static size_t rmsnorm_work(const struct op *op)
-{
-	return tensor_learns(op->in[0]) ? 0 : tensor_size(op->in[0]);
+	op_split_run(op, work, (size_t)x->rows, dim, norm_back_piece);
+	x->live = x->live || x->grad;
+	if (!g->grad)
+		return;
+	if (!op_grad_add(g))
+		memset(g->grad, 0, dim * sizeof(float));
+	for (int i = 0; i < op_split((size_t)x->rows, dim).pieces; i++)
+		op->kern->axpy(g->grad, work + (size_t)i * dim, 1.0f, dim);
 }
 
 static void rmsnorm_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -137,36 +196,39 @@ static int rope_shape(const struct op *op, int *rows, int *cols, struct err *err
 	return 0;
 }
 
-/* Turns every pair (x[j * step], x[j * step + apart]) by its angle, or back (sign -1). */
-static void rope_turn(const struct op *op, float *restrict x, float sign)
+/* Turns the pairs of n rows of x from row i on by their angles, or back (sign -1). */
+static void rope_rows(const struct op *op, float *x, size_t i, size_t n, float sign)
 {
-	int half = op->out->cols / op->heads / 2, step = op->pairs ? 2 : 1;
-	int apart = op->pairs ? 1 : half;
+	int half = op->out->cols / op->heads / 2;
 
-	for (int i = 0; i < op->out->rows; i++) {
-		const float *restrict cs = op->table + (size_t)op->index[i] * (size_t)(2 * half);
+	x += i * (size_t)op->out->cols;
+	for (size_t end = i + n; i < end; i++, x += op->out->cols)
+		op->kern->rope(x, op->table + (size_t)op->index[i] * (size_t)(2 * half), op->heads,
+			       half, op->pairs, sign);
+}
 
-		for (int h = 0; h < op->heads; h++, x += 2 * half)
-			for (int j = 0; j < half; j++) {
-				float *p = x + j * step, *q = p + apart;
-				float a = *p, b = *q, s = sign * cs[half + j];
-
-				*p = a * cs[j] - b * s;
-				*q = a * s + b * cs[j];
-			}
-	}
+static void rope_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	(void)work;
+	(void)piece;
+	rope_rows(op, op->out->data, i, n, 1.0f);
 }
 
 static void rope_forward(struct op *op, float *work)
 {
+	op_split_run(op, work, (size_t)op->out->rows, (size_t)op->out->cols, rope_piece);
+}
+
+static void rope_back_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
 	(void)work;
-	rope_turn(op, op->out->data, 1.0f);
+	(void)piece;
+	rope_rows(op, op->out->grad, i, n, -1.0f);
 }
 
 static void rope_backward(struct op *op, float *work)
 {
-	(void)work;
-	rope_turn(op, op->out->grad, -1.0f);
+	op_split_run(op, work, (size_t)op->out->rows, (size_t)op->out->cols, rope_back_piece);
 }
 
 static void rope_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -185,10 +247,16 @@ static void rope_naive(const struct op *op, const double *const in[OP_INPUTS], d
 			}
 }
 
-static void swiglu_forward(struct op *op, float *work)
+static void swiglu_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	(void)work;
-	op->kern->swiglu(op->out->data, op->in[0]->data, op->in[1]->data, tensor_size(op->out));
+	(void)piece;
+	op->kern->swiglu(op->out->data + i, op->in[0]->data + i, op->in[1]->data + i, n);
+}
+
+static void swiglu_forward(struct op *op, float *work)
+{
+	op_split_run(op, work, tensor_size(op->out), 4, swiglu_piece);
 }
 
 static size_t swiglu_work(const struct op *op)
@@ -196,13 +264,24 @@ static size_t swiglu_work(const struct op *op)
 	return tensor_learns(op->in[0]) && tensor_learns(op->in[1]) ? 0 : tensor_size(op->in[0]);
 }
 
+/* A gradient that nobody wants goes to scratch. */
+static void swiglu_back_piece(struct op *op, float *work, int piece, size_t i, size_t n)
+{
+	struct tensor *g = op->in[0], *u = op->in[1];
+
+	(void)piece;
+	op->kern->swiglu_back((g->grad ? g->grad : work) + i, (u->grad ? u->grad : work) + i,
+			      op->out->grad + i, g->data + i, u->data + i, g->grad && g->live,
+			      u->grad && u->live, n);
+}
+
 static void swiglu_backward(struct op *op, float *work)
 {
 	struct tensor *g = op->in[0], *u = op->in[1];
 
-	op->kern->swiglu_back(g->grad ? g->grad : work, u->grad ? u->grad : work, op->out->grad,
-			      g->data, u->data, g->grad && op_grad_add(g),
-			      u->grad && op_grad_add(u), tensor_size(op->out));
+	op_split_run(op, work, tensor_size(op->out), 4, swiglu_back_piece);
+	g->live = g->live || g->grad;
+	u->live = u->live || u->grad;
 }
 
 static void swiglu_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)
@@ -211,20 +290,33 @@ static void swiglu_naive(const struct op *op, const double *const in[OP_INPUTS],
 		out[i] = in[0][i] / (1 + exp(-in[0][i])) * in[1][i];
 }
 
-static void gelu_forward(struct op *op, float *work)
+static void gelu_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	(void)work;
-	op->kern->gelu(op->out->data, op->in[0]->data, tensor_size(op->out));
+	(void)piece;
+	op->kern->gelu(op->out->data + i, op->in[0]->data + i, n);
 }
 
-static void gelu_backward(struct op *op, float *work)
+static void gelu_forward(struct op *op, float *work)
+{
+	op_split_run(op, work, tensor_size(op->out), 4, gelu_piece);
+}
+
+static void gelu_back_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	struct tensor *x = op->in[0];
 
 	(void)work;
-	if (x->grad)
-		op->kern->gelu_back(x->grad, op->out->grad, x->data, op_grad_add(x),
-				    tensor_size(x));
+	(void)piece;
+	op->kern->gelu_back(x->grad + i, op->out->grad + i, x->data + i, x->live, n);
+}
+
+static void gelu_backward(struct op *op, float *work)
+{
+	if (!op->in[0]->grad)
+		return;
+	op_split_run(op, work, tensor_size(op->in[0]), 4, gelu_back_piece);
+	op->in[0]->live = true;
 }
 
 static void gelu_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/num/op_matrix.h"
+#include "harness/num/op_split.h"
 
 static int index_check(const struct op *op, int n, int from, int limit, struct err *err)
 {
@@ -22,12 +23,6 @@ static int index_check(const struct op *op, int n, int from, int limit, struct e
 static float *row(float *p, int i, int cols)
 {
 	return p + (size_t)i * (size_t)cols;
-}
-
-static void zero_unless(bool add, struct tensor *t)
-{
-	if (!add)
-		memset(t->grad, 0, tensor_size(t) * sizeof(float));
 }
 
 static int embed_shape(const struct op *op, int *rows, int *cols, struct err *err)
@@ -49,13 +44,15 @@ static int gather_shape(const struct op *op, int *rows, int *cols, struct err *e
 }
 
 /* Rows of a table in a type of its own. */
-static void decode_rows(const struct op *op)
+static void decode_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	const struct weight *w = &op->frozen->w;
 	size_t bytes = weight_row_bytes(w->type, w->cols);
 
-	for (int i = 0; i < op->n_index; i++) {
-		float *to = row(op->out->data, i, w->cols);
+	(void)work;
+	(void)piece;
+	for (size_t end = i + n; i < end; i++) {
+		float *to = row(op->out->data, (int)i, w->cols);
 
 		if (op->index[i] < 0)
 			memset(to, 0, (size_t)w->cols * sizeof(*to));
@@ -79,14 +76,15 @@ static void embed_naive(const struct op *op, const double *const in[OP_INPUTS], 
 }
 
 /* Embedding lookup and gather differ only in the index -1. */
-static void gather_forward(struct op *op, float *work)
+static void gather_piece(struct op *op, float *work, int piece, size_t i, size_t n)
 {
 	int cols = op->in[0]->cols;
 	size_t bytes = (size_t)cols * sizeof(float);
 
 	(void)work;
-	for (int i = 0; i < op->n_index; i++) {
-		float *to = row(op->out->data, i, cols);
+	(void)piece;
+	for (size_t end = i + n; i < end; i++) {
+		float *to = row(op->out->data, (int)i, cols);
 
 		if (op->index[i] < 0)
 			memset(to, 0, bytes);
@@ -95,26 +93,43 @@ static void gather_forward(struct op *op, float *work)
 	}
 }
 
+static void gather_forward(struct op *op, float *work)
+{
+	op_split_run(op, work, (size_t)op->n_index, (size_t)op->out->cols, gather_piece);
+}
+
 static void embed_forward(struct op *op, float *work)
 {
-	if (op->frozen)
-		decode_rows(op);
-	else
-		gather_forward(op, work);
+	op_split_run(op, work, (size_t)op->n_index, (size_t)op->out->cols,
+		     op->frozen ? decode_piece : gather_piece);
+}
+
+/* Rows may come more than once, so it is the columns that are split. */
+static void gather_back_piece(struct op *op, float *work, int piece, size_t j, size_t n)
+{
+	struct tensor *x = op->in[0];
+
+	(void)work;
+	(void)piece;
+	n = op_columns(&j, n, x->cols);
+	for (int i = 0; !x->live && i < x->rows; i++)
+		memset(row(x->grad, i, x->cols) + j, 0, n * sizeof(float));
+	for (int i = 0; i < op->n_index; i++)
+		if (op->index[i] >= 0)
+			op->kern->axpy(row(x->grad, op->index[i], x->cols) + j,
+				       row(op->out->grad, i, x->cols) + j, 1.0f, n);
 }
 
 static void gather_backward(struct op *op, float *work)
 {
 	struct tensor *x = op->in[0];
 
-	(void)work;
 	if (!x->grad)
 		return;
-	zero_unless(op_grad_add(x), x);
-	for (int i = 0; i < op->n_index; i++)
-		if (op->index[i] >= 0)
-			op->kern->axpy(row(x->grad, op->index[i], x->cols),
-				       row(op->out->grad, i, x->cols), 1.0f, (size_t)x->cols);
+	op_split_run(op, work, op_column_groups(x->cols),
+		     OP_COLUMNS * ((size_t)op->n_index + (x->live ? 0 : (size_t)x->rows)),
+		     gather_back_piece);
+	x->live = true;
 }
 
 static void gather_naive(const struct op *op, const double *const in[OP_INPUTS], double *out)

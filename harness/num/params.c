@@ -10,7 +10,8 @@
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
 
-#define LINE 16 /* floats a cache line */
+#define LINE  16		/* floats a cache line */
+#define PIECE ((size_t)1 << 16) /* floats that one thread takes at a time */
 
 static size_t padded(const struct param *p)
 {
@@ -51,6 +52,16 @@ static void fill(struct param *p, struct rng *rng)
 						       : 0.0f;
 }
 
+/* Of the largest parameter. */
+static size_t most_pieces(const struct params *ps)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < ps->n; i++)
+		most = padded(&ps->p[i]) > most ? padded(&ps->p[i]) : most;
+	return most / PIECE + 1;
+}
+
 int params_alloc(struct params *ps, uint64_t seed, struct err *err)
 {
 	size_t at = 0, trained = 0;
@@ -60,7 +71,7 @@ int params_alloc(struct params *ps, uint64_t seed, struct err *err)
 	ps->grad = zeros(ps->train_size);
 	ps->m = zeros(ps->train_size);
 	ps->v = zeros(ps->train_size);
-	if (!ps->data || !ps->grad || !ps->m || !ps->v)
+	if (!ps->data || !ps->grad || !ps->m || !ps->v || !NEW_ARRAY(ps->part, most_pieces(ps)))
 		return err_set(err, ERR_NOMEM, "%zu parameters", ps->size);
 	for (size_t i = 0; i < ps->n; i++) {
 		struct param *p = &ps->p[i];
@@ -69,7 +80,6 @@ int params_alloc(struct params *ps, uint64_t seed, struct err *err)
 		at += padded(p);
 		if (p->train) {
 			p->t.grad = ps->grad + trained;
-			p->t.live = true;
 			p->m = ps->m + trained;
 			p->v = ps->v + trained;
 			trained += padded(p);
@@ -88,6 +98,7 @@ void params_free(struct params *ps)
 	free(ps->m);
 	free(ps->v);
 	free(ps->kept);
+	free(ps->part);
 	*ps = (struct params){ 0 };
 }
 
@@ -109,14 +120,76 @@ int64_t params_count(const struct params *ps, bool train_only)
 	return n;
 }
 
+/* One pass over all gradients or weights, in pieces of the parameters one after the other. */
+struct update {
+	struct params *ps;
+	const struct kernels *kern;
+	struct adamw_step step;
+	const struct param *p; /* at hand */
+	double *part;	       /* sums of squares by piece */
+};
+
+static size_t piece_floats(const struct param *p, int i)
+{
+	size_t rest = tensor_size(&p->t) - (size_t)i * PIECE;
+
+	return rest < PIECE ? rest : PIECE;
+}
+
+static void piece_squares(void *ctx, int i, int worker)
+{
+	const struct update *u = ctx;
+
+	(void)worker;
+	u->part[i] = u->kern->sum_squares(u->p->t.grad + (size_t)i * PIECE, piece_floats(u->p, i));
+}
+
+static void piece_update(void *ctx, int i, int worker)
+{
+	const struct update *u = ctx;
+	const struct param *p = u->p;
+	size_t at = (size_t)i * PIECE;
+
+	(void)worker;
+	u->kern->adamw(p->t.data + at, p->t.grad + at, p->m + at, p->v + at, &u->step,
+		       piece_floats(p, i));
+}
+
+static int pieces(const struct param *p)
+{
+	return (int)((tensor_size(&p->t) + PIECE - 1) / PIECE);
+}
+
+/* Of the gradients as they are.  The sum does not depend on the threads. */
+static double squares(struct update *u)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < u->ps->n; i++) {
+		u->p = &u->ps->p[i];
+		if (!u->p->train || !u->p->t.live)
+			continue;
+		pool_run(u->ps->pool, pieces(u->p), piece_squares, u);
+		for (int k = 0; k < pieces(u->p); k++)
+			sum += u->part[k];
+	}
+	return sum;
+}
+
+static void drop_gradients(struct params *ps)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		ps->p[i].t.live = false;
+}
+
 int params_adamw(struct params *ps, const struct kernels *kern, const struct adamw_options *o,
 		 double scale, struct err *err)
 {
-	double norm = sqrt(kern->sum_squares(ps->grad, ps->train_size)) * fabs(scale);
-	struct adamw_step s;
+	struct update u = { .ps = ps, .kern = kern, .part = ps->part };
+	double norm = sqrt(squares(&u)) * fabs(scale);
 
 	if (!isfinite(norm)) {
-		memset(ps->grad, 0, ps->train_size * sizeof(*ps->grad));
+		drop_gradients(ps);
 		return err_set(err, ERR_DATA,
 			       "the gradient is not finite: lower the learning rate or check the "
 			       "input features");
@@ -124,7 +197,7 @@ int params_adamw(struct params *ps, const struct kernels *kern, const struct ada
 	ps->step++;
 	if (o->clip > 0 && norm > o->clip)
 		scale *= o->clip / norm;
-	s = (struct adamw_step){
+	u.step = (struct adamw_step){
 		.lr = (float)o->lr,
 		.beta1 = (float)o->beta1,
 		.beta2 = (float)o->beta2,
@@ -136,10 +209,15 @@ int params_adamw(struct params *ps, const struct kernels *kern, const struct ada
 	for (size_t i = 0; i < ps->n; i++) {
 		struct param *p = &ps->p[i];
 
-		s.decay = p->decay ? (float)(o->lr * o->weight_decay) : 0.0f;
-		if (p->train)
-			kern->adamw(p->t.data, p->t.grad, p->m, p->v, &s, tensor_size(&p->t));
+		if (!p->train)
+			continue;
+		if (!p->t.live)
+			memset(p->t.grad, 0, tensor_size(&p->t) * sizeof(float));
+		u.p = p;
+		u.step.decay = p->decay ? (float)(o->lr * o->weight_decay) : 0.0f;
+		pool_run(ps->pool, pieces(p), piece_update, &u);
 	}
+	drop_gradients(ps);
 	return 0;
 }
 
@@ -147,9 +225,9 @@ void params_reset_optimizer(struct params *ps)
 {
 	size_t bytes = ps->train_size * sizeof(float);
 
-	memset(ps->grad, 0, bytes);
 	memset(ps->m, 0, bytes);
 	memset(ps->v, 0, bytes);
+	drop_gradients(ps);
 	ps->step = 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "harness/base/err.h"
+#include "harness/base/pool.h"
 #include "harness/num/kernel.h"
 #include "harness/num/tensor.h"
 
@@ -37,7 +38,9 @@ struct params {
 	size_t n, cap;
 	size_t size, train_size; /* floats, rows padded to whole cache lines */
 	float *data, *grad, *m, *v, *kept;
-	int64_t step; /* optimizer steps taken */
+	double *part;	   /* sums of the gradient norm */
+	int64_t step;	   /* optimizer steps taken */
+	struct pool *pool; /* of the optimizer, may be NULL; the owner's */
 };
 
 /* Adds a row (p.t, p.m, p.v are ignored).  No rows may be added after params_alloc(). */
@@ -54,12 +57,12 @@ struct adamw_options {
 	double lr, beta1, beta2, eps, weight_decay;
 	double clip; /* largest global norm of the scaled gradients, 0: no limit */
 };
-/* AdamW (Loshchilov, Hutter 2019) on gradients times scale, which it clears.
- * ERR_DATA when the gradient norm is not finite: nothing is changed then but the
- * gradients, which are cleared. */
+/* AdamW (Loshchilov, Hutter 2019) on gradients times scale; those that are not live count as
+ * zero, and none is live afterwards.  ERR_DATA when the gradient norm is not finite: nothing
+ * is changed then but the gradients, which are dropped. */
 int params_adamw(struct params *ps, const struct kernels *kern, const struct adamw_options *o,
 		 double scale, struct err *err);
-/* Clears moments, step count and gradients. */
+/* Clears moments and step count; gradients are dropped. */
 void params_reset_optimizer(struct params *ps);
 /* Keeps a copy of all values / goes back to it (ERR_INTERNAL without one). */
 int params_keep(struct params *ps, struct err *err);
