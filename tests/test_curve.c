@@ -153,7 +153,7 @@ struct net {
 	char *dir;
 };
 
-static struct net net_of(const struct json *c, struct err *err)
+static struct net net_of(const struct json *c, int threads, bool recompute, struct err *err)
 {
 	const struct json *names = json_get(c, "lora_on");
 	struct decoder_config cfg = { .vocab = (int)number(c, "vocab"),
@@ -174,7 +174,9 @@ static struct net net_of(const struct json *c, struct err *err)
 				      .untied = json_bool(json_get(c, "untied"), false),
 				      .lora_rank = (int)number(c, "lora_rank"),
 				      .lora_alpha = number(c, "lora_alpha"),
-				      .lora_on = lora_bits(names) };
+				      .lora_on = lora_bits(names),
+				      .threads = threads,
+				      .recompute = recompute };
 	struct net n = { .dir = NULL };
 
 	if (!strcmp(json_str(json_get(c, "base_type"), ""), "bf16")) {
@@ -183,7 +185,9 @@ static struct net net_of(const struct json *c, struct err *err)
 		cfg = (struct decoder_config){ .base = n.base,
 					       .lora_rank = cfg.lora_rank,
 					       .lora_alpha = cfg.lora_alpha,
-					       .lora_on = cfg.lora_on };
+					       .lora_on = cfg.lora_on,
+					       .threads = threads,
+					       .recompute = recompute };
 	}
 	n.d = decoder_new(&cfg, 1, err);
 	CHECK_OK(err);
@@ -268,7 +272,7 @@ static void follow(const struct json *c, int steps, bool in_parts)
 				 .clip = number(c, "clip") };
 	double worst = 0, worst_exact = 0;
 	struct err err = { 0 };
-	struct net net = net_of(c, &err);
+	struct net net = net_of(c, 1, false, &err);
 	struct batch *b = calloc(1, sizeof(*b));
 
 	CHECK(b && json_size(want) == steps && json_size(exact) == steps);
@@ -311,9 +315,55 @@ static void test_curves(void **state)
 	json_free(golden);
 }
 
+#define SHORT 6
+
+/* The first losses of a curve. */
+static void losses(const struct json *c, int threads, bool recompute, double *loss)
+{
+	const struct adamw o = { number(c, "lr"), 0.9, 0.999, 1e-8, 0.01, 0 };
+	struct err err = { 0 };
+	struct net net = net_of(c, threads, recompute, &err);
+	struct batch *b = calloc(1, sizeof(*b));
+
+	CHECK(b);
+	for (int i = 0; i < SHORT; i++) {
+		batch_fill(b, c, i);
+		loss[i] = train(net.d, b, 1, &err);
+		decoder_step(net.d, &o, 1.0 / b->p.n, &err);
+		CHECK_OK(&err);
+	}
+	net_free(&net);
+	free(b);
+}
+
+/* Threads and recomputation change no bit of any loss. */
+static void test_same_bits(void **state)
+{
+	struct err err = { 0 };
+	struct json *golden = json_read_file(GOLDEN, 1 << 20, &err);
+	double plain[SHORT], other[SHORT];
+
+	(void)state;
+	CHECK_OK(&err);
+	for (const struct json *c = json_at(json_get(golden, "curves"), 0); c; c = json_next(c)) {
+		losses(c, 1, false, plain);
+		for (int way = 0; way < 3; way++) {
+			losses(c, way == 1 ? 1 : 2 + way, way > 0, other);
+			for (int i = 0; i < SHORT; i++)
+				if (!(plain[i] == other[i]))
+					fail_msg("%s, %d threads%s, step %d: %.17g, plain %.17g",
+						 json_str(json_get(c, "name"), "?"),
+						 way == 1 ? 1 : 2 + way, way ? ", recomputed" : "",
+						 i + 1, other[i], plain[i]);
+		}
+	}
+	json_free(golden);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_curves) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_curves),
+					    cmocka_unit_test(test_same_bits) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
