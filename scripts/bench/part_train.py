@@ -29,19 +29,24 @@ class Side:
         run = Run(self.make, self.env, self.limit, o.quiet)
         if run.failed or not run.rows:
             self.why = run.why()
-            self.bound = run.seconds if run.timed_out else None
+            self.bound = self.seconds(o, run) if run.timed_out else None
             return
         self.runs.append((run, run.rows[-1]))
 
     def figure(self, key):
         return median([row[key] for _, row in self.runs if row.get(key) is not None])
 
-    def start_seconds(self, steps):
+    @staticmethod
+    def seconds(o, run):
+        """By the clock that the rows count."""
+        return run.cpu_seconds if o.clock == "cpu" else run.seconds
+
+    def start_seconds(self, o):
         """What a run takes beside its steps."""
         if not self.runs:
             return 0.0
-        return median([max(0.0, run.seconds - 1e-3 * steps * row["ms_median"])
-                       for run, row in self.runs])
+        return median([max(0.0, self.seconds(o, run) - 1e-3 * (o.steps + o.warmup) *
+                           row["ms_median"]) for run, row in self.runs])
 
     @property
     def rss(self):
@@ -113,7 +118,7 @@ def compare(o, mode, threads):
                     side.go(o)
         for side in sides:
             if side.bound and plain:
-                side.bound -= min(side.bound / 2, plain.start_seconds(o.steps + o.warmup))
+                side.bound -= min(side.bound / 2, plain.start_seconds(o))
         lines += [kept(o, mode, amp, side, threads) for side in sides]
         if amp and plain:
             sides.append(plain)

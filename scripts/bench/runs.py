@@ -56,9 +56,10 @@ class Run:
             self.seconds = time.monotonic() - start
             self.status = child.returncode
             self.rss_mb = use.ru_maxrss / 1024
-            cpu = use.ru_utime + use.ru_stime
+            self.cpu_seconds = use.ru_utime + use.ru_stime
             # the part of the machine that others had, in cores
-            self.others = max(0.0, (busy_seconds() - busy - cpu) / self.seconds)
+            others = busy_seconds() - busy - self.cpu_seconds
+            self.others = max(0.0, others / self.seconds)
             out.seek(0)
             errors.seek(0)
             lines = out.read().splitlines()
