@@ -125,6 +125,8 @@ int decoder_train(struct decoder *d, const struct packed *p, struct rng *rng, do
 			       "decoder: the loss is not finite: check the feature frames or lower "
 			       "the learning rate");
 	tape_backward(&d->tape, x);
+	if (d->tape.err.code)
+		return err_set(err, d->tape.err.code, "decoder: %s", d->tape.err.msg);
 	return 0;
 }
 

@@ -283,7 +283,8 @@ static int by_probability(const void *a, const void *b)
 /* The choices that may be drawn, most probable first where that matters; *sum: theirs. */
 static int choices(struct sampler *s, const float *logp, int n, double *sum)
 {
-	/* what is less probable than this can never be among the first to reach top_p */
+	/* but for the most probable token, what is less probable than this can never be among
+	 * the first to reach top_p */
 	const double least = s->top_p < 1 && n > 1 ? (1 - s->top_p) / (n - 1) : 0;
 	double top = (double)logp[0], all = 0;
 	int kept = 0, used = 0;
@@ -295,7 +296,7 @@ static int choices(struct sampler *s, const float *logp, int n, double *sum)
 	for (int j = 0; j < n; j++) {
 		const double p = exp(((double)logp[j] - top) / s->temperature) / all;
 
-		if (p >= least)
+		if (p >= least || (double)logp[j] >= top)
 			s->choice[kept++] = (struct sampler_choice){ .p = p, .id = j };
 	}
 	*sum = 0;
