@@ -14,6 +14,7 @@ const struct verb *const verbs[] = {
 	&verb_predict,
 	&verb_report,
 	&verb_tokenize,
+	&verb_generate,
 	&verb_help,
 	&verb_version,
 	NULL,
