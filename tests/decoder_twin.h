@@ -203,21 +203,27 @@ static inline void twin_attend(const struct twin *w, int window, const double *q
 	for (int i = 0; i < w->p->n; i++)
 		for (int head = 0; head < c->heads; head++) {
 			const int at = head / (c->heads / c->kv_heads) * h;
-			double sum = 0, *out = o + i * dim + head * h;
+			double sum = 0, top = -INFINITY, *out = o + i * dim + head * h;
 
 			for (int e = 0; e < h; e++)
 				out[e] = 0;
-			for (int j = 0; j <= i; j++) {
-				double s;
+			for (int pass = 0; pass < 2; pass++)
+				for (int j = 0; j <= i; j++) {
+					double s = twin_dot(q + i * dim + head * h, k + j * kv + at,
+							    h) /
+						   sqrt(h);
 
-				if (!twin_sees(w->p, window, i, j))
-					continue;
-				s = exp(twin_dot(q + i * dim + head * h, k + j * kv + at, h) /
-					sqrt(h));
-				sum += s;
-				for (int e = 0; e < h; e++)
-					out[e] += s * v[j * kv + at + e];
-			}
+					if (!twin_sees(w->p, window, i, j))
+						continue;
+					if (!pass) {
+						top = fmax(top, s);
+						continue;
+					}
+					s = exp(s - top);
+					sum += s;
+					for (int e = 0; e < h; e++)
+						out[e] += s * v[j * kv + at + e];
+				}
 			for (int e = 0; e < h; e++)
 				out[e] /= sum;
 		}
@@ -312,17 +318,19 @@ static inline double twin_loss(const struct twin *w, double *logp)
 	for (int l = 0; l < w->d->cfg.layers; l++)
 		twin_layer(w, l, x);
 	for (int k = 0; k < p->n_at; k++) {
-		double sum = 0, mean = 0;
+		double sum = 0, mean = 0, top = -INFINITY;
 
 		twin_norm(w, params_find(&w->d->ps, "base.norm"), base ? base->norm : NULL,
 			  x + p->at[k] * dim, h);
 		for (int t = 0; t < n; t++) {
 			twin_row(w, &e, p->word ? p->word[t] : t, row);
 			z[t] = twin_dot(row, h, dim);
-			sum += exp(z[t]);
+			top = fmax(top, z[t]);
 		}
+		for (int t = 0; t < n; t++)
+			sum += exp(z[t] - top);
 		for (int t = 0; t < n; t++) {
-			z[t] -= log(sum);
+			z[t] -= top + log(sum);
 			mean += z[t] / n;
 			if (logp)
 				logp[k * n + t] = z[t];
