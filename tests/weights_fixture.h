@@ -67,7 +67,7 @@ static inline void fixture_k_blocks(struct rng *rng, enum weight_type type, unsi
 				    size_t n)
 {
 	const size_t block = type == WEIGHT_Q4_K ? 144 : 210;
-	const uint16_t half = 0x0c00; /* 2^-12 */
+	const uint16_t half = type == WEIGHT_Q4_K ? 0x0c00 : 0x0400; /* 2^-12, 2^-14 */
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = (unsigned char)rng_below(rng, 256);

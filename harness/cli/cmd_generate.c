@@ -334,6 +334,26 @@ static void put_ids(struct json_writer *w, const char *key, const struct bpe_ids
 	json_close_array(w);
 }
 
+/* The text as JSON can hold it: a token may end inside a character. */
+static void put_text(struct json_writer *w, const struct strbuf *text)
+{
+	const char *s = strbuf_str(text);
+	struct strbuf whole = { 0 };
+	size_t n = text->len;
+
+	while (n) {
+		const size_t good = utf8_check(s, n), bad = good < n;
+
+		strbuf_addn(&whole, s, good);
+		strbuf_add(&whole, bad ? "\xef\xbf\xbd" : "");
+		s += good + bad;
+		n -= good + bad;
+	}
+	json_put_str(w, "text", strbuf_str(&whole));
+	w->out->oom = w->out->oom || whole.oom;
+	strbuf_free(&whole);
+}
+
 static int print_json(const struct job *j, struct err *err)
 {
 	const struct decoder_config *c = decoder_config_of(j->decoder);
@@ -353,7 +373,7 @@ static int print_json(const struct job *j, struct err *err)
 	json_put_str(&w, "tokenizer", tokenizer_describe(j->tokenizer));
 	put_ids(&w, "prompt_tokens", &j->prompt);
 	put_ids(&w, "tokens", &j->made);
-	json_put_str(&w, "text", strbuf_str(&j->text));
+	put_text(&w, &j->text);
 	json_put_str(&w, "end", j->end);
 	json_put_num(&w, "load_s", j->load_s);
 	json_put_num(&w, "prompt_s", j->prompt_s);
