@@ -239,9 +239,9 @@ static void test_forms(void **state)
 		enum weight_type type;
 		double tol, tol8; /* against fp32 with float and int8 products */
 	} c[] = {
-		{ FORM_GGUF, WEIGHT_F32, 2e-5, 2e-5 },	{ FORM_BIN, WEIGHT_F32, 2e-5, 2e-5 },
-		{ FORM_HF, WEIGHT_F16, 2e-3, 2e-3 },	{ FORM_GGUF, WEIGHT_F16, 2e-3, 2e-3 },
-		{ FORM_HF, WEIGHT_BF16, 2e-2, 2e-2 },	{ FORM_GGUF, WEIGHT_BF16, 2e-2, 2e-2 },
+		{ FORM_GGUF, WEIGHT_F32, 2e-5, 2e-5 }, { FORM_BIN, WEIGHT_F32, 2e-5, 2e-5 },
+		{ FORM_HF, WEIGHT_F16, 2e-3, 2e-3 },   { FORM_GGUF, WEIGHT_F16, 2e-3, 2e-3 },
+		{ FORM_HF, WEIGHT_BF16, 2e-2, 2e-2 },  { FORM_GGUF, WEIGHT_BF16, 2e-2, 2e-2 },
 		{ FORM_GGUF, WEIGHT_Q8_0, 6e-2, 0.1 }, { FORM_GGUF, WEIGHT_Q4_0, 0.6, 0.6 },
 	};
 	struct made *m = room(1, sizeof(*m));

@@ -180,6 +180,7 @@ static void merge(struct scene *s, const struct safetensors *file, int l, const 
 	char name[160];
 	const struct safetensor *a, *b;
 	struct fixture_tensor *t;
+	float low[3 * 512], up[3 * 512];
 
 	snprintf(name, sizeof(name), "base_model.model.model.layers.%d.%s.lora_A.weight", l,
 		 module);
@@ -191,13 +192,15 @@ static void merge(struct scene *s, const struct safetensors *file, int l, const 
 	t = fixture_find(&s->f, name);
 	CHECK(a && b && t && a->dim[0] == 3 && b->dim[1] == 3 && a->dim[1] == t->cols &&
 	      b->dim[0] == t->rows);
+	CHECK(a->bytes <= sizeof(low) && b->bytes <= sizeof(up));
+	memcpy(low, a->data, a->bytes);
+	memcpy(up, b->data, b->bytes);
 	for (int i = 0; i < t->rows; i++)
 		for (int j = 0; j < t->cols; j++) {
 			double sum = 0;
 
 			for (int r = 0; r < 3; r++)
-				sum += (double)((const float *)b->data)[i * 3 + r] *
-				       (double)((const float *)a->data)[r * t->cols + j];
+				sum += (double)up[i * 3 + r] * (double)low[r * t->cols + j];
 			t->value[i * t->cols + j] += (float)(scale * sum);
 		}
 	memcpy(t->bytes, t->value, t->n_bytes);

@@ -367,7 +367,7 @@ static int values_read(const struct places *p, const struct safetensors *file, c
 
 	if (safetensors_count(file) > (int)p->n)
 		for (int i = 0; i < safetensors_count(file); i++) {
-			struct place key;
+			struct place key = { .t = NULL };
 
 			if (!str_copy(key.name, sizeof(key.name), safetensors_at(file, i)->name) ||
 			    !bsearch(&key, p->at, p->n, sizeof(key), by_name))
