@@ -139,6 +139,33 @@ static void seed_hf(const char *name, struct llama_config c, enum weight_type ty
 	scratch_remove(dir);
 }
 
+/* Configurations alone: what they may say besides. */
+static void seed_configs(void)
+{
+	static const char *const text[] = {
+		"{\"model_type\":\"mistral\",\"hidden_size\":8,\"intermediate_size\":8,"
+		"\"num_hidden_layers\":1,\"num_attention_heads\":2,\"vocab_size\":4,"
+		"\"sliding_window\":4,\"rope_parameters\":{\"rope_theta\":5e5,"
+		"\"rope_type\":\"default\"},\"eos_token_id\":[1,2]}",
+		"{\"architectures\":[\"Qwen2ForCausalLM\"],\"hidden_size\":8,"
+		"\"intermediate_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
+		"\"head_dim\":null,\"vocab_size\":4,\"use_sliding_window\":true,"
+		"\"sliding_window\":null,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}",
+		"{\"architectures\":[\"LLaMAForCausalLM\"],\"hidden_size\":8,\"vocab_size\":4,"
+		"\"quantization_config\":{\"quant_method\":\"gptq\"}}",
+	};
+	struct strbuf b = { 0 };
+	char name[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+		CHECK(str_format(name, sizeof(name), "config-%zu", i));
+		strbuf_reset(&b);
+		strbuf_add(&b, text[i]);
+		put_seed("hf", name, &b);
+	}
+	strbuf_free(&b);
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -148,6 +175,7 @@ static void write_seeds(void)
 	seed_gguf("bf16", "qwen2", WEIGHT_BF16, true, 8);
 	seed_gguf("q8_0", "llama", WEIGHT_Q8_0, true, 32);
 	seed_gguf("q4_0", "qwen2", WEIGHT_Q4_0, false, 32);
+	seed_configs();
 	seed_bin("untied", false);
 	seed_bin("tied", true);
 	seed_hf("bias", c, WEIGHT_BF16, 1);

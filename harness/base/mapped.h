@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Files mapped into memory for reading: pages are loaded when touched and shared
- * between processes that map the same file.
+ * between processes that map the same file.  A file must not be cut short while it is mapped
+ * (replacing it by another under its name is fine).
  */
 #ifndef HARNESS_BASE_MAPPED_H
 #define HARNESS_BASE_MAPPED_H

@@ -12,7 +12,7 @@
 #include "models/backbone/llama_parts.h"
 
 #define MAX_CONFIG ((size_t)1000 * 1000)
-#define MAX_INDEX  ((size_t)32 * 1000 * 1000)
+#define MAX_INDEX  ((size_t)4 * 1000 * 1000)
 #define ONE_FILE   "model.safetensors"
 #define INDEX	   "model.safetensors.index.json"
 
