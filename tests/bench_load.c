@@ -142,7 +142,7 @@ static int by_value(const void *a, const void *b)
 
 static int open_often(const char *path, const int *opt, struct err *err)
 {
-	double wall[100], cpu[100], read = 0, before = resident(), after = 0;
+	double wall[100] = { 0 }, cpu[100] = { 0 }, read = 0, before = resident(), after = 0;
 	int n = opt[REPEAT] < 1 ? 1 : opt[REPEAT] > 100 ? 100 : opt[REPEAT];
 	struct llama *l = NULL;
 
