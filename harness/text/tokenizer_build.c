@@ -361,8 +361,6 @@ int tokenizer_finish(struct tokenizer *t, const char *path, struct err *err)
 
 		t->byte_sym[i] =
 			t->kind == TOKENIZER_SPM && i >= 0x80 ? -1 : tokenizer_symbol(t, &c, 1);
-		if (t->kind == TOKENIZER_BBPE && t->byte_sym[i] < 0 && t->role[TOKEN_UNKNOWN] < 0)
-			return err_set(err, ERR_FORMAT, "%s: no token for byte 0x%02x", path, i);
 	}
 	if (sort_finder(t, &t->early, false, err) || sort_finder(t, &t->late, true, err))
 		return err->code;

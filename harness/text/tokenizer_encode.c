@@ -58,10 +58,11 @@ static int emit_unknown(struct encoder *e, const char *s, size_t len)
 			return e->err->code;
 	if (bytes || (e->unknown_at && e->unknown_at == e->out->n))
 		return 0;
-	if (unknown < 0)
+	/* a begin or end of text is no answer to a character that nobody has seen */
+	if (unknown < 0 || unknown == e->t->role[TOKEN_EOS] || unknown == e->t->role[TOKEN_BOS])
 		return err_set(e->err, ERR_DATA,
-			       "the tokenizer has no token for a character and none for what is "
-			       "unknown");
+			       "the tokenizer (%s) has no token for '%.*s' (byte 0x%02x)",
+			       e->t->title, (int)len, s, (unsigned char)*s);
 	if (emit(e, unknown))
 		return e->err->code;
 	e->unknown_at = e->out->n;

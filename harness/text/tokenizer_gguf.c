@@ -76,10 +76,9 @@ static int choose_cut(struct tokenizer *t, const struct gguf *g, const char *pat
 		bool whole, nfc;
 	} pre[] = {
 		{ "gpt-2", BBPE_GPT2, false, false },
-		{ "default", BBPE_GPT2, false, false },
 		{ "starcoder", BBPE_STARCODER, false, false },
 		{ "refact", BBPE_STARCODER, false, false },
-		{ "command-r", BBPE_STARCODER, false, false },
+		{ "phi-2", BBPE_GPT2, false, false },
 		{ "smollm", BBPE_STARCODER, false, false },
 		{ "llama3", BBPE_LLAMA3, true, false },
 		{ "llama-v3", BBPE_LLAMA3, true, false },
@@ -119,7 +118,17 @@ static int choose_roles(struct tokenizer *t, const struct gguf *g, const char *p
 		[TOKEN_UNKNOWN] = KEY("unknown_token_id"),
 		[TOKEN_PAD] = KEY("padding_token_id"),
 	};
+	static const struct {
+		enum tokenizer_role role;
+		enum token_type type;
+	} usual[] = { { TOKEN_UNKNOWN, TOKEN_UNK },
+		      { TOKEN_BOS, TOKEN_CONTROL },
+		      { TOKEN_EOS, TOKEN_CONTROL } };
 
+	/* without keys: the numbers SentencePiece gives by itself */
+	for (int i = 0; i < 3 && i < t->n && t->kind == TOKENIZER_SPM; i++)
+		if (t->token[i].type == usual[i].type)
+			t->role[usual[i].role] = i;
 	for (int i = 0; i < TOKEN_ROLES; i++) {
 		int64_t id;
 
