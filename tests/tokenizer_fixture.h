@@ -126,32 +126,35 @@ static inline void fixture_message(struct strbuf *b, unsigned tag, const void *s
 	strbuf_addn(b, s, n);
 }
 
+static inline void fixture_piece(struct strbuf *b, struct fixture_piece p)
+{
+	struct strbuf m = { 0 };
+
+	fixture_message(&m, 1, p.text, strlen(p.text));
+	fixture_varint(&m, 2 << 3 | 5);
+	strbuf_addn(&m, (const char *)&p.score, 4);
+	fixture_field(&m, 3, (uint64_t)p.type);
+	fixture_message(b, 1, m.s, m.len);
+	strbuf_free(&m);
+}
+
 /* pieces end with text NULL; behind <unk>, <s>, </s> come 256 bytes when bytes is set. */
 static inline void fixture_model(const struct fixture_piece *piece, bool bytes, bool prefix,
 				 struct strbuf *out)
 {
-	static const struct fixture_piece head[] = { { "<unk>", 0, 2 },
-						     { "<s>", 0, 3 },
-						     { "</s>", 0, 3 } };
 	struct strbuf m = { 0 };
 
-	for (int i = bytes ? -259 : -3; i < 0 || piece[i].text; i++) {
-		const int at = i + (bytes ? 259 : 3);
-		struct fixture_piece p = at < 3 ? head[at] : piece[i < 0 ? 0 : i];
+	fixture_piece(out, (struct fixture_piece){ "<unk>", 0, 2 });
+	fixture_piece(out, (struct fixture_piece){ "<s>", 0, 3 });
+	fixture_piece(out, (struct fixture_piece){ "</s>", 0, 3 });
+	for (unsigned i = 0; i < 256 && bytes; i++) {
 		char byte[8];
 
-		if (at >= 3 && i < 0) {
-			snprintf(byte, sizeof(byte), "<0x%02X>", (unsigned)(at - 3) & 255);
-			p = (struct fixture_piece){ byte, 0, 6 };
-		}
-		strbuf_reset(&m);
-		fixture_message(&m, 1, p.text, strlen(p.text));
-		fixture_varint(&m, 2 << 3 | 5);
-		strbuf_addn(&m, (const char *)&p.score, 4);
-		fixture_field(&m, 3, (uint64_t)p.type);
-		fixture_message(out, 1, m.s, m.len);
+		snprintf(byte, sizeof(byte), "<0x%02X>", i & 255);
+		fixture_piece(out, (struct fixture_piece){ byte, 0, 6 });
 	}
-	strbuf_reset(&m);
+	for (; piece->text; piece++)
+		fixture_piece(out, *piece);
 	fixture_field(&m, 3, 2); /* BPE */
 	fixture_message(out, 2, m.s, m.len);
 	strbuf_reset(&m);
