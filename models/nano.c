@@ -11,6 +11,8 @@ int nano_init(struct nano *n, const struct nano_recipe *recipe, const struct mod
 
 	n->env = env;
 	n->recipe = recipe;
+	if (*opt_str(env->opts, "weights"))
+		return nano_published_open(n, err) ? err_wrap(err, "%s", recipe->name) : 0;
 	if (dim % heads || dim / heads % 2)
 		return err_set(err, ERR_ARG,
 			       "%s: dim %lld does not give %lld heads of an even width; "
@@ -19,9 +21,11 @@ int nano_init(struct nano *n, const struct nano_recipe *recipe, const struct mod
 	return 0;
 }
 
+/* Forgets what training made. */
 static void clear(struct nano *n)
 {
-	nano_text_free(&n->text);
+	if (!n->base)
+		nano_text_free(&n->text);
 	nano_soft_free(n);
 	decoder_free(n->decoder);
 	n->decoder = NULL;
@@ -32,6 +36,8 @@ void nano_destroy(void *nano)
 	struct nano *n = nano;
 
 	clear(n);
+	nano_text_free(&n->text);
+	llama_close(n->base);
 	strbuf_free(&n->raw);
 	*n = (struct nano){ 0 };
 }
@@ -44,24 +50,69 @@ int nano_local_layers(const struct opt_values *o)
 	return local > 0 ? local : 0;
 }
 
+/* "q_proj,v_proj" (or with + between, for the command line) as enum lora_on. */
+static int lora_names(const char *list, unsigned *on, struct err *err)
+{
+	*on = 0;
+	while (*list) {
+		const size_t len = strcspn(list, ",+");
+		int i = 0;
+
+		while (i < LLAMA_LINEARS && (strlen(llama_linear_name[i]) != len ||
+					     strncmp(llama_linear_name[i], list, len) != 0))
+			i++;
+		if (i == LLAMA_LINEARS)
+			return err_set(err, ERR_ARG,
+				       "lora_on: '%.*s' is none of q_proj k_proj v_proj o_proj "
+				       "gate_proj up_proj down_proj",
+				       (int)len, list);
+		*on |= 1u << i;
+		list += len + (list[len] != '\0');
+	}
+	return 0;
+}
+
+/* Shape and numerics that only fresh or only published weights leave open. */
+static void choose_base(const struct nano *n, struct decoder_config *cfg)
+{
+	const struct opt_values *o = n->env->opts;
+	const char *path = opt_str(o, "path");
+
+	if (!n->base) {
+		cfg->dim = (int)opt_int(o, "dim");
+		cfg->layers = (int)opt_int(o, "layers");
+		cfg->local_layers = nano_local_layers(o);
+		cfg->heads = (int)opt_int(o, "heads");
+		cfg->ff = (int)opt_int(o, "ff");
+		cfg->rope_theta = 10000;
+		return;
+	}
+	cfg->base = n->base;
+	cfg->thaw = opt_bool(o, "thaw");
+	cfg->pack = opt_bool(o, "pack");
+	cfg->path = !strcmp(path, "int8")    ? FROZEN_INT8
+		    : !strcmp(path, "float") ? FROZEN_FLOAT
+					     : FROZEN_AUTO;
+}
+
 static int new_decoder(struct nano *n, struct err *err)
 {
 	const struct opt_values *o = n->env->opts;
+	const int64_t threads = opt_int(o, "threads");
 	struct decoder_config cfg = {
 		.vocab = n->text.vocab,
-		.dim = (int)opt_int(o, "dim"),
-		.layers = (int)opt_int(o, "layers"),
-		.local_layers = nano_local_layers(o),
-		.heads = (int)opt_int(o, "heads"),
-		.ff = (int)opt_int(o, "ff"),
-		.rope_theta = 10000,
 		.dropout = opt_num(o, "dropout"),
 		.token_dropout = opt_num(o, "token_dropout"),
 		.lora_rank = (int)opt_int(o, "lora_rank"),
 		.lora_alpha = opt_num(o, "lora_alpha"),
-		.lora_on = LORA_Q | LORA_V,
+		.lora_dropout = opt_num(o, "lora_dropout"),
+		.threads = threads ? (int)threads : n->env->threads,
+		.recompute = opt_bool(o, "recompute"),
 	};
 
+	if (lora_names(opt_str(o, "lora_on"), &cfg.lora_on, err))
+		return err->code;
+	choose_base(n, &cfg);
 	nano_soft_kinds(n, &cfg);
 	n->decoder = decoder_new(&cfg, n->env->seed, err);
 	return err->code;
@@ -70,10 +121,16 @@ static int new_decoder(struct nano *n, struct err *err)
 int nano_prepare(struct nano *n, const struct samples *train, struct err *err)
 {
 	clear(n);
-	if (nano_text_learn(n, train, err) || nano_text_words(n, err) ||
-	    nano_soft_measure(n, train, err))
+	if (!n->base && (nano_text_learn(n, train, err) || nano_text_words(n, err)))
 		return err->code;
-	return new_decoder(n, err);
+	if (nano_soft_measure(n, train, err) || new_decoder(n, err))
+		return err->code;
+	if (!decoder_parameters(n->decoder, true) && opt_int(n->env->opts, "epochs") > 0)
+		return err_set(err, ERR_ARG,
+			       "%s: nothing to train on frozen weights; set lora_rank (or thaw, or "
+			       "epochs=0 to ask them as they are)",
+			       n->recipe->name);
+	return 0;
 }
 
 struct nano_turn *nano_encode(const struct nano *n, const struct view *v, struct arena *mem,
@@ -95,6 +152,47 @@ struct nano_turn *nano_encode(const struct nano *n, const struct view *v, struct
 
 /* --- files --- */
 
+/* What the answers depend on beside the parameters: the words around published weights. */
+static int words_text(const struct nano *n, struct strbuf *out, struct err *err)
+{
+	const struct opt_values *o = n->env->opts;
+
+	strbuf_addf(out, "chat %s, template %s, system '%s', %d tokens", opt_str(o, "chat"),
+		    opt_str(o, "template"), opt_str(o, "system"),
+		    tokenizer_size(n->text.tokenizer));
+	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory", n->recipe->name) : 0;
+}
+
+static int write_words(const struct nano *n, struct store *s)
+{
+	struct strbuf text = { 0 };
+
+	if (!n->base)
+		return bpe_write(&n->text.bpe, s->f, s->path, s->err);
+	if (!words_text(n, &text, s->err))
+		store_put_bytes(s, text.s, text.len);
+	strbuf_free(&text);
+	return s->err->code;
+}
+
+static int read_words(struct nano *n, struct store *s)
+{
+	struct strbuf text = { 0 };
+	char *got = NULL;
+	size_t len = 0;
+
+	if (!n->base)
+		return bpe_read(&n->text.bpe, s->f, s->path, s->err) ? s->err->code
+								     : nano_text_words(n, s->err);
+	if (!words_text(n, &text, s->err) && !store_get_bytes(s, 4096, &got, &len) &&
+	    strcmp(got, strbuf_str(&text)) != 0)
+		err_set(s->err, ERR_FORMAT, "%s: was trained with %.500s; here is %.500s", s->path,
+			got, strbuf_str(&text));
+	free(got);
+	strbuf_free(&text);
+	return s->err->code;
+}
+
 int nano_save(const void *nano, const char *path, struct err *err)
 {
 	const struct nano *n = nano;
@@ -104,7 +202,7 @@ int nano_save(const void *nano, const char *path, struct err *err)
 		return err_set(err, ERR_INTERNAL, "%s: save before fit", n->recipe->name);
 	if (store_create(&s, path, n->recipe->name, n->env->labels, err))
 		return err->code;
-	bpe_write(&n->text.bpe, s.f, path, err);
+	write_words(n, &s);
 	nano_soft_write(n, &s);
 	if (!err->code)
 		decoder_write(n->decoder, s.f, path, err);
@@ -119,8 +217,7 @@ int nano_load(void *nano, const char *path, struct err *err)
 	clear(n);
 	if (store_open(&s, path, n->recipe->name, n->env->labels, err))
 		return err->code;
-	if (!bpe_read(&n->text.bpe, s.f, path, err) && !nano_text_words(n, err) &&
-	    !nano_soft_read(n, &s) && !new_decoder(n, err))
+	if (!read_words(n, &s) && !nano_soft_read(n, &s) && !new_decoder(n, err))
 		decoder_read(n->decoder, s.f, path, err);
 	if (store_close(&s))
 		clear(n);

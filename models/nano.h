@@ -11,7 +11,10 @@
 #include "harness/base/mem.h"
 #include "harness/core/model.h"
 #include "harness/text/bpe.h"
+#include "harness/text/chat.h"
+#include "harness/text/tokenizer.h"
 #include "models/backbone/decoder.h"
+#include "models/backbone/llama.h"
 #include "models/store.h"
 
 /* Channels of soft tokens. */
@@ -40,12 +43,16 @@ struct nano_norm {
 	float *mean, *scale; /* (cols) */
 };
 
-/* Where tokens come from. */
+/* Where tokens come from: a byte-pair table learned from the train split, or the tokenizer
+ * of published weights. */
 struct nano_text {
-	struct bpe bpe; /* learned from the train split */
-	int vocab;	/* tokens in all */
-	int end;	/* the token behind a written behaviour */
-	int turn_end;	/* the token behind a turn of the trunk, -1: none */
+	struct bpe bpe;			/* empty with a tokenizer */
+	struct tokenizer *tokenizer;	/* NULL: the table */
+	const struct chat_format *chat; /* of the published weights */
+	struct bpe_ids after;		/* what the chat format writes behind each question */
+	int vocab;			/* tokens in all */
+	int end;			/* the token behind a written behaviour */
+	int turn_end;			/* the token behind a turn of the trunk, -1: none */
 	/* by task: in front of the first turn; where a branch begins; the question */
 	struct bpe_ids head[NANO_TASKS], open[NANO_TASKS], ask[NANO_TASKS];
 	struct bpe_ids word[LABEL_MAX]; /* the answers */
@@ -55,6 +62,7 @@ struct nano_text {
 struct nano {
 	const struct model_env *env;
 	const struct nano_recipe *recipe;
+	struct llama *base; /* published weights, or NULL: a decoder of its own */
 	struct nano_text text;
 	struct nano_norm norm[NANO_SOFTS];
 	struct decoder *decoder;
@@ -104,6 +112,16 @@ int nano_text_write(const struct nano *n, const int *id, size_t count, struct st
 bool nano_text_ends(const struct nano *n, int id);
 void nano_text_free(struct nano_text *x);
 
+/* --- the same with published weights (nano_published.c) --- */
+
+/* Opens weights and tokenizer; encodes what is the same for all turns: chat format, prompt
+ * template, answers. */
+int nano_published_open(struct nano *n, struct err *err);
+/* As nano_text_turn(). */
+int nano_published_turn(const struct nano *n, const struct turn *u, struct bpe_ids *ids,
+			struct strbuf *line, struct arena *mem, struct nano_turn *out,
+			struct err *err);
+
 /* --- soft tokens (nano_soft.c) --- */
 
 extern const char *const nano_soft_name[NANO_SOFTS]; /* audio face body posture */
@@ -121,6 +139,11 @@ void nano_soft_free(struct nano *n);
 
 /* --- packing (nano_pack.c) --- */
 
+/* Where the next token goes. */
+struct pack_place {
+	int turn, branch, pos;
+};
+
 /* A struct packed with its memory; zeroed: empty. */
 struct nano_pack {
 	struct packed p;
@@ -129,9 +152,7 @@ struct nano_pack {
 	const float **soft;
 	int *at, *target; /* (cap_at) */
 	float *weight;
-	struct {
-		int turn, branch, pos;
-	} now;	       /* of the next token */
+	struct pack_place now;
 	int from;      /* turn of the view that is turn 0 of the pack */
 	int *turn_pos; /* (cap_turn) position behind each turn of the trunk */
 	size_t cap_turn;
@@ -149,9 +170,19 @@ struct nano_plan {
 /* Empties the pack and writes turns [from, to) as the trunk. */
 void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int from,
 		int to, const struct nano_plan *plan);
+/* The same piece by piece: what stands in front of the first turn, then a turn. */
+void pack_start(struct nano_pack *k, const struct nano *n, int from, int to,
+		const struct nano_plan *plan);
+void pack_turn(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+	       const struct nano_plan *plan);
 /* Opens a branch behind turn t: cues where the plan says so, then the question. */
 void pack_branch(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
 		 const struct nano_plan *plan);
+/* Writes the same at the current place. */
+void pack_question(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+		   const struct nano_plan *plan);
+/* Forgets the tokens, not the place: what follows goes on from what a session has read. */
+void pack_next(struct nano_pack *k);
 /* Adds tokens to the open branch. */
 void pack_tokens(struct nano_pack *k, const int *id, size_t n);
 /* The last token written predicts `target`. */

@@ -9,7 +9,7 @@ enum nano_window nano_window(const struct nano *n)
 {
 	const char *mode = opt_str(n->env->opts, "window_mode");
 
-	if (!strcmp(mode, "anchored"))
+	if (!strcmp(mode, "anchored") || (!strcmp(mode, "auto") && n->base))
 		return NANO_ANCHORED;
 	return !strcmp(mode, "exact") ? NANO_EXACT : NANO_SHARED;
 }

@@ -102,6 +102,11 @@ static void add_label_branch(struct stage *s, const struct nano_turn *turn, int 
 			pack_tokens(&s->pack, &word->id[k - 1], 1);
 		pack_ask(&s->pack, words ? label : word->id[k], s->class_weight[label]);
 	}
+	if (words || !s->n->text.tokenizer)
+		return;
+	/* who generates with these adapters elsewhere expects an end */
+	pack_tokens(&s->pack, &word->id[word->n - 1], 1);
+	pack_ask(&s->pack, s->n->text.end, s->class_weight[label]);
 }
 
 static void add_behaviour_branch(struct stage *s, const struct nano_turn *turn, int t,

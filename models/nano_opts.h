@@ -23,7 +23,7 @@
 	  .help = "tokens of the byte-pair table at most" },                                    \
 	{ .name = "lower", .type = OPT_BOOL, .fallback = "true",                                \
 	  .help = "utterances in lower case" },                                                 \
-	{ .name = "epochs", .type = OPT_INT, .fallback = "12", .min = 1, .max = 10000,          \
+	{ .name = "epochs", .type = OPT_INT, .fallback = "12", .min = 0, .max = 10000,          \
 	  .help = "epochs of the merc stage" },                                                 \
 	{ .name = "lr", .type = OPT_NUM, .fallback = "3e-3", .min = 1e-7, .max = 1,             \
 	  .help = "highest learning rate" },                                                    \
@@ -53,8 +53,8 @@
 	  .help = "training softmax over the label words or the whole vocabulary" },            \
 	{ .name = "history_cues", .type = OPT_CHOICE, .fallback = "all", .choices = "all|text", \
 	  .help = "earlier turns keep their cues, or only their text" },                        \
-	{ .name = "window_mode", .type = OPT_CHOICE, .fallback = "shared", .choices = "shared|anchored|exact", \
-	  .help = "windows that do not reach the start: each layer its share; from anchors; a prompt a turn" }, \
+	{ .name = "window_mode", .type = OPT_CHOICE, .fallback = "auto", .choices = "auto|shared|anchored|exact", \
+	  .help = "a window not reaching the start: shared by the layers (auto of a fresh decoder), from anchors (auto with weights), or a prompt a turn" }, \
 	{ .name = "anchor", .type = OPT_INT, .fallback = "0", .min = 0, .max = 10000,           \
 	  .help = "turns from anchor to anchor; 0: half the window" },                          \
 	{ .name = "soft", .type = OPT_INT, .fallback = "1", .min = 1, .max = 64,                \
@@ -70,9 +70,34 @@
 	{ .name = "qformer_heads", .type = OPT_INT, .fallback = "4", .min = 1, .max = 64,       \
 	  .help = "attention heads of the Q-Former" },                                          \
 	{ .name = "lora_rank", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,         \
-	  .help = "0: all parameters learn; else LoRA on q and v of this rank" },               \
+	  .help = "0: without adapters; else LoRA of this rank, and all but projectors frozen" }, \
 	{ .name = "lora_alpha", .type = OPT_NUM, .fallback = "16", .min = 0, .max = 4096,       \
-	  .help = "scale of LoRA" }
+	  .help = "scale of LoRA" },                                                            \
+	{ .name = "lora_on", .type = OPT_STR, .fallback = "q_proj,v_proj", .arg = "A+B...",     \
+	  .help = "linears with LoRA: q_proj k_proj v_proj o_proj gate_proj up_proj down_proj" }, \
+	{ .name = "lora_dropout", .type = OPT_NUM, .fallback = "0", .min = 0, .max = 0.95,      \
+	  .help = "dropout of what the adapters read" },                                        \
+	{ .name = "weights", .type = OPT_STR, .fallback = "", .arg = "PATH",                    \
+	  .help = "published weights (folder, .safetensors, .gguf, .bin) in place of a fresh decoder" }, \
+	{ .name = "tokenizer", .type = OPT_STR, .fallback = "", .arg = "PATH",                  \
+	  .help = "its tokenizer, where it does not lie beside the weights" },                  \
+	{ .name = "chat", .type = OPT_CHOICE, .fallback = "plain",                              \
+	  .choices = "plain|vicuna|llama2|llama3|qwen2",                                        \
+	  .help = "chat format the weights were tuned with" },                                  \
+	{ .name = "system", .type = OPT_STR, .fallback = "", .arg = "TEXT",                     \
+	  .help = "system message of the chat; empty: the format's own" },                      \
+	{ .name = "template", .type = OPT_STR, .fallback = "brief", .arg = "NAME",              \
+	  .help = "wording around the turns: brief speechcue bemerc instructerc ..." },         \
+	{ .name = "thaw", .type = OPT_BOOL, .fallback = "false",                                \
+	  .help = "train the published weights themselves, as an fp32 copy" },                  \
+	{ .name = "pack", .type = OPT_BOOL, .fallback = "false",                                \
+	  .help = "keep frozen weights in the kernels' layout too: faster, twice the memory" },  \
+	{ .name = "path", .type = OPT_CHOICE, .fallback = "auto", .choices = "auto|float|int8", \
+	  .help = "arithmetic of products with frozen weights" },                               \
+	{ .name = "threads", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,           \
+	  .help = "threads of one run; 0: what the command says" },                             \
+	{ .name = "recompute", .type = OPT_BOOL, .fallback = "false",                           \
+	  .help = "compute each layer again on the way back: less memory" }
 /* clang-format on */
 
 #endif

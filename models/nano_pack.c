@@ -70,30 +70,43 @@ void pack_ask(struct nano_pack *k, int target, double weight)
 	k->p.n_at++;
 }
 
-void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int from,
-		int to, const struct nano_plan *plan)
+void pack_start(struct nano_pack *k, const struct nano *n, int from, int to,
+		const struct nano_plan *plan)
 {
 	const struct bpe_ids *head = &n->text.head[plan->task];
 
 	k->p = (struct packed){ .n = 0 };
 	k->from = from;
-	k->now.turn = k->now.branch = k->now.pos = 0;
+	k->now = (struct pack_place){ 0 };
 	if (k->oom || !GROW_ARRAY(k->turn_pos, k->cap_turn, (size_t)(to - from))) {
 		k->oom = true;
 		return;
 	}
 	pack_tokens(k, head->id, head->n);
-	for (int t = from; t < to; t++) {
-		const struct nano_turn *u = &turn[t];
+}
 
-		k->now.turn = t - from;
-		pack_tokens(k, u->id, (size_t)u->n_text);
-		if (!plan->cues_in_branch)
-			put_cues(k, u, plan->behaviour);
-		if (n->text.turn_end >= 0)
-			pack_tokens(k, &n->text.turn_end, 1);
-		k->turn_pos[t - from] = k->now.pos;
-	}
+void pack_turn(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+	       const struct nano_plan *plan)
+{
+	const struct nano_turn *u = &turn[t];
+
+	if (k->oom)
+		return;
+	k->now.turn = t - k->from;
+	pack_tokens(k, u->id, (size_t)u->n_text);
+	if (!plan->cues_in_branch)
+		put_cues(k, u, plan->behaviour);
+	if (n->text.turn_end >= 0)
+		pack_tokens(k, &n->text.turn_end, 1);
+	k->turn_pos[t - k->from] = k->now.pos;
+}
+
+void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int from,
+		int to, const struct nano_plan *plan)
+{
+	pack_start(k, n, from, to, plan);
+	for (int t = from; t < to; t++)
+		pack_turn(k, n, turn, t, plan);
 	k->p.trunk = k->p.n;
 	for (int i = 0; i + 1 < k->p.trunk && plan->lm > 0 && !k->oom; i++)
 		if (k->token[i + 1] >= 0) {
@@ -102,20 +115,31 @@ void pack_trunk(struct nano_pack *k, const struct nano *n, const struct nano_tur
 		}
 }
 
-void pack_branch(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
-		 const struct nano_plan *plan)
+void pack_question(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+		   const struct nano_plan *plan)
 {
 	const struct bpe_ids *open = &n->text.open[plan->task];
 
+	pack_tokens(k, open->id, open->n);
+	if (plan->cues_in_branch)
+		put_cues(k, &turn[t], plan->behaviour);
+	pack_tokens(k, turn[t].ask[plan->task], (size_t)turn[t].n_ask[plan->task]);
+}
+
+void pack_branch(struct nano_pack *k, const struct nano *n, const struct nano_turn *turn, int t,
+		 const struct nano_plan *plan)
+{
 	if (k->oom)
 		return;
 	k->now.turn = t - k->from;
 	k->now.branch++;
 	k->now.pos = k->turn_pos[t - k->from];
-	pack_tokens(k, open->id, open->n);
-	if (plan->cues_in_branch)
-		put_cues(k, &turn[t], plan->behaviour);
-	pack_tokens(k, turn[t].ask[plan->task], (size_t)turn[t].n_ask[plan->task]);
+	pack_question(k, n, turn, t, plan);
+}
+
+void pack_next(struct nano_pack *k)
+{
+	k->p.n = k->p.trunk = k->p.n_at = 0;
 }
 
 int pack_finish(struct nano_pack *k, int window, struct err *err)

@@ -94,7 +94,7 @@ void nano_soft_kinds(struct nano *n, struct decoder_config *cfg)
 		if (strcmp(kind, "linear") != 0)
 			s->hidden = width;
 		if (!strcmp(kind, "mlp") && !width)
-			s->hidden = cfg->dim;
+			s->hidden = n->base ? n->base->cfg.dim : cfg->dim;
 		if (strcmp(kind, "qformer") != 0)
 			continue;
 		s->queries = (int)opt_int(o, "queries");

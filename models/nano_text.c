@@ -145,6 +145,8 @@ int nano_text_turn(const struct nano *n, const struct turn *u, struct bpe_ids *i
 {
 	int *id;
 
+	if (n->text.tokenizer)
+		return nano_published_turn(n, u, ids, line, mem, out, err);
 	ids->n = 0;
 	strbuf_reset(line);
 	if (!GROW_ARRAY(ids->id, ids->cap, 1))
@@ -176,6 +178,8 @@ int nano_text_turn(const struct nano *n, const struct turn *u, struct bpe_ids *i
 int nano_text_write(const struct nano *n, const int *id, size_t count, struct strbuf *out,
 		    struct err *err)
 {
+	if (n->text.tokenizer)
+		return tokenizer_decode(n->text.tokenizer, id, count, TOKENIZER_SPECIAL, out, err);
 	for (size_t i = 0; i < count && !err->code; i++) {
 		const int special = id[i] - n->text.bpe.n;
 
@@ -191,12 +195,14 @@ int nano_text_write(const struct nano *n, const int *id, size_t count, struct st
 
 bool nano_text_ends(const struct nano *n, int id)
 {
-	return id >= n->text.bpe.n;
+	return id == n->text.end || (!n->text.tokenizer && id >= n->text.bpe.n);
 }
 
 void nano_text_free(struct nano_text *x)
 {
 	bpe_free(&x->bpe);
+	tokenizer_free(x->tokenizer);
+	bpe_ids_free(&x->after);
 	for (int k = 0; k < NANO_TASKS; k++) {
 		bpe_ids_free(&x->head[k]);
 		bpe_ids_free(&x->open[k]);

@@ -135,7 +135,8 @@ static void run_new(struct run *r, const struct model_ops *m, unsigned see, uint
 	opt_init(&r->opts, m->opts ? m->opts : none, &err);
 	for (size_t i = 0; i < ARRAY_LEN(quick); i++)
 		for (int j = 0; j < r->opts.n; j++)
-			if (!strcmp(r->opts.spec[j].name, quick[i][0]))
+			if (!strcmp(r->opts.spec[j].name, quick[i][0]) &&
+			    r->opts.spec[j].type != OPT_CHOICE)
 				opt_set(&r->opts, quick[i][0], quick[i][1], &err);
 	CHECK_OK(&err);
 	r->env = (struct model_env){

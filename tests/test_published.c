@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The systems on published weights, invented and tiny but in the published form: prompts
+ * letter for letter, training, answers, files, what is refused.
+ */
+#include "tests/test.h"
+
+#include "harness/text/prompt.h"
+#include "tests/nano_world.h"
+#include "tests/published_fixture.h"
+#include "tests/weights_fixture.h"
+
+#define VOCAB 384
+
+/* A folder with weights and tokenizer. */
+static char *publish(int layers, uint64_t seed)
+{
+	static const char *const word[] = { " neutral", " positive", " negative", NULL };
+	struct llama_config c = fixture_config();
+	struct fixture f;
+	char *dir = scratch_make();
+
+	c.vocab = VOCAB;
+	c.layers = layers;
+	c.context = 8192;
+	c.bos = -1;
+	c.eos = 256;
+	fixture_make(&f, &c, WEIGHT_BF16, WEIGHT_F32, seed);
+	fixture_write_hf(&f, dir, 1);
+	fixture_free(&f);
+	fixture_write_tokenizer(dir, word, VOCAB);
+	return dir;
+}
+
+/* "weights=DIR,lora_rank=4,…" over the small defaults; set: more of them. */
+static int try_on(struct run *r, const struct model_ops *m, unsigned see, const char *dir,
+		  const char *set, struct err *err)
+{
+	char all[600];
+
+	CHECK(str_format(all, sizeof(all), "weights=%s,lora_rank=4,dropout=0,token_dropout=0%s%s",
+			 dir, *set ? "," : "", set));
+	return run_try(r, m, see, all, err);
+}
+
+static void run_on(struct run *r, const struct model_ops *m, const char *dir, const char *set)
+{
+	struct err err = { 0 };
+
+	try_on(r, m, SEE_ALL, dir, set, &err);
+	CHECK_OK(&err);
+}
+
+/* --- prompts --- */
+
+/* The prompt of turn t as the text templates and chat formats write it. */
+static void whole_prompt(const struct world *w, int t, const char *template, const char *chat,
+			 struct strbuf *out)
+{
+	const struct turn *u = &w->turn[0][t];
+	struct prompt_turn said[TURNS];
+	struct prompt_request rq = { .turn = said,
+				     .n = t + 1,
+				     .window = TURNS,
+				     .description = u->speech,
+				     .label = labels_meld3.prompt,
+				     .n_label = 3 };
+	struct strbuf user = { 0 }, behaviour = { 0 };
+	struct chat_message m = { CHAT_USER, NULL };
+	struct err err = { 0 };
+
+	for (int i = 0; i <= t; i++)
+		said[i] = (struct prompt_turn){ w->turn[0][i].speaker, w->turn[0][i].text, NULL };
+	if (u->behaviour[0]) {
+		strbuf_addf(&behaviour, "%s %s", u->behaviour[0], u->behaviour[2]);
+		rq.behaviour = strbuf_str(&behaviour);
+	}
+	prompt_build(template, &rq, &user, &err);
+	m.text = strbuf_str(&user);
+	chat_text(chat_format_named(chat), &m, 1, true, out, &err);
+	CHECK_OK(&err);
+	strbuf_free(&user);
+	strbuf_free(&behaviour);
+}
+
+static void test_prompts(void **state)
+{
+	static const struct {
+		const struct model_ops *m;
+		const char *template, *chat;
+		unsigned see;
+	} kase[] = {
+		{ &model_speechcue, "speechcue", "qwen2", SEE_SPEECH },
+		{ &model_speechcue, "brief", "plain", SEE_SPEECH },
+		{ &model_bemerc, "bemerc", "vicuna", SEE_SPEECH | SEE_BEHAVIOUR },
+		{ &model_bemerc, "brief", "llama2", SEE_SPEECH | SEE_BEHAVIOUR },
+		{ &model_llmerc, "instructerc", "plain", 0 },
+	};
+	char *dir = publish(2, 1);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kase); i++) {
+		struct world *w = world_new(TURNS);
+		struct samples s = { w->view, w->labels, 4 };
+		struct strbuf want = { 0 }, got = { 0 };
+		struct err err = { 0 };
+		char set[120];
+		struct run r;
+
+		snprintf(set, sizeof(set), "template=%s,chat=%s,history_cues=text,epochs=0%s",
+			 kase[i].template, kase[i].chat,
+			 kase[i].m == &model_bemerc ? ",align_epochs=0" : "");
+		world_mask(w, kase[i].see);
+		try_on(&r, kase[i].m, SEE_TEXT | SEE_HISTORY | kase[i].see, dir, set, &err);
+		CHECK_OK(&err);
+		r.m->fit(r.state, &s, &err);
+		CHECK_OK(&err);
+		for (int t = 0; t < TURNS; t += 6) {
+			strbuf_reset(&want);
+			strbuf_reset(&got);
+			whole_prompt(w, t, kase[i].template, kase[i].chat, &want);
+			r.m->prompt(r.state, &w->view[0], t, &got, &err);
+			CHECK_OK(&err);
+			assert_string_equal(strbuf_str(&got), strbuf_str(&want));
+		}
+		strbuf_free(&want);
+		strbuf_free(&got);
+		run_free(&r);
+		free(w);
+	}
+	scratch_remove(dir);
+}
+
+/* --- the way of a run --- */
+
+static const struct {
+	const struct model_ops *m;
+	const char *set;
+	bool single;
+} way[] = {
+	{ &model_speechcue, "template=speechcue,chat=plain,history_cues=text", true },
+	{ &model_speechcue, "template=speechcue,chat=qwen2,history_cues=text,recompute=true",
+	  false },
+	{ &model_llmerc, "chat=qwen2,projector_kind=qformer,queries=2,projector=8", false },
+	{ &model_bemerc, "template=bemerc,chat=qwen2,history_cues=text,align_epochs=1", false },
+	{ &model_bemerc, "chat=plain,behaviour=student,align_epochs=1,lora_on=q_proj+down_proj",
+	  true },
+	{ &model_bemerc, "chat=llama2,thaw=true,lora_rank=0,align_epochs=0", true },
+	{ &model_llmerc, "chat=plain,lora_rank=0,path=float,threads=2", true },
+};
+
+static void test_way(void **state)
+{
+	struct world *w = world_new(TURNS);
+	char *dir = publish(2, 1), *out = scratch_make(), *path = path_join(out, "model.ckpt");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(way); i++) {
+		struct answer a[TURNS], b[TURNS];
+		struct err err = { 0 };
+		struct run r, again;
+		int n;
+
+		run_on(&r, way[i].m, dir, way[i].set);
+		CHECK(r.state->text.single == way[i].single);
+		run_fit(&r, w);
+		n = predict(&r, &w->view[0], a);
+		for (int k = 0; k < n; k++)
+			CHECK(a[k].label >= 0 && isfinite(a[k].score[0]));
+		r.m->save(r.state, path, &err);
+		CHECK_OK(&err);
+		run_on(&again, way[i].m, dir, way[i].set);
+		again.m->load(again.state, path, &err);
+		CHECK_OK(&err);
+		CHECK(predict(&again, &w->view[0], b) == n);
+		check_same(a, b, n, 0);
+		run_free(&again);
+		run_free(&r);
+	}
+	free(path);
+	scratch_remove(out);
+	scratch_remove(dir);
+	free(w);
+}
+
+/* Training with adapters lowers the loss on words that give the label away. */
+static void test_learns(void **state)
+{
+	struct world *w = world_new(TURNS);
+	char *dir = publish(2, 3);
+	struct answer a[TURNS];
+	struct run r;
+	int right = 0, n = 0;
+
+	(void)state;
+	run_on(&r, &model_llmerc, dir,
+	       "chat=qwen2,epochs=60,lr=1e-2,batch=4,smooth=0,balance=0,"
+	       "lora_on=q_proj+k_proj+v_proj+o_proj+gate_proj+up_proj+down_proj");
+	run_fit(&r, w);
+	for (int d = 0; d < 4; d++) {
+		predict(&r, &w->view[d], a);
+		for (int t = 0, k = 0; t < TURNS; t++)
+			if (w->target[t]) {
+				right += a[k++].label == w->label[d][t];
+				n++;
+			}
+	}
+	CHECK(right > n * 3 / 4);
+	run_free(&r);
+	scratch_remove(dir);
+	free(w);
+}
+
+/* --- packing --- */
+
+static void test_windows(void **state)
+{
+	static const struct {
+		const char *set;
+		int window, first[TURNS];
+	} kase[] = {
+		{ "window_mode=exact", 4, { 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 } },
+		{ "", 4, { 0, 0, 0, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10 } },
+		{ "", TURNS, { 0 } },
+	};
+	char *dir = publish(2, 1);
+
+	(void)state;
+	for (size_t i = 0; i < 4 * ARRAY_LEN(kase); i++) {
+		struct world *w = world_new(kase[i / 4].window);
+		struct answer a[TURNS], b[TURNS];
+		char set[160];
+		struct run r;
+
+		snprintf(set, sizeof(set), "turns=5,history_cues=%s,chat=%s%s%s",
+			 i % 2 ? "all" : "text", i % 4 < 2 ? "plain" : "qwen2",
+			 *kase[i / 4].set ? "," : "", kase[i / 4].set);
+		run_on(&r, &model_llmerc, dir, set);
+		run_fit(&r, w);
+		predict_alone(&r, w, 1, kase[i / 4].first, b);
+		check_same(a, b, predict(&r, &w->view[1], a), 1e-4);
+		run_free(&r);
+		free(w);
+	}
+	scratch_remove(dir);
+}
+
+/* Packed answers of several tokens are the training losses of their tokens. */
+static void test_answers(void **state)
+{
+	struct world *w = world_new(TURNS);
+	char *dir = publish(2, 1);
+	struct answer a[TURNS];
+	struct nano_turn *turn;
+	struct arena mem = { 0 };
+	struct err err = { 0 };
+	struct run r;
+	int i = 0;
+
+	(void)state;
+	run_on(&r, &model_llmerc, dir, "chat=qwen2,history_cues=text,template=speechcue");
+	run_fit(&r, w);
+	predict(&r, &w->view[2], a);
+	turn = nano_encode(r.state, &w->view[2], &mem, &err);
+	CHECK_OK(&err);
+	for (int t = 0; t < TURNS; t++) {
+		double z[3], sum = 0;
+
+		if (!w->target[t])
+			continue;
+		for (int j = 0; j < 3; j++)
+			sum += exp(z[j] = answer_logp(&r, turn, t, j));
+		for (int j = 0; j < 3; j++)
+			CHECK_NEAR((double)a[i].score[j], z[j] - log(sum), 2e-4);
+		i++;
+	}
+	arena_free(&mem);
+	run_free(&r);
+	scratch_remove(dir);
+	free(w);
+}
+
+/* --- what is refused --- */
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *set, *says;
+	} kase[] = {
+		{ "window_mode=shared", "anchored or exact" },
+		{ "template=nothing", "template 'nothing'" },
+		{ "template=instructerc-predict", "turn by turn" },
+		{ "template=instructerc,history_cues=text", "no slot {description}" },
+		{ "chat=llama3", "<|begin_of_text|>" },
+		{ "tokenizer=/nowhere", "/nowhere" },
+	};
+	char *dir = publish(2, 1), *other = publish(3, 1), *out = scratch_make();
+	char *path = path_join(out, "model.ckpt");
+	struct world *w = world_new(TURNS);
+	struct samples s = { w->view, w->labels, 4 };
+	struct err err = { 0 };
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kase); i++) {
+		CHECK(try_on(&r, &model_speechcue, SEE_ALL, dir, kase[i].set, &err));
+		CHECK(strstr(err.msg, kase[i].says) && strstr(err.msg, "speechcue"));
+		err = (struct err){ 0 };
+		run_free(&r);
+	}
+	CHECK(try_on(&r, &model_bemerc, SEE_ALL, dir, "template=speechcue", &err));
+	CHECK_ERR(&err, ERR_ARG, "speechcue");
+	run_free(&r);
+	CHECK(try_on(&r, &model_llmerc, SEE_ALL, "/nowhere", "", &err));
+	CHECK_ERR(&err, ERR_MISSING, "/nowhere");
+	run_free(&r);
+	run_on(&r, &model_llmerc, dir, "lora_on=q_proj+nothing");
+	CHECK(r.m->fit(r.state, &s, &err));
+	CHECK_ERR(&err, ERR_ARG, "'nothing'");
+	run_free(&r);
+	run_on(&r, &model_speechcue, dir, "lora_rank=0");
+	CHECK(r.m->fit(r.state, &s, &err));
+	CHECK_ERR(&err, ERR_ARG, "nothing to train");
+	run_free(&r);
+
+	run_on(&r, &model_speechcue, dir, "");
+	run_fit(&r, w);
+	r.m->save(r.state, path, &err);
+	CHECK_OK(&err);
+	run_free(&r);
+	run_on(&r, &model_speechcue, dir, "chat=vicuna");
+	CHECK(r.m->load(r.state, path, &err));
+	CHECK_ERR(&err, ERR_FORMAT, "chat vicuna");
+	run_free(&r);
+	run_on(&r, &model_speechcue, other, "");
+	CHECK(r.m->load(r.state, path, &err));
+	CHECK(err.code == ERR_FORMAT);
+	run_free(&r);
+	free(w);
+	free(path);
+	scratch_remove(out);
+	scratch_remove(other);
+	scratch_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prompts), cmocka_unit_test(test_way),
+		cmocka_unit_test(test_learns),	cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
