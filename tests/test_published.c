@@ -193,7 +193,7 @@ static void test_learns(void **state)
 
 	(void)state;
 	run_on(&r, &model_llmerc, dir,
-	       "chat=qwen2,epochs=60,lr=1e-2,batch=4,smooth=0,balance=0,"
+	       "chat=plain,answer=vocabulary,epochs=25,lr=1e-2,batch=4,smooth=0,balance=0,"
 	       "lora_on=q_proj+k_proj+v_proj+o_proj+gate_proj+up_proj+down_proj");
 	run_fit(&r, w);
 	for (int d = 0; d < 4; d++) {
