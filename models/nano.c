@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/io.h"
+#include "models/backbone/peft.h"
+
+#define ADAPTER "adapter" /* folder beside a checkpoint */
+
 int nano_init(struct nano *n, const struct nano_recipe *recipe, const struct model_env *env,
 	      struct err *err)
 {
@@ -95,7 +100,28 @@ static void choose_base(const struct nano *n, struct decoder_config *cfg)
 					     : FROZEN_AUTO;
 }
 
-static int new_decoder(struct nano *n, struct err *err)
+/* LoRA as the options say, or as the adapter at hand has it (peft; "": none). */
+static int choose_lora(const struct nano *n, const char *peft, struct decoder_config *cfg,
+		       struct err *err)
+{
+	const struct opt_values *o = n->env->opts;
+	struct peft_config p;
+
+	if (*peft && !n->base)
+		return err_set(err, ERR_ARG, "%s: an adapter needs its weights: set weights too",
+			       n->recipe->name);
+	if (*peft) {
+		if (!peft_config_read(peft, &p, err))
+			peft_config_use(&p, cfg);
+		return err->code;
+	}
+	cfg->lora_rank = (int)opt_int(o, "lora_rank");
+	cfg->lora_alpha = opt_num(o, "lora_alpha");
+	cfg->lora_dropout = opt_num(o, "lora_dropout");
+	return lora_names(opt_str(o, "lora_on"), &cfg->lora_on, err);
+}
+
+static int new_decoder(struct nano *n, const char *peft, struct err *err)
 {
 	const struct opt_values *o = n->env->opts;
 	const int64_t threads = opt_int(o, "threads");
@@ -103,14 +129,11 @@ static int new_decoder(struct nano *n, struct err *err)
 		.vocab = n->text.vocab,
 		.dropout = opt_num(o, "dropout"),
 		.token_dropout = opt_num(o, "token_dropout"),
-		.lora_rank = (int)opt_int(o, "lora_rank"),
-		.lora_alpha = opt_num(o, "lora_alpha"),
-		.lora_dropout = opt_num(o, "lora_dropout"),
 		.threads = threads ? (int)threads : n->env->threads,
 		.recompute = opt_bool(o, "recompute"),
 	};
 
-	if (lora_names(opt_str(o, "lora_on"), &cfg.lora_on, err))
+	if (choose_lora(n, peft, &cfg, err))
 		return err->code;
 	choose_base(n, &cfg);
 	nano_soft_kinds(n, &cfg);
@@ -120,10 +143,13 @@ static int new_decoder(struct nano *n, struct err *err)
 
 int nano_prepare(struct nano *n, const struct samples *train, struct err *err)
 {
+	const char *adapter = opt_str(n->env->opts, "adapter");
+
 	clear(n);
 	if (!n->base && (nano_text_learn(n, train, err) || nano_text_words(n, err)))
 		return err->code;
-	if (nano_soft_measure(n, train, err) || new_decoder(n, err))
+	if (nano_soft_measure(n, train, err) || new_decoder(n, adapter, err) ||
+	    (*adapter && peft_read(n->decoder, adapter, err)))
 		return err->code;
 	if (!decoder_parameters(n->decoder, true) && opt_int(n->env->opts, "epochs") > 0)
 		return err_set(err, ERR_ARG,
@@ -193,6 +219,30 @@ static int read_words(struct nano *n, struct store *s)
 	return s->err->code;
 }
 
+/* The folder of the adapter beside a checkpoint; malloc'ed, NULL: no memory. */
+static char *adapter_beside(const char *path)
+{
+	struct strbuf s = { 0 };
+
+	strbuf_addn(&s, path, (size_t)(path_base(path) - path));
+	strbuf_add(&s, ADAPTER);
+	if (s.oom)
+		strbuf_free(&s);
+	return s.s;
+}
+
+/* What transformers and others read. */
+static int save_adapter(const struct nano *n, const char *path, struct err *err)
+{
+	char *dir = adapter_beside(path);
+
+	if (!dir)
+		return err_set(err, ERR_NOMEM, "%s: no memory", path);
+	peft_write(n->decoder, dir, opt_str(n->env->opts, "weights"), err);
+	free(dir);
+	return err->code;
+}
+
 int nano_save(const void *nano, const char *path, struct err *err)
 {
 	const struct nano *n = nano;
@@ -200,6 +250,8 @@ int nano_save(const void *nano, const char *path, struct err *err)
 
 	if (!n->decoder)
 		return err_set(err, ERR_INTERNAL, "%s: save before fit", n->recipe->name);
+	if (n->base && decoder_config_of(n->decoder)->lora_rank && save_adapter(n, path, err))
+		return err->code;
 	if (store_create(&s, path, n->recipe->name, n->env->labels, err))
 		return err->code;
 	write_words(n, &s);
@@ -212,15 +264,20 @@ int nano_save(const void *nano, const char *path, struct err *err)
 int nano_load(void *nano, const char *path, struct err *err)
 {
 	struct nano *n = nano;
+	/* an adapter that training began with had its own shape: it lies beside the checkpoint */
+	char *peft = *opt_str(n->env->opts, "adapter") ? adapter_beside(path) : str_dup("");
 	struct store s;
 
 	clear(n);
-	if (store_open(&s, path, n->recipe->name, n->env->labels, err))
-		return err->code;
-	if (!read_words(n, &s) && !nano_soft_read(n, &s) && !new_decoder(n, err))
-		decoder_read(n->decoder, s.f, path, err);
-	if (store_close(&s))
-		clear(n);
+	if (!peft)
+		return err_set(err, ERR_NOMEM, "%s: no memory", path);
+	if (!store_open(&s, path, n->recipe->name, n->env->labels, err)) {
+		if (!read_words(n, &s) && !nano_soft_read(n, &s) && !new_decoder(n, peft, err))
+			decoder_read(n->decoder, s.f, path, err);
+		if (store_close(&s))
+			clear(n);
+	}
+	free(peft);
 	return err->code;
 }
 

@@ -79,6 +79,8 @@
 	  .help = "dropout of what the adapters read" },                                        \
 	{ .name = "weights", .type = OPT_STR, .fallback = "", .arg = "PATH",                    \
 	  .help = "published weights (folder, .safetensors, .gguf, .bin) in place of a fresh decoder" }, \
+	{ .name = "adapter", .type = OPT_STR, .fallback = "", .arg = "DIR",                     \
+	  .help = "adapter in PEFT's form to start from; its rank and linears count" },         \
 	{ .name = "tokenizer", .type = OPT_STR, .fallback = "", .arg = "PATH",                  \
 	  .help = "its tokenizer, where it does not lie beside the weights" },                  \
 	{ .name = "chat", .type = OPT_CHOICE, .fallback = "plain",                              \

@@ -207,6 +207,10 @@ int nano_published_open(struct nano *n, struct err *err)
 			"%s: window_mode shared takes the beginning of the prompt from later "
 			"turns, which published weights do not bear; use anchored or exact",
 			n->recipe->name);
+	if (!strcmp(opt_str(o, "weights"), "?"))
+		return err_set(err, ERR_ARG,
+			       "this recipe is for published weights: name them with --set "
+			       "weights=PATH");
 	n->base = llama_open(opt_str(o, "weights"), err);
 	if (!n->base || check_slots(n, err) || open_tokenizer(n, err))
 		return err->code;

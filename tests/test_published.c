@@ -182,6 +182,49 @@ static void test_way(void **state)
 	free(w);
 }
 
+/* The adapter beside the checkpoint starts another run, which then answers the same. */
+static void test_adapter(void **state)
+{
+	struct world *w = world_new(TURNS);
+	char *dir = publish(2, 1), *out = scratch_make(), *path = path_join(out, "model.ckpt");
+	char *adapter = path_join(out, "adapter"), set[200];
+	struct samples s = { w->view, w->labels, 4 };
+	struct answer a[TURNS], b[TURNS];
+	struct err err = { 0 };
+	struct run r;
+	int n;
+
+	(void)state;
+	run_on(&r, &model_speechcue, dir, "lora_on=v_proj+o_proj,lora_rank=3,lora_alpha=5");
+	run_fit(&r, w);
+	n = predict(&r, &w->view[0], a);
+	r.m->save(r.state, path, &err);
+	CHECK_OK(&err);
+	run_free(&r);
+	snprintf(set, sizeof(set), "epochs=0,adapter=%s", adapter);
+	run_on(&r, &model_speechcue, dir, set);
+	run_fit(&r, w);
+	CHECK(predict(&r, &w->view[0], b) == n);
+	check_same(a, b, n, 0);
+	r.m->save(r.state, path, &err);
+	run_free(&r);
+	run_on(&r, &model_speechcue, dir, set);
+	r.m->load(r.state, path, &err);
+	CHECK_OK(&err);
+	CHECK(predict(&r, &w->view[0], b) == n);
+	check_same(a, b, n, 0);
+	run_free(&r);
+	run_on(&r, &model_speechcue, dir, "adapter=/nowhere");
+	CHECK(r.m->fit(r.state, &s, &err));
+	CHECK_ERR(&err, ERR_MISSING, "/nowhere");
+	run_free(&r);
+	free(adapter);
+	free(path);
+	scratch_remove(out);
+	scratch_remove(dir);
+	free(w);
+}
+
 /* Training with adapters lowers the loss on words that give the label away. */
 static void test_learns(void **state)
 {
@@ -230,14 +273,16 @@ static void test_windows(void **state)
 		struct answer a[TURNS], b[TURNS];
 		char set[160];
 		struct run r;
+		int n;
 
 		snprintf(set, sizeof(set), "turns=5,history_cues=%s,chat=%s%s%s",
 			 i % 2 ? "all" : "text", i % 4 < 2 ? "plain" : "qwen2",
 			 *kase[i / 4].set ? "," : "", kase[i / 4].set);
 		run_on(&r, &model_llmerc, dir, set);
 		run_fit(&r, w);
+		n = predict(&r, &w->view[1], a);
 		predict_alone(&r, w, 1, kase[i / 4].first, b);
-		check_same(a, b, predict(&r, &w->view[1], a), 1e-4);
+		check_same(a, b, n, 1e-4);
 		run_free(&r);
 		free(w);
 	}
@@ -310,6 +355,9 @@ static void test_refused(void **state)
 	CHECK(try_on(&r, &model_bemerc, SEE_ALL, dir, "template=speechcue", &err));
 	CHECK_ERR(&err, ERR_ARG, "speechcue");
 	run_free(&r);
+	CHECK(try_on(&r, &model_llmerc, SEE_ALL, "?", "", &err));
+	CHECK_ERR(&err, ERR_ARG, "--set weights=");
+	run_free(&r);
 	CHECK(try_on(&r, &model_llmerc, SEE_ALL, "/nowhere", "", &err));
 	CHECK_ERR(&err, ERR_MISSING, "/nowhere");
 	run_free(&r);
@@ -346,8 +394,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prompts), cmocka_unit_test(test_way),
-		cmocka_unit_test(test_learns),	cmocka_unit_test(test_windows),
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_adapter), cmocka_unit_test(test_learns),
+		cmocka_unit_test(test_windows), cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
