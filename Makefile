@@ -82,11 +82,11 @@ $B/%.o: %.c | deps
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
-# clang passes over gcc's target pragma: these files need the instructions named here
-ifneq ($(findstring clang,$(CC)),)
-$B/harness/num/%_avx2.o: EXTRA := -Wno-unknown-pragmas -mavx2 -mfma -mf16c
-$B/harness/num/%_avx512.o: EXTRA := -Wno-unknown-pragmas -mavx2 -mfma -mf16c -mavx512f \
-	-mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx512vnni
+# the kernels are written in gcc's vector extensions and target pragmas: under the fuzzer they
+# are gcc's objects, without instrumentation
+ifeq ($(MODE),fuzz)
+$B/harness/num/kernel%.o: override CC := gcc
+$B/harness/num/kernel%.o: ALL_CFLAGS := $(subst $(FLAGS_fuzz),$(FLAGS_release),$(ALL_CFLAGS))
 endif
 
 # $(call keep,FILE,COMMAND): the file changes only when what the command prints does

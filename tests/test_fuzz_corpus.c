@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "models/backbone/peft.h"
 #include "tests/weights_fixture.h"
 
 #define MAX_INPUT  8192
@@ -139,6 +140,35 @@ static void seed_hf(const char *name, struct llama_config c, enum weight_type ty
 	scratch_remove(dir);
 }
 
+/* Adapters of the decoder in fuzz_peft.c. */
+static void seed_peft(const char *name, int rank, bool rslora, unsigned on)
+{
+	const struct decoder_config c = { .vocab = 4,
+					  .dim = 8,
+					  .layers = 1,
+					  .heads = 2,
+					  .kv_heads = 1,
+					  .ff = 8,
+					  .rope_theta = 10000,
+					  .lora_rank = rank,
+					  .lora_alpha = 4,
+					  .lora_rslora = rslora,
+					  .lora_on = on };
+	char *dir = scratch_make();
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	struct decoder *d = decoder_new(&c, 1, &err);
+
+	CHECK_OK(&err);
+	CHECK(!peft_write(d, dir, "base", &err));
+	add_file(&b, dir, "adapter_config.json");
+	add_file(&b, dir, "adapter_model.safetensors");
+	put_seed("peft", name, &b);
+	strbuf_free(&b);
+	decoder_free(d);
+	scratch_remove(dir);
+}
+
 /* Configurations alone: what they may say besides. */
 static void seed_configs(void)
 {
@@ -176,6 +206,8 @@ static void write_seeds(void)
 	seed_gguf("q8_0", "llama", WEIGHT_Q8_0, true, 32);
 	seed_gguf("q4_0", "qwen2", WEIGHT_Q4_0, false, 32);
 	seed_configs();
+	seed_peft("qv", 2, false, LORA_Q | LORA_V);
+	seed_peft("all", 1, true, LORA_ALL);
 	seed_bin("untied", false);
 	seed_bin("tied", true);
 	seed_hf("bias", c, WEIGHT_BF16, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the targets share.
  */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* memfd_create, memmem */
 
 #include "tests/fuzz/fuzz.h"
 
@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "models/backbone/llama.h"
+#include "models/backbone/session.h"
+
+#define CUT "\n%%%%\n"
 
 void fuzz_check(bool ok, const char *file, int line, const char *what)
 {
@@ -31,6 +33,64 @@ void fuzz_file_open(struct fuzz_file *f, const uint8_t *data, size_t size)
 void fuzz_file_close(struct fuzz_file *f)
 {
 	close(f->fd);
+}
+
+/* The length of the first piece. */
+static size_t piece(const uint8_t *data, size_t size)
+{
+	const uint8_t *at = size ? memmem(data, size, CUT, sizeof(CUT) - 1) : NULL;
+
+	return at ? (size_t)(at - data) : size;
+}
+
+int fuzz_pieces(const uint8_t *data, size_t size)
+{
+	int n = 1;
+
+	for (size_t len = piece(data, size); len < size; len = piece(data, size), n++) {
+		data += len + sizeof(CUT) - 1;
+		size -= len + sizeof(CUT) - 1;
+	}
+	return n;
+}
+
+static void path_of(const struct fuzz_folder *f, int i, char *path, size_t room)
+{
+	snprintf(path, room, "%s/%s", f->path, f->name[i]);
+}
+
+void fuzz_folder_open(struct fuzz_folder *f, const char *const *name, const uint8_t *data,
+		      size_t size)
+{
+	bool more = true;
+
+	*f = (struct fuzz_folder){ "/dev/shm/merc-fuzz-XXXXXX", name, 0 };
+	FUZZ_CHECK(mkdtemp(f->path) != NULL);
+	while (more && name[f->n]) {
+		size_t len = name[f->n + 1] ? piece(data, size) : size;
+		char path[100];
+		FILE *to;
+
+		path_of(f, f->n++, path, sizeof(path));
+		to = fopen(path, "wb");
+		FUZZ_CHECK(to && (!len || fwrite(data, len, 1, to) == 1) && !fclose(to));
+		more = len < size;
+		if (more) {
+			data += len + sizeof(CUT) - 1;
+			size -= len + sizeof(CUT) - 1;
+		}
+	}
+}
+
+void fuzz_folder_close(struct fuzz_folder *f)
+{
+	char path[100];
+
+	for (int i = 0; i < f->n; i++) {
+		path_of(f, i, path, sizeof(path));
+		unlink(path);
+	}
+	rmdir(f->path);
 }
 
 void fuzz_outcome(bool opened, const struct err *err)
@@ -61,6 +121,25 @@ static void look_at(const struct weight *w)
 	free(v);
 }
 
+/* Any weights may come: what is computed may be no number, but the way there must be safe. */
+static void read_tokens(const struct llama *l)
+{
+	const struct decoder_config cfg = { .base = l };
+	const int token[] = { 0, l->cfg.vocab - 1, l->cfg.vocab / 2 };
+	float *out = malloc(sizeof(*out) * (size_t)l->cfg.vocab);
+	struct err err = { 0 };
+	struct decoder *d = decoder_new(&cfg, 1, &err);
+	struct session *s = d ? session_new(d, 3, &err) : NULL;
+
+	FUZZ_CHECK(out != NULL);
+	if (s)
+		session_feed(s, token, 3, out, &err);
+	fuzz_outcome(!err.code, &err);
+	session_free(s);
+	decoder_free(d);
+	free(out);
+}
+
 void fuzz_look(const struct llama *l)
 {
 	const struct llama_config *c = &l->cfg;
@@ -82,5 +161,6 @@ void fuzz_look(const struct llama *l)
 					   sizeof(float) * (size_t)l->layer[i].lin[k].rows);
 		}
 	}
+	read_tokens(l);
 	FUZZ_CHECK(l->parameters > 0 && l->bytes > 0 && l->types && l->format);
 }

@@ -17,6 +17,7 @@
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
 	X(llama_bin)                                                                               \
+	X(peft)                                                                                    \
 	X(safetensors)
 
 #define X(name) int fuzz_##name(const uint8_t *data, size_t size);
@@ -31,6 +32,20 @@ struct fuzz_file {
 void fuzz_file_open(struct fuzz_file *f, const uint8_t *data, size_t size);
 void fuzz_file_close(struct fuzz_file *f);
 
+/* A folder of files from one input: its pieces, cut at lines "%%%%", under these names (NULL at
+ * the end; the last takes all that is left). */
+struct fuzz_folder {
+	char path[32];
+	const char *const *name;
+	int n; /* pieces there were */
+};
+void fuzz_folder_open(struct fuzz_folder *f, const char *const *name, const uint8_t *data,
+		      size_t size);
+/* Removes the folder. */
+void fuzz_folder_close(struct fuzz_folder *f);
+/* How many pieces an input has. */
+int fuzz_pieces(const uint8_t *data, size_t size);
+
 /* A target's finding: ends the program with the message. */
 #define FUZZ_CHECK(cond) fuzz_check((cond), __FILE__, __LINE__, #cond)
 void fuzz_check(bool ok, const char *file, int line, const char *what);
@@ -41,7 +56,7 @@ void fuzz_outcome(bool opened, const struct err *err);
 void fuzz_touch(const void *p, size_t n);
 
 struct llama;
-/* Decodes every weight of a model. */
+/* Decodes every weight of a model and reads some tokens with it. */
 void fuzz_look(const struct llama *l);
 
 #endif
