@@ -125,8 +125,10 @@ test-%: tests/test_%.sh $B/merc $(FAULT)
 	$(TESTENV) $<
 # speeds beside those of other programs: make bench [PARTS="train gemm"] [FULL=1] [PEERS=DIR]
 # one program alone, as it prints: make bench-NAME
+# the folder with the peers' programs
+PEERS ?= $(firstword $(wildcard ../shared/peers) scripts/peers)
 bench: $(BENCH:%.c=$B/%) all
-	@MERC='$B/merc' BENCH='$B/tests' PEERS='$(or $(PEERS),../shared/peers)' PEER_PYTHON='$(PEER_PYTHON)' \
+	@MERC='$B/merc' BENCH='$B/tests' PEERS='$(PEERS)' PEER_PYTHON='$(PEER_PYTHON)' \
 		./scripts/bench/bench.py $(if $(FULL),--full) $(BENCHFLAGS) $(PARTS)
 bench-%: $B/tests/bench_%
 	$<

@@ -66,7 +66,7 @@ def options():
                    help="wait up to so long before each run until the machine is idle")
     a.add_argument("--peer-limit", type=float, default=0, metavar="SECONDS",
                    help="time limit of a peer that is known to be slow (default 45; full: 240)")
-    a.add_argument("--peers", default=os.environ.get("PEERS", "../shared/peers"))
+    a.add_argument("--peers", default=os.environ.get("PEERS", "scripts/peers"))
     a.add_argument("--python", default=os.environ.get("PEER_PYTHON", "/usr/bin/python3"),
                    help="the Python that has torch")
     a.add_argument("--bench", default=os.environ.get("BENCH", ""), help="folder of the programs")
