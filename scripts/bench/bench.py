@@ -31,11 +31,13 @@ PARTS = {
     "train": part_train.run,
     "llama": part_llama.run,
     "packing": part_plain.packing,
+    "load": part_plain.load,
+    "tokenizer": part_plain.tokenizer,
     "decoder": part_plain.decoder,
     "media": part_media.run,
     "cues": part_plain.cues,
 }
-SHORT = ("environment", "gemm", "train", "llama", "packing", "media")
+SHORT = ("environment", "gemm", "train", "llama", "packing", "load", "tokenizer", "media")
 
 
 def say(text):

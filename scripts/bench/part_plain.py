@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts whose program prints its own table: shown as it is."""
+"""Parts whose program prints its own table: shown as it is; JSON lines become a table."""
 import os
 
-from runs import Run
+from runs import Run, table
 
 
 def shown(o, title, program, *arguments):
@@ -13,6 +13,9 @@ def shown(o, title, program, *arguments):
     done = Run([path, *arguments], limit=o.limit, quiet=o.quiet)
     body = [line for line in done.text if not line.startswith("[")]
     blocks = ["```\n" + "\n".join(body) + "\n```"] if body else []
+    if done.rows and not body:
+        head = list(done.rows[0])
+        blocks.append(table(head, [[row.get(key) for key in head] for row in done.rows]))
     if done.failed:
         blocks.append(f"{program}: {done.why()}")
     blocks.append(f"Other work had {done.others:.2f} cores meanwhile.")
@@ -31,3 +34,11 @@ def decoder(o):
 
 def cues(o):
     return shown(o, "Decoding and measuring clips", "bench_cues")
+
+
+def load(o):
+    return shown(o, "Opening weights", "bench_load")
+
+
+def tokenizer(o):
+    return shown(o, "Tokenizers", "bench_tokenizer")
