@@ -1,0 +1,92 @@
+#!/bin/sh
+# merc generate as a person drives it: what it says, what it writes, what it refuses.
+set -u
+cd "$(dirname "$0")/.." || exit 99
+merc=${MERC:?}
+data=${MERC_DATA:-../shared/data}/weights
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+export XDG_CONFIG_HOME="$dir/none"
+n=0
+
+check()
+{
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$dir/log" | tail -n 40
+	fi
+}
+
+# says WANT TEXT OPTIONS…: that status, that text on stderr, nothing on stdout
+says()
+{
+	want=$1 text=$2
+	shift 2
+	"$merc" generate "$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	cat "$dir/err"
+	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
+	grep -q -- "$text" "$dir/err" || { echo "no '$text' on stderr"; return 1; }
+	[ ! -s "$dir/out" ] || { echo "something on stdout"; return 1; }
+}
+
+check "weights are needed" says 2 "which weights"
+check "weights that are not there" says 4 "$dir/none" -w "$dir/none"
+check "an unknown chat format" says 2 "no chat format 'x'" -w "$dir" --chat x
+check "a temperature below 0" says 2 "temperature" -w "$dir" --temperature -1
+check "help names the options" sh -c '"$1" help generate | grep -q -- --max-tokens' sh "$merc"
+if [ ! -f "$data/stories260K.bin" ] || [ ! -f "$data/tok512.bin" ]; then
+	echo "ok $((n + 1)) - stories # SKIP no real data ($data)"
+	exit 0
+fi
+
+# story OPTIONS…: what is written, with what is said in $dir/err
+story()
+{
+	"$merc" generate -w "$data/stories260K.bin" -t "$data/tok512.bin" "$@" 2>"$dir/err"
+}
+
+greedy()
+{
+	awk '/-t 0.0$/ { on = 1; next } /^```/ { on = 0 } on' "$data/stories260K.md" | sed -n 1,4p >"$dir/want"
+	story >"$dir/have" && cmp "$dir/have" "$dir/want" &&
+		grep -q "llama2.c, llama; f32" "$dir/err" && grep -q "256 tokens in" "$dir/err"
+}
+
+same_seed()
+{
+	story -p "Tom" --temperature 1 --top-p 0.9 --seed 7 -n 30 >"$dir/a" &&
+		story -p "Tom" --temperature 1 --top-p 0.9 --seed 7 -n 30 --threads 1 >"$dir/b" &&
+		story -p "Tom" --temperature 1 --top-p 0.9 --seed 8 -n 30 >"$dir/c" &&
+		cmp "$dir/a" "$dir/b" && ! cmp -s "$dir/a" "$dir/c"
+}
+
+as_json()
+{
+	story -n 3 --format json >"$dir/a" && grep -q '"text": "Once upon a"' "$dir/a" &&
+		grep -q '"end": "length"' "$dir/a" && grep -q '"architecture": "llama"' "$dir/a"
+}
+
+# 510 of 512 positions are taken
+context()
+{
+	story -p "$(yes sun | head -n 254 | tr '\n' ' ')" -n 9 --format json >"$dir/a" &&
+		grep -q '"end": "context"' "$dir/a"
+}
+
+check "the documented text" greedy
+check "a seed repeats, whatever the threads" same_seed
+check "json" as_json
+check "the context ends" context
+check "no tokenizer beside the weights" says 4 "give one: --tokenizer" -w "$data/stories260K.bin"
+check "a tokenizer of other weights" says 4 "do not belong together" \
+	-w "$data/stories260K.bin" -t "$data/../tokenizers/llama2.model" -p "Emotion recognition"
+check "an adapter that is not there" says 4 "adapter_config.json" \
+	-w "$data/stories260K.bin" -t "$data/tok512.bin" --adapter "$dir/none"
+check "a prompt that is too long" says 2 "the weights read 512" \
+	-w "$data/stories260K.bin" -t "$data/tok512.bin" -p "$(seq 1 400)"
