@@ -411,6 +411,49 @@ static void test_learning(void **state)
 	decoder_free(other);
 }
 
+/* Recomputation and threads change nothing, to the last bit; dropout included. */
+static void test_same_bits(void **state)
+{
+	struct decoder_config c = with_lora(with_soft(small), LORA_Q | LORA_DOWN);
+	const struct adamw o = { 1e-2, 0.9, 0.98, 1e-8, 0.01, 1.0 };
+	struct made *m = room(1, sizeof(*m));
+	struct decoder *first = NULL;
+	struct err err = { 0 };
+	double loss, base = 0;
+
+	(void)state;
+	c.dropout = 0.1;
+	c.token_dropout = 0.1;
+	c.lora_dropout = 0.2;
+	c.layers = 3;
+	for (int k = 0; k < 4; k++) {
+		struct decoder *d;
+		struct rng r;
+
+		c.recompute = k % 2;
+		c.threads = 1 + k;
+		d = fresh(&c, 8);
+		rng_seed(&r, 8, 0);
+		for (int step = 0; step < 4; step++) {
+			made_dialogue(m, &c, 9, 30, 3, &r);
+			decoder_train(d, &m->p, &r, &loss, &err);
+			decoder_train(d, &m->p, &r, &loss, &err);
+			decoder_step(d, &o, 0.01, &err);
+			CHECK_OK(&err);
+		}
+		base = k ? base : loss;
+		CHECK_NEAR(loss, base, 0);
+		if (first)
+			CHECK(!memcmp(first->ps.data, d->ps.data, d->ps.size * sizeof(float)));
+		else
+			first = d;
+		if (d != first)
+			decoder_free(d);
+	}
+	decoder_free(first);
+	free(m);
+}
+
 /* Adapters and projectors move, the base does not; fresh adapters change nothing. */
 static void test_lora(void **state)
 {
@@ -572,7 +615,8 @@ int main(void)
 		cmocka_unit_test(test_packing),	     cmocka_unit_test(test_visibility),
 		cmocka_unit_test(test_branches),     cmocka_unit_test(test_files),
 		cmocka_unit_test(test_learning),     cmocka_unit_test(test_lora),
-		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_not_finite),
+		cmocka_unit_test(test_same_bits),    cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_not_finite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
