@@ -12,6 +12,7 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "models/backbone/peft.h"
+#include "tests/tokenizer_fixture.h"
 #include "tests/weights_fixture.h"
 
 #define MAX_INPUT  8192
@@ -196,6 +197,106 @@ static void seed_configs(void)
 	strbuf_free(&b);
 }
 
+static const struct fixture_piece seed_pieces[] = {
+	{ "<unk>", 0, 2 }, { "<s>", 0, 3 }, { "</s>", 0, 3 },	{ VISIBLE, -9, 1 },
+	{ "a", -10, 1 },   { "b", -11, 1 }, { "<0x41>", 0, 6 }, { VISIBLE "a", -1, 1 },
+	{ "ab", -2, 5 },   { "<u>", 0, 4 }, { "aab", -3, 1 },	{ NULL, 0, 0 },
+};
+static const char *const seed_merges[] = { "h e", "he y", "\xc4\xa0 hey", NULL };
+static const struct fixture_added seed_added[] = {
+	{ "<|im_start|>", true, false, false, false, false },
+	{ "<|im_end|>", true, false, true, false, false },
+	{ "word", false, true, true, true, true },
+	{ NULL, false, false, false, false, false },
+};
+
+static void seed_tokenizer_json(const char *name, const char *normalizer, const char *pre)
+{
+	const struct fixture_bytes x = {
+		.normalizer = normalizer, .pre = pre, .merge = seed_merges, .added = seed_added
+	};
+	static const char config[] = "{\"eos_token\":\"<|im_end|>\",\"bos_token\":null,"
+				     "\"pad_token\":{\"content\":\"<|im_end|>\"},"
+				     "\"add_bos_token\":false}\n%%%%\n";
+	struct strbuf b = { 0 }, folder = { 0 };
+
+	fixture_json(&x, &b);
+	put_seed("tokenizer_json", name, &b);
+	strbuf_add(&folder, config);
+	strbuf_addn(&folder, b.s, b.len);
+	put_seed("tokenizer_folder", name, &folder);
+	strbuf_free(&b);
+	strbuf_free(&folder);
+}
+
+static void seed_text(const char *target, const char *name, const char *text)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_add(&b, text);
+	put_seed(target, name, &b);
+	strbuf_free(&b);
+}
+
+/* Three, and the bytes, and two of a story's. */
+static void seed_tokenizer_bin(void)
+{
+	struct strbuf b = { 0 };
+	char text[12];
+
+	fixture_u32(&b, 7);
+	for (int i = 0; i < 3 + 256 + 3; i++) {
+		const float score = i < 260 ? 0 : (float)-i;
+
+		if (i >= 3 && i < 259)
+			snprintf(text, sizeof(text), "<0x%02X>", (unsigned)(i - 3) & 255);
+		else
+			snprintf(text, sizeof(text), "%s", i < 3 ? "<s>" : i < 261 ? " " : " t");
+		strbuf_addn(&b, (const char *)&score, 4);
+		fixture_u32(&b, (uint32_t)strlen(text));
+		strbuf_add(&b, text);
+	}
+	put_seed("tokenizer_bin", "bin", &b);
+	strbuf_free(&b);
+}
+
+static void write_tokenizer_seeds(void)
+{
+	struct strbuf b = { 0 };
+
+	fixture_gguf(seed_pieces, &b);
+	put_seed("tokenizer_gguf", "llama", &b);
+	strbuf_reset(&b);
+	fixture_gguf_bpe(&b);
+	put_seed("tokenizer_gguf", "gpt2", &b);
+	strbuf_reset(&b);
+	fixture_model(seed_pieces + 3, false, true, &b);
+	put_seed("tokenizer_model", "small", &b);
+	strbuf_reset(&b);
+	fixture_model(seed_pieces + 7, true, true, &b);
+	put_seed("tokenizer_model", "bytes", &b);
+	strbuf_free(&b);
+	seed_tokenizer_bin();
+	seed_tokenizer_json("gpt2", NULL, PRE_GPT2);
+	seed_tokenizer_json("qwen2", "{\"type\":\"NFC\"}",
+			    PRE_LIST(PRE_SPLIT(REGEX_QWEN2), PRE_BYTES));
+	seed_text("tokenizer_json", "metaspace",
+		  "{\"added_tokens\":[{\"id\":1,\"content\":\"<s>\",\"special\":true}],"
+		  "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\","
+		  "\"prepend\":\"" VISIBLE "\"},{\"type\":\"Replace\",\"pattern\":{\"String\":"
+		  "\" \"},\"content\":\"" VISIBLE "\"}]},\"model\":{\"type\":\"BPE\","
+		  "\"unk_token\":\"<unk>\",\"byte_fallback\":true,\"vocab\":{\"<unk>\":0,"
+		  "\"<s>\":1,\"" VISIBLE "\":2,\"a\":3,\"" VISIBLE "a\":4,\"<0x62>\":5},"
+		  "\"merges\":[[\"" VISIBLE "\",\"a\"]]}}");
+	seed_text("tokenizer_folder", "older",
+		  "{\"tokenizer_class\":\"Qwen2Tokenizer\",\"added_tokens_decoder\":{\"9\":"
+		  "{\"content\":\"<|im_end|>\",\"special\":true}}}\n%%%%\n{\"h\":0,\"e\":1,"
+		  "\"he\":2,\"\xc4\xa0\":3}\n%%%%\n#version: 0.2\nh e\n");
+	seed_text("tokenizer_text", "words",
+		  "I'LL  be\r\n\n there's 12345\t!?\xc2\xa0 caf\xc3\xa9 e\xcc\x81 \xed\x95\x9c "
+		  "\xf0\x9f\x98\x80 '\xc5\xbf \xc2\xbd");
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -215,6 +316,7 @@ static void write_seeds(void)
 	seed_hf("llama3", c, WEIGHT_F16, 1);
 	seed_hf("shards", c, WEIGHT_F16, 2);
 	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
+	write_tokenizer_seeds();
 }
 
 /* --- replay ---------------------------------------------------------------------------------- */

@@ -245,6 +245,13 @@ static void test_gguf(void **state)
 	CHECK_OK(&err);
 	CHECK(tokenizer_size(t) == 8);
 	tokenizer_free(t);
+	strbuf_reset(&b);
+	fixture_gguf_bpe(&b);
+	t = fixture_open(dir, "model.gguf", &b, &err);
+	CHECK_OK(&err);
+	check_ids(t, "he he", TOKENIZER_EOS, "2 4 5");
+	CHECK(strstr(tokenizer_describe(t), "(qwen2)"));
+	tokenizer_free(t);
 	strbuf_free(&b);
 	scratch_remove(dir);
 }

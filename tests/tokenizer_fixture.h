@@ -224,6 +224,46 @@ static inline void fixture_gguf(const struct fixture_piece *piece, struct strbuf
 	fixture_u32(out, 2);
 }
 
+static inline void fixture_strings(struct strbuf *b, const char *key, const char *const *s)
+{
+	uint64_t n = 0;
+
+	while (s[n])
+		n++;
+	fixture_key(b, key, 9);
+	fixture_u32(b, 8);
+	fixture_u64(b, n);
+	while (*s)
+		fixture_string(b, *s++);
+}
+
+/* A vocabulary of kind "gpt2": a few letters and one special token. */
+static inline void fixture_gguf_bpe(struct strbuf *out)
+{
+	static const char *const token[] = { "h",	   "e",		 "he", "\xc4\xa0",
+					     "\xc4\xa0he", "<|im_end|>", NULL };
+	static const char *const merge[] = { "h e", "\xc4\xa0 he", NULL };
+	static const uint32_t type[] = { 1, 1, 1, 1, 1, 3 };
+
+	strbuf_add(out, "GGUF");
+	fixture_u32(out, 3);
+	fixture_u64(out, 0);
+	fixture_u64(out, 6);
+	fixture_key(out, "tokenizer.ggml.model", 8);
+	fixture_string(out, "gpt2");
+	fixture_key(out, "tokenizer.ggml.pre", 8);
+	fixture_string(out, "qwen2");
+	fixture_strings(out, "tokenizer.ggml.tokens", token);
+	fixture_strings(out, "tokenizer.ggml.merges", merge);
+	fixture_key(out, "tokenizer.ggml.token_type", 9);
+	fixture_u32(out, 5);
+	fixture_u64(out, ARRAY_LEN(type));
+	for (size_t i = 0; i < ARRAY_LEN(type); i++)
+		fixture_u32(out, type[i]);
+	fixture_key(out, "tokenizer.ggml.eos_token_id", 4);
+	fixture_u32(out, 5);
+}
+
 /* The text as a tokenizer under dir/name. */
 static inline struct tokenizer *fixture_open(const char *dir, const char *name,
 					     const struct strbuf *b, struct err *err)

@@ -18,7 +18,13 @@
 	X(hf)                                                                                      \
 	X(llama_bin)                                                                               \
 	X(peft)                                                                                    \
-	X(safetensors)
+	X(safetensors)                                                                             \
+	X(tokenizer_bin)                                                                           \
+	X(tokenizer_folder)                                                                        \
+	X(tokenizer_gguf)                                                                          \
+	X(tokenizer_json)                                                                          \
+	X(tokenizer_model)                                                                         \
+	X(tokenizer_text)
 
 #define X(name) int fuzz_##name(const uint8_t *data, size_t size);
 FUZZ_LIST(X)
@@ -54,6 +60,10 @@ void fuzz_outcome(bool opened, const struct err *err);
 
 /* Reads every byte, so that a pointer outside of its memory shows. */
 void fuzz_touch(const void *p, size_t n);
+
+struct tokenizer;
+/* Asks a tokenizer (NULL: it did not open) everything it can answer, and frees it. */
+void fuzz_ask(struct tokenizer *t, const struct err *err, const uint8_t *text, size_t size);
 
 struct llama;
 /* Decodes every weight of a model and reads some tokens with it. */
