@@ -5,7 +5,7 @@
 #include "tests/tokenizer_fixture.h"
 
 #include "harness/base/rng.h"
-#include "harness/text/tokenizer_merge.h"
+#include "harness/text/merges.h"
 
 static void ids_text(const struct tokenizer *t, const char *s, size_t len, unsigned flags,
 		     struct strbuf *out)

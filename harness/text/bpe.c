@@ -13,39 +13,12 @@
 #define TOKEN_MAX 512 /* bytes of the longest token; longer pieces are not learned from */
 #define VOCAB_MAX (1 << 20)
 
-static size_t pair_hash(int a, int b)
-{
-	uint64_t h = ((uint64_t)(unsigned)a << 32 | (unsigned)b) * 0x9e3779b97f4a7c15u;
-
-	return (size_t)(h ^ h >> 32);
-}
-
-/* Slot of a pair in a table of merges. */
-static size_t merge_probe(const struct bpe *b, int x, int y)
-{
-	size_t at = pair_hash(x, y) & (b->n_slot - 1);
-
-	for (; b->slot[at]; at = (at + 1) & (b->n_slot - 1)) {
-		const struct bpe_merge *m = &b->merge[b->slot[at] - 1];
-
-		if (m->a == x && m->b == y)
-			break;
-	}
-	return at;
-}
-
 /* Builds the lookup over merge[]; false: no memory. */
 static bool index_merges(struct bpe *b)
 {
-	size_t n = 16;
-
-	while (n < 4 * (size_t)(b->n - BYTES))
-		n *= 2;
-	if (!NEW_ARRAY(b->slot, n))
-		return false;
-	b->n_slot = n;
 	for (int i = 0; i < b->n - BYTES; i++)
-		b->slot[merge_probe(b, b->merge[i].a, b->merge[i].b)] = i + 1;
+		if (!merges_add(&b->pairs, b->merge[i].a, b->merge[i].b, i, BYTES + i))
+			return false;
 	return true;
 }
 
@@ -77,7 +50,7 @@ struct learner {
 
 static size_t pair_probe(const struct learner *l, int a, int b)
 {
-	size_t at = pair_hash(a, b) & (l->n_slot - 1);
+	size_t at = merges_hash(a, b) & (l->n_slot - 1);
 
 	for (; l->slot[at]; at = (at + 1) & (l->n_slot - 1)) {
 		const struct pair *p = &l->pair[l->slot[at] - 1];
@@ -273,46 +246,24 @@ int bpe_learn(struct bpe *b, const struct bpe_text *text, int n, int vocab, stru
 	return err->code;
 }
 
-/* Applies merges to id[from..n), earliest merge first, leftmost first. */
-static void encode_piece(const struct bpe *b, struct bpe_ids *out, size_t from)
-{
-	for (;;) {
-		int best = -1;
-		size_t to = from;
-
-		for (size_t k = from; k + 1 < out->n; k++) {
-			int m = b->slot[merge_probe(b, out->id[k], out->id[k + 1])] - 1;
-
-			if (m >= 0 && (best < 0 || m < best))
-				best = m;
-		}
-		if (best < 0)
-			return;
-		for (size_t k = from; k < out->n; to++) {
-			bool hit = k + 1 < out->n && out->id[k] == b->merge[best].a &&
-				   out->id[k + 1] == b->merge[best].b;
-
-			out->id[to] = hit ? BYTES + best : out->id[k];
-			k += hit ? 2 : 1;
-		}
-		out->n = to;
-	}
-}
-
 int bpe_encode(const struct bpe *b, const char *s, size_t len, enum bpe_split split,
 	       struct bpe_ids *out, struct err *err)
 {
-	for (size_t at = 0, end; at < len; at = end) {
-		size_t from = out->n;
+	struct merge_work w = { 0 };
+	bool ok = true;
 
+	for (size_t at = 0, end; at < len && ok; at = end) {
 		end = piece_end(s, len, at, split);
-		if (!GROW_ARRAY(out->id, out->cap, out->n + (end - at)))
-			return err_set(err, ERR_NOMEM, "encoding a text: no memory");
-		for (size_t k = at; k < end; k++)
-			out->id[out->n++] = (unsigned char)s[k];
-		encode_piece(b, out, from);
+		w.n = 0;
+		for (size_t k = at; k < end && ok; k++)
+			ok = merge_push(&w, (unsigned char)s[k], k - at, 1);
+		ok = ok && merge_run(&b->pairs, &w, NULL, NULL) &&
+		     GROW_ARRAY(out->id, out->cap, out->n + w.n);
+		for (size_t k = 0; k < w.n && ok; k++)
+			out->id[out->n++] = w.node[k].sym;
 	}
-	return 0;
+	merge_work_free(&w);
+	return ok ? 0 : err_set(err, ERR_NOMEM, "encoding a text: no memory");
 }
 
 /* Left to right, depth first; a merge always refers to earlier tokens. */
@@ -388,7 +339,7 @@ int bpe_read(struct bpe *b, FILE *f, const char *path, struct err *err)
 void bpe_free(struct bpe *b)
 {
 	free(b->merge);
-	free(b->slot);
+	merges_free(&b->pairs);
 	*b = (struct bpe){ 0 };
 }
 

@@ -12,6 +12,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/str.h"
+#include "harness/text/merges.h"
 
 /* Merges never cross the pieces a text is cut into. */
 enum bpe_split {
@@ -32,8 +33,7 @@ struct bpe {
 	struct bpe_merge {
 		int a, b;
 	} * merge;
-	int *slot; /* (n_slot) merge + 1 by pair, 0: free */
-	size_t n_slot;
+	struct merges pairs; /* the same by pair */
 };
 
 /* Token numbers, growable; the zeroed struct is empty. */

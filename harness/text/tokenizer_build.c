@@ -204,9 +204,8 @@ int tokenizer_merge(struct tokenizer *t, int rank, const char *a, size_t a_len, 
 	right = tokenizer_symbol(t, b, b_len);
 	made = tokenizer_symbol(t, both, a_len + b_len);
 	if (left < 0 || right < 0 || made < 0)
-		return err_set(err, ERR_FORMAT,
-			       "%s: merge %d: %s is not in the vocabulary; the file is damaged",
-			       path, rank,
+		return err_set(err, ERR_FORMAT, "%s: merge %d: %s is not in the vocabulary", path,
+			       rank,
 			       left < 0	   ? "its left side"
 			       : right < 0 ? "its right side"
 					   : "what it makes");

@@ -11,7 +11,7 @@
 #include "harness/base/mem.h"
 #include "harness/text/bbpe.h"
 #include "harness/text/tokenizer.h"
-#include "harness/text/tokenizer_merge.h"
+#include "harness/text/merges.h"
 #include "harness/text/vocab.h"
 
 #define TOKEN_BYTES_MAX 512	       /* of one token's text */

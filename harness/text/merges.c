@@ -2,7 +2,7 @@
  * Short stretches look for the best pair one by one, long ones keep a heap: the same order
  * either way, and never quadratic in the text.
  */
-#include "harness/text/tokenizer_merge.h"
+#include "harness/text/merges.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 
 #define SHORT 48
 
-static size_t pair_hash(int a, int b)
+size_t merges_hash(int a, int b)
 {
 	uint64_t h = ((uint64_t)(unsigned)a << 32 | (unsigned)b) * 0x9e3779b97f4a7c15u;
 
@@ -20,7 +20,7 @@ static size_t pair_hash(int a, int b)
 
 static struct merge *probe(const struct merges *m, int a, int b)
 {
-	size_t at = pair_hash(a, b) & (m->n_slot - 1);
+	size_t at = merges_hash(a, b) & (m->n_slot - 1);
 
 	while (m->slot[at].a >= 0 && (m->slot[at].a != a || m->slot[at].b != b))
 		at = (at + 1) & (m->n_slot - 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Byte-pair merges by rank, for both kinds of tokenizer: of all neighbours that have a
+ * Byte-pair merges by rank, for learned and published tokenizers: of all neighbours that have a
  * merge the one of the lowest rank goes first, the leftmost of equals.
  */
-#ifndef HARNESS_TEXT_TOKENIZER_MERGE_H
-#define HARNESS_TEXT_TOKENIZER_MERGE_H
+#ifndef HARNESS_TEXT_MERGES_H
+#define HARNESS_TEXT_MERGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +19,8 @@ struct merges {
 	size_t n, n_slot; /* n_slot: 0 or a power of two */
 };
 
+/* Where a search for a pair begins, before it is cut to a table's size. */
+size_t merges_hash(int a, int b);
 /* Adds a pair of numbers >= 0; a pair that is there stays as it is.  false: no memory. */
 bool merges_add(struct merges *m, int a, int b, int rank, int c);
 /* NULL: the two do not merge. */
