@@ -197,6 +197,16 @@ static struct fixture_tensor *part(struct fixture *f, const char *hf)
 	return t;
 }
 
+static void put_empty(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	struct err err = { 0 };
+
+	io_write_atomic(path, "", 0, &err);
+	CHECK_OK(&err);
+	free(path);
+}
+
 static void test_hf_tensors(void **state)
 {
 	char *dir = scratch_make();
@@ -206,7 +216,11 @@ static void test_hf_tensors(void **state)
 	struct fixture f;
 
 	(void)state;
-	refuse(dir, ERR_MISSING, "config.json");
+	refuse(dir, ERR_MISSING, "holds no config.json; a folder must be");
+	put_empty(dir, "x.gguf");
+	refuse(dir, ERR_MISSING, "to open x.gguf, name the file");
+	put_empty(dir, "adapter_config.json");
+	refuse(dir, ERR_MISSING, "holds an adapter, no model");
 	fixture_make(&f, &c, WEIGHT_BF16, WEIGHT_BF16, 1);
 	fixture_write_config(&f, dir);
 	refuse(dir, ERR_MISSING, "neither model.safetensors nor");

@@ -349,6 +349,29 @@ static int list_tensors(struct llama *l, const char *folder, struct err *err)
 	return 0;
 }
 
+/* What to do about a folder without config.json follows from what it holds instead. */
+static int no_config(const char *folder, struct err *err)
+{
+	struct io_list list;
+
+	if (io_list_dir(folder, &list, err))
+		return err->code;
+	for (size_t i = 0; i < list.n; i++)
+		if (!strcmp(list.name[i], "adapter_config.json"))
+			err_set(err, ERR_MISSING,
+				"%s: holds an adapter, no model (config.json is missing); open the "
+				"model it was made for",
+				folder);
+		else if (str_ends(list.name[i], ".gguf"))
+			err_set(err, ERR_MISSING,
+				"%s: holds no config.json; to open %s, name the file", folder,
+				list.name[i]);
+	io_list_free(&list);
+	return err_set(err, ERR_MISSING,
+		       "%s: holds no config.json; a folder must be as Hugging Face publishes it",
+		       folder);
+}
+
 int llama_open_hf(struct llama *l, const char *folder, const char *file, struct err *err)
 {
 	struct llama_names names = base_names;
@@ -359,6 +382,8 @@ int llama_open_hf(struct llama *l, const char *folder, const char *file, struct 
 	l->format = "safetensors";
 	if (!path)
 		err_set(err, ERR_NOMEM, "%s: no memory", folder);
+	else if (io_is_dir(folder) && !io_is_file(path))
+		no_config(folder, err);
 	else if ((root = json_read_file(path, MAX_CONFIG, err))) {
 		c.root = root;
 		read_config(&c);

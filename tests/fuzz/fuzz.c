@@ -54,6 +54,39 @@ int fuzz_pieces(const uint8_t *data, size_t size)
 	return n;
 }
 
+/* Where the JSON object at p ends; 0 when it does not. */
+static size_t object_end(const uint8_t *p, size_t n)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '"')
+			for (i++; i < n && p[i] != '"'; i++)
+				i += p[i] == '\\';
+		else if (p[i] == '{')
+			depth++;
+		else if (p[i] == '}' && --depth == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+void fuzz_mend(uint8_t *data, size_t size)
+{
+	for (size_t len = piece(data, size);; len = piece(data, size)) {
+		uint64_t n = len > 10 && data[8] == '{' ? object_end(data + 8, len - 8) : 0;
+
+		while (n && n % 8 && n < len - 8 && data[8 + n] == ' ')
+			n++;
+		if (n)
+			memcpy(data, &n, sizeof(n));
+		if (len == size)
+			return;
+		data += len + sizeof(CUT) - 1;
+		size -= len + sizeof(CUT) - 1;
+	}
+}
+
 static void path_of(const struct fuzz_folder *f, int i, char *path, size_t room)
 {
 	snprintf(path, room, "%s/%s", f->path, f->name[i]);

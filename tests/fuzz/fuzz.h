@@ -52,6 +52,10 @@ void fuzz_folder_close(struct fuzz_folder *f);
 /* How many pieces an input has. */
 int fuzz_pieces(const uint8_t *data, size_t size);
 
+/* In every piece that looks like safetensors: the length in front says again where the JSON
+ * text ends. */
+void fuzz_mend(uint8_t *data, size_t size);
+
 /* A target's finding: ends the program with the message. */
 #define FUZZ_CHECK(cond) fuzz_check((cond), __FILE__, __LINE__, #cond)
 void fuzz_check(bool ok, const char *file, int line, const char *what);
