@@ -25,7 +25,8 @@ def shown(o, title, program, *arguments):
 
 
 def packing(o):
-    return shown(o, "A dialogue packed once beside one prompt an utterance", "bench_packing")
+    return shown(o, "A dialogue packed once beside one prompt an utterance", "bench_packing",
+                 "1" if o.short else "3")
 
 
 def decoder(o):
