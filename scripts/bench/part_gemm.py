@@ -4,4 +4,4 @@ import part_plain
 
 
 def run(o):
-    return part_plain.shown(o, "Matrix products", "bench_gemm")
+    return part_plain.shown(o, "Matrix products", "bench_gemm", "3" if o.short else "7")
