@@ -26,7 +26,8 @@ int tokenizer_size(const struct tokenizer *t);
 const char *tokenizer_describe(const struct tokenizer *t);
 
 enum tokenizer_flags {
-	TOKENIZER_BOS = 1, /* the begin token in front, where the tokenizer has one */
+	TOKENIZER_BOS = 1, /* the begin token in front, where the tokenizer writes one by itself
+			    * (Qwen2 and GPT-2 do not) */
 	TOKENIZER_EOS = 2, /* the end token behind */
 	TOKENIZER_SPECIAL =
 		4,		 /* text of special tokens ("</s>") becomes those tokens;
@@ -34,11 +35,17 @@ enum tokenizer_flags {
 	TOKENIZER_NO_PREFIX = 8, /* no blank in front of the text (SentencePiece adds one) */
 };
 
-/* Appends the tokens of len bytes of UTF-8. */
+/* Appends the tokens of len bytes of UTF-8.  Any bytes are taken: one that is no part of
+ * valid UTF-8 is a character of its own.  Added words that are not special count in every
+ * text, as in the originals, unless they look like "<|this|>".  ERR_DATA names a character
+ * for which there is neither a token nor bytes nor an unknown token. */
 int tokenizer_encode(const struct tokenizer *t, const char *s, size_t len, unsigned flags,
 		     struct bpe_ids *out, struct err *err);
-/* Appends the text; special tokens are written only with TOKENIZER_SPECIAL.  A number outside
- * the vocabulary is ERR_ARG.  decode(encode(x)) == x. */
+/* Appends the text; special tokens are written only with TOKENIZER_SPECIAL; with
+ * TOKENIZER_NO_PREFIX a blank in front stays.  A number outside the vocabulary is ERR_ARG.
+ * decode(encode(x)) == x with the same flags, but for what the originals lose too: U+2581 comes
+ * back as a blank (SentencePiece), normal form C (Qwen2), blanks that a token's lstrip or
+ * rstrip takes, characters that became the unknown token. */
 int tokenizer_decode(const struct tokenizer *t, const int *id, size_t n, unsigned flags,
 		     struct strbuf *out, struct err *err);
 /* The bytes token `id` adds behind token `before` (-1: none), for printing as they come. */
