@@ -29,18 +29,23 @@ static void write_ids(const struct bpe_ids *ids, struct strbuf *out)
 
 static void check_round_trip(const struct tokenizer *t, const char *s, size_t len)
 {
-	struct bpe_ids ids = { 0 };
-	struct strbuf back = { 0 };
-	struct err err = { 0 };
+	static const unsigned flags[] = { 0, TOKENIZER_NO_PREFIX, TOKENIZER_SPECIAL };
 
-	tokenizer_encode(t, s, len, 0, &ids, &err);
-	tokenizer_decode(t, ids.id, ids.n, 0, &back, &err);
-	CHECK_OK(&err);
-	if (back.len != len || memcmp(strbuf_str(&back), s, len) != 0)
-		fail_msg("%s: '%.*s' (%zu bytes) came back as '%s' (%zu bytes)",
-			 tokenizer_describe(t), (int)len, s, len, strbuf_str(&back), back.len);
-	bpe_ids_free(&ids);
-	strbuf_free(&back);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct bpe_ids ids = { 0 };
+		struct strbuf back = { 0 };
+		struct err err = { 0 };
+
+		tokenizer_encode(t, s, len, flags[i], &ids, &err);
+		tokenizer_decode(t, ids.id, ids.n, flags[i], &back, &err);
+		CHECK_OK(&err);
+		if (back.len != len || memcmp(strbuf_str(&back), s, len) != 0)
+			fail_msg("%s: '%.*s' (%zu bytes) came back as '%s' (%zu bytes)",
+				 tokenizer_describe(t), (int)len, s, len, strbuf_str(&back),
+				 back.len);
+		bpe_ids_free(&ids);
+		strbuf_free(&back);
+	}
 }
 
 /* The published strings lie between lines of their own; one line of numbers each. */

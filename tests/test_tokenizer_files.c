@@ -196,7 +196,12 @@ static void test_piece_by_piece(void **state)
 static void test_model_folder(void **state)
 {
 	static const char added[] = "{\"[PAD]\": 268, \"<image>\": 269}";
+	static const char settings[] =
+		"{\"added_tokens_decoder\":{\"1\":{\"content\":\"<s>\",\"special\":true},\"270\":"
+		"{\"content\":\"<audio>\",\"special\":true,\"rstrip\":true}},\"bos_token\":\"\","
+		"\"pad_token\":{\"content\":\"<unk>\"},\"add_bos_token\":false}";
 	char *dir = scratch_make(), *path = path_join(dir, "added_tokens.json");
+	char *config = path_join(dir, "tokenizer_config.json");
 	struct strbuf b = { 0 };
 	struct err err = { 0 };
 	struct tokenizer *t;
@@ -211,11 +216,23 @@ static void test_model_folder(void **state)
 	CHECK_OK(&err);
 	CHECK(tokenizer_size(t) == 270 && tokenizer_find(t, "<image>") == 269);
 	check_ids(t, "a<image>a", TOKENIZER_SPECIAL, "262 269 262");
+	CHECK(tokenizer_role(t, TOKEN_PAD) == 268 && tokenizer_role(t, TOKEN_BOS) == 1);
 	tokenizer_free(t);
+	io_write_atomic(config, settings, strlen(settings), &err);
+	t = tokenizer_open(dir, &err);
+	CHECK_OK(&err);
+	CHECK(tokenizer_size(t) == 271 && tokenizer_find(t, "<audio>") == 270);
+	CHECK(tokenizer_role(t, TOKEN_PAD) == 0 && tokenizer_role(t, TOKEN_BOS) == 1);
+	check_ids(t, "a<audio> a", TOKENIZER_BOS | TOKENIZER_SPECIAL, "262 270 262");
+	tokenizer_free(t);
+	io_write_atomic(config, "{\"eos_token\":\"<end>\"}", 21, &err);
+	CHECK(!tokenizer_open(dir, &err));
+	CHECK_ERR(&err, ERR_FORMAT, "eos_token '<end>', which is no token");
 	io_write_atomic(path, "{\"[PAD]\": 7}", 12, &err);
 	CHECK(!tokenizer_open(dir, &err));
 	CHECK_ERR(&err, ERR_FORMAT, "added_tokens.json");
 	free(path);
+	free(config);
 	strbuf_free(&b);
 	scratch_remove(dir);
 }

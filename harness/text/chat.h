@@ -26,7 +26,8 @@ const struct chat_format *chat_format_named(const char *name);
 const char *chat_format_name(const struct chat_format *f);
 const char *chat_format_title(const struct chat_format *f);
 
-/* The prompt as text, special tokens spelled out, up to where the assistant's next words
+/* The prompt as text, special tokens spelled out (but for the begin token where the format
+ * leaves it to the tokenizer: vicuna, plain), up to where the assistant's next words
  * begin (ask) or to the end of the last message.  A system message comes first or not at all
  * (ERR_ARG); without one the format's published default is used, where it has one.  Texts are
  * trimmed where the published template trims them. */

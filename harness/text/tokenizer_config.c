@@ -33,10 +33,12 @@ int tokenizer_beside(const char *path, const char *name, struct json **out, stru
 	return err->code;
 }
 
-/* "<s>" or {"content": "<s>"}; NULL: not said */
+/* "<s>" or {"content": "<s>"}; NULL: not said (some files say "") */
 static const char *content_of(const struct json *v)
 {
-	return json_str(v, json_str(json_get(v, "content"), NULL));
+	const char *s = json_str(v, json_str(json_get(v, "content"), ""));
+
+	return *s ? s : NULL;
 }
 
 /* The special tokens that the post-processor puts around a text. */
@@ -162,18 +164,22 @@ static int choose_class(struct tokenizer *t, const struct json *config, const ch
 	return 0;
 }
 
-static int put_decoder(struct tokenizer *t, const struct json *config, const char *path,
-		       struct err *err)
+int tokenizer_put_decoder(struct tokenizer *t, const struct json *config, const char *path,
+			  struct err *err)
 {
 	const struct json *list = json_get(config, "added_tokens_decoder");
-	const int limit = t->n + json_size(list) + 65536;
+	const int limit = t->n + json_size(list) + 65536, known = t->n;
 
 	for (const struct json *v = json_at(list, 0); v; v = json_next(v)) {
 		int64_t id;
 
-		if (parse_i64(json_key(v), 0, limit, "added token", &id, err) ||
-		    tokenizer_put_added(t, v, id, path, err))
-			return err_wrap(err, "%s", path);
+		if (parse_i64(json_key(v), 0, limit, "added token", &id, err))
+			return err_wrap(err, "%s: tokenizer_config.json", path);
+		/* a model's own tokens are described where they are */
+		if (t->kind == TOKENIZER_SPM && id < known)
+			continue;
+		if (tokenizer_put_added(t, v, id, path, err))
+			return err->code;
 	}
 	return 0;
 }
@@ -189,7 +195,7 @@ static int read_vocab(struct tokenizer *t, const struct json *vocab, const char 
 	if (tokenizer_beside(path, "tokenizer_config.json", &config, err))
 		return err->code;
 	if (!choose_class(t, config, path, err) && !tokenizer_put_vocab(t, vocab, path, err) &&
-	    !put_decoder(t, config, path, err)) {
+	    !tokenizer_put_decoder(t, config, path, err)) {
 		/* GPT-2 has one special token and no file that says so */
 		for (id = 0; id < t->n && !config; id++)
 			if (!strcmp(t->token[id].s, "<|endoftext|>")) {

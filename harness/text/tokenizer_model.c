@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "harness/base/io.h"
-#include "harness/base/json.h"
+#include "harness/text/tokenizer_config.h"
 
 struct message {
 	const unsigned char *p, *end;
@@ -199,30 +199,36 @@ static int role_of(const struct tokenizer *t, struct message name, const char *f
 		       : -1;
 }
 
-/* added_tokens.json beside the model: {"[PAD]": 32000}. */
-static int read_added(struct tokenizer *t, const char *path, struct err *err)
+/* {"[PAD]": 32000} */
+static int put_added(struct tokenizer *t, const struct json *list, const char *path,
+		     struct err *err)
 {
-	const size_t dir = (size_t)(path_base(path) - path);
-	struct strbuf b = { 0 };
-	struct json *root = NULL;
+	const int first = t->n;
 
-	strbuf_addn(&b, path, dir);
-	strbuf_add(&b, "added_tokens.json");
-	if (b.oom)
-		err_set(err, ERR_NOMEM, "%s: no memory", path);
-	else if (io_is_file(strbuf_str(&b)))
-		root = json_read_file(strbuf_str(&b), TOKENIZER_BYTES, err);
-	for (const struct json *v = json_at(root, 0); v && !err->code; v = json_next(v)) {
+	for (const struct json *v = json_at(list, 0); v; v = json_next(v)) {
 		int64_t id;
 
-		if (json_int(v, t->n, t->n + json_size(root), strbuf_str(&b), &id, err) ||
-		    tokenizer_put(t, (int)id, json_key(v), strlen(json_key(v)), TOKEN_CONTROL,
-				  strbuf_str(&b), err))
-			break;
+		if (json_int(v, first, first + json_size(list), path, &id, err))
+			return err_wrap(err, "added_tokens.json");
+		if (tokenizer_put(t, (int)id, json_key(v), strlen(json_key(v)), TOKEN_CONTROL, path,
+				  err))
+			return err->code;
 		t->token[id].early = true;
 	}
-	json_free(root);
-	strbuf_free(&b);
+	return 0;
+}
+
+/* What folders of chat models add beside the model, in either form. */
+static int read_added(struct tokenizer *t, const char *path, struct err *err)
+{
+	struct json *list = NULL, *config = NULL;
+
+	if (!tokenizer_beside(path, "added_tokens.json", &list, err) &&
+	    !put_added(t, list, path, err) &&
+	    !tokenizer_beside(path, "tokenizer_config.json", &config, err))
+		tokenizer_put_decoder(t, config, path, err);
+	json_free(list);
+	json_free(config);
 	return err->code;
 }
 
@@ -240,16 +246,16 @@ static int read_model(struct tokenizer *t, struct message m, const char *path, s
 	}
 	if (got < 0)
 		return damaged(path, "its outermost message", err);
+	t->prefix = s.prefix ? PREFIX_ALWAYS : PREFIX_NEVER;
 	if (check_settings(&s, path, err) || read_added(t, path, err) ||
 	    tokenizer_index(t, path, err))
 		return err->code;
-	t->prefix = s.prefix ? PREFIX_ALWAYS : PREFIX_NEVER;
 	t->role[TOKEN_UNKNOWN] = role_of(t, s.unk, "<unk>");
 	t->role[TOKEN_BOS] = role_of(t, s.bos, "<s>");
 	t->role[TOKEN_EOS] = role_of(t, s.eos, "</s>");
 	t->role[TOKEN_PAD] = role_of(t, s.pad, "<pad>");
 	t->add_bos = true;
-	if (tokenizer_merge_scores(t, path, err))
+	if (tokenizer_read_roles(t, NULL, path, err) || tokenizer_merge_scores(t, path, err))
 		return err->code;
 	return tokenizer_finish(t, path, err);
 }
