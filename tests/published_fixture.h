@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A tiny byte-level tokenizer.json: the 256 bytes, merges that make given words single
- * tokens, the special tokens of two chat formats.
+ * tokens, the special tokens of every chat format.
  */
 #ifndef TESTS_PUBLISHED_FIXTURE_H
 #define TESTS_PUBLISHED_FIXTURE_H
@@ -60,8 +60,12 @@ static inline int fixture_prefixes(const char *const *word, char seen[][32])
  * no other merge comes first. */
 static inline void fixture_write_tokenizer(const char *dir, const char *const *word, int size)
 {
-	static const char *const special[] = { "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>",
-					       "</s>" };
+	static const char *const special[] = {
+		"<|endoftext|>", "<|im_start|>",      "<|im_end|>",	     "<s>",
+		"</s>",		 "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
+		"<|eot_id|>"
+	};
+	const int n_special = (int)(sizeof(special) / sizeof(special[0]));
 	static char prefix[8 * FIXTURE_WORDS][32];
 	const int n_prefix = fixture_prefixes(word, prefix);
 	char *path = path_join(dir, "tokenizer.json");
@@ -106,14 +110,14 @@ static inline void fixture_write_tokenizer(const char *dir, const char *const *w
 	json_close_array(&w);
 	json_close_object(&w);
 	json_open_array(&w, "added_tokens");
-	CHECK(id + 5 <= size);
+	CHECK(id + n_special <= size);
 	for (int i = 0; id < size; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "<extra_%d>", i);
 		json_open_object(&w, NULL);
 		json_put_int(&w, "id", id++);
-		json_put_str(&w, "content", i < 5 ? special[i] : name);
+		json_put_str(&w, "content", i < n_special ? special[i] : name);
 		json_put_bool(&w, "special", true);
 		json_put_bool(&w, "normalized", false);
 		json_close_object(&w);

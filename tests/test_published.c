@@ -4,6 +4,7 @@
  */
 #include "tests/test.h"
 
+#include "harness/run/recipe.h"
 #include "harness/text/prompt.h"
 #include "tests/nano_world.h"
 #include "tests/published_fixture.h"
@@ -253,6 +254,94 @@ static void test_learns(void **state)
 	free(w);
 }
 
+/* Is it a recipe for published weights? */
+static bool needs_weights(const char *path)
+{
+	struct err err = { 0 };
+	struct recipe r;
+	bool yes = false;
+
+	if (!recipe_read(&r, path, "meld", NULL, NULL, &err))
+		for (int i = 0; i < r.opts.n; i++)
+			yes |= !strcmp(r.opts.spec[i].name, "weights") &&
+			       !strcmp(r.opts.text[i], "?");
+	recipe_free(&r);
+	return yes;
+}
+
+/* A recipe on the invented weights: trained, answered, saved, loaded, answered the same. */
+static void run_recipe(const char *path, const char *dir, const char *ckpt)
+{
+	struct world *w = world_new(12);
+	struct answer a[TURNS], b[TURNS];
+	struct err err = { 0 };
+	struct recipe recipe;
+	struct run r;
+	char set[300];
+	int n;
+
+	snprintf(set, sizeof(set), "weights=%s,epochs=1,lora_rank=2", dir);
+	recipe_read(&recipe, path, "meld", NULL, set, &err);
+	CHECK_OK(&err);
+	world_mask(w, recipe.see);
+	for (int turn = 0; turn < 2; turn++) {
+		r = (struct run){ .m = recipe.model,
+				  .state = mem_calloc(1, recipe.model->state_size) };
+		r.env = (struct model_env){ .labels = &labels_meld3,
+					    .opts = &recipe.opts,
+					    .see = recipe.see,
+					    .seed = 1,
+					    .threads = 1 };
+		CHECK(r.state);
+		r.m->init(r.state, &r.env, &err);
+		CHECK_OK(&err);
+		if (turn == 0) {
+			run_fit(&r, w);
+			n = predict(&r, &w->view[0], a);
+			r.m->save(r.state, ckpt, &err);
+		} else {
+			r.m->load(r.state, ckpt, &err);
+			CHECK_OK(&err);
+			n = predict(&r, &w->view[0], b);
+			check_same(a, b, n, 0);
+		}
+		CHECK_OK(&err);
+		run_free(&r);
+	}
+	recipe_free(&recipe);
+	free(w);
+}
+
+static void test_recipes(void **state)
+{
+	char *dir = publish(2, 1), *out = scratch_make(), *ckpt = path_join(out, "model.ckpt");
+	char *config = path_join(out, "adapter/adapter_config.json");
+	struct io_list list = { 0 };
+	struct err err = { 0 };
+	int done = 0;
+
+	(void)state;
+	io_list_dir("scripts/experiments", &list, &err);
+	CHECK_OK(&err);
+	for (size_t i = 0; i < list.n; i++) {
+		char *path = path_join("scripts/experiments", list.name[i]);
+
+		if (needs_weights(path)) {
+			io_remove_tree(config, &err);
+			run_recipe(path, dir, ckpt);
+			CHECK(io_is_file(config));
+			done++;
+		}
+		free(path);
+	}
+	CHECK(done >= 7);
+	io_list_free(&list);
+	free(config);
+	free(ckpt);
+	scratch_remove(out);
+	scratch_remove(dir);
+}
+
 /* --- packing --- */
 
 static void test_windows(void **state)
@@ -335,7 +424,6 @@ static void test_refused(void **state)
 		{ "template=nothing", "template 'nothing'" },
 		{ "template=instructerc-predict", "turn by turn" },
 		{ "template=instructerc,history_cues=text", "no slot {description}" },
-		{ "chat=llama3", "<|begin_of_text|>" },
 		{ "tokenizer=/nowhere", "/nowhere" },
 	};
 	char *dir = publish(2, 1), *other = publish(3, 1), *out = scratch_make();
@@ -394,9 +482,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prompts), cmocka_unit_test(test_way),
-		cmocka_unit_test(test_adapter), cmocka_unit_test(test_learns),
-		cmocka_unit_test(test_windows), cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_adapter), cmocka_unit_test(test_recipes),
+		cmocka_unit_test(test_learns),	cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
