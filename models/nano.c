@@ -17,7 +17,7 @@ int nano_init(struct nano *n, const struct nano_recipe *recipe, const struct mod
 	n->env = env;
 	n->recipe = recipe;
 	if (*opt_str(env->opts, "weights"))
-		return nano_published_open(n, err) ? err_wrap(err, "%s", recipe->name) : 0;
+		return nano_published_open(n, err);
 	if (dim % heads || dim / heads % 2)
 		return err_set(err, ERR_ARG,
 			       "%s: dim %lld does not give %lld heads of an even width; "

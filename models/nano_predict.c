@@ -179,20 +179,39 @@ static int answer_phrases(struct predictor *p, const struct nano_cut *cut, struc
 	return err->code;
 }
 
+/* Tokens can be parts of characters: what is no UTF-8 becomes U+FFFD. */
+static void add_valid(const char *s, size_t n, struct strbuf *out)
+{
+	while (n) {
+		const size_t good = utf8_check(s, strnlen(s, n)); /* a NUL would end the text */
+
+		strbuf_addn(out, s, good);
+		if (good < n)
+			strbuf_add(out, "\xef\xbf\xbd");
+		s += good < n ? good + 1 : n;
+		n -= good < n ? good + 1 : n;
+	}
+}
+
 /* What the student wrote, in the order of the targets. */
 static int keep_raw(struct predictor *p, const struct nano_cut *cut, struct err *err)
 {
 	struct nano *n = p->n;
+	struct strbuf text = { 0 };
 
 	for (int t = cut->first; t < cut->last && !err->code; t++) {
 		const struct nano_turn *u = &p->turn[t];
 
 		if (!p->view->target[t])
 			continue;
-		nano_text_write(n, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour, &n->raw,
+		strbuf_reset(&text);
+		nano_text_write(n, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour, &text,
 				err);
+		add_valid(strbuf_str(&text), text.len, &n->raw);
 		strbuf_addc(&n->raw, '\0');
 	}
+	n->raw.oom |= text.oom;
+	strbuf_free(&text);
 	return n->raw.oom ? err_set(err, ERR_NOMEM, "behaviour text: no memory") : err->code;
 }
 

@@ -166,7 +166,9 @@ static void test_way(void **state)
 		run_fit(&r, w);
 		n = predict(&r, &w->view[0], a);
 		for (int k = 0; k < n; k++)
-			CHECK(a[k].label >= 0 && isfinite(a[k].score[0]));
+			CHECK(a[k].label >= 0 && isfinite(a[k].score[0]) &&
+			      (!a[k].raw ||
+			       utf8_check(a[k].raw, strlen(a[k].raw)) == strlen(a[k].raw)));
 		r.m->save(r.state, path, &err);
 		CHECK_OK(&err);
 		run_on(&again, way[i].m, dir, way[i].set);
@@ -436,7 +438,7 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kase); i++) {
 		CHECK(try_on(&r, &model_speechcue, SEE_ALL, dir, kase[i].set, &err));
-		CHECK(strstr(err.msg, kase[i].says) && strstr(err.msg, "speechcue"));
+		CHECK(strstr(err.msg, kase[i].says));
 		err = (struct err){ 0 };
 		run_free(&r);
 	}
