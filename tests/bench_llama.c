@@ -243,7 +243,7 @@ static int measure_reading(struct decoder *d, const struct llama *l, const struc
 
 	if (!s || !id || !logp)
 		goto done;
-	for (int r = -1; r < o->repeat; r++) {
+	for (int r = o->repeat > 1 ? -1 : 0; r < o->repeat; r++) {
 		session_rewind(s, 0, err);
 		start = now(o->cpu);
 		session_feed(s, id, n, logp, err);
@@ -291,7 +291,8 @@ static int measure_lora(struct decoder *d, const struct llama *l, const struct o
 		at[i] = n - 9 + i;
 		target[i] = id[n - 8 + i];
 	}
-	for (int r = -1; r < o->repeat && !err->code; r++) {
+	/* once to warm up, but where a single step is asked for: it may take minutes */
+	for (int r = o->repeat > 1 ? -1 : 0; r < o->repeat && !err->code; r++) {
 		const double start = now(o->cpu);
 
 		decoder_train(d, &p, NULL, &loss, err);
