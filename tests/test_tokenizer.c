@@ -150,6 +150,7 @@ static void each_corpus(void (*fn)(const struct tokenizer *const *t, int n, cons
 	each_text("meld/train_sent_emo.csv", "Utterance", fn, t, n);
 	each_text("meld/dev_sent_emo.csv", "Utterance", fn, t, n);
 	each_text("meld/test_sent_emo.csv", "Utterance", fn, t, n);
+	each_text("meld/old/test_sent_emo.csv", "Utterance", fn, t, n);
 	each_text("iemocap/iemocap_full_dataset.csv", "text", fn, t, n);
 }
 
