@@ -13,14 +13,14 @@
 #define VOCAB 384
 
 /* A folder with weights and tokenizer. */
-static char *publish(int layers, uint64_t seed)
+static char *publish_sized(int layers, int vocab, uint64_t seed)
 {
 	static const char *const word[] = { " neutral", " positive", " negative", NULL };
 	struct llama_config c = fixture_config();
 	struct fixture f;
 	char *dir = scratch_make();
 
-	c.vocab = VOCAB;
+	c.vocab = vocab;
 	c.layers = layers;
 	c.context = 8192;
 	c.bos = -1;
@@ -30,6 +30,11 @@ static char *publish(int layers, uint64_t seed)
 	fixture_free(&f);
 	fixture_write_tokenizer(dir, word, VOCAB);
 	return dir;
+}
+
+static char *publish(int layers, uint64_t seed)
+{
+	return publish_sized(layers, VOCAB, seed);
 }
 
 /* "weights=DIR,lora_rank=4,…" over the small defaults; set: more of them. */
@@ -129,6 +134,57 @@ static void test_prompts(void **state)
 		free(w);
 	}
 	scratch_remove(dir);
+}
+
+/* Encoded piece by piece a prompt has the very tokens it has encoded whole. */
+static void test_pieces(void **state)
+{
+	static const char *const chat[] = { "vicuna", "llama2", "plain" };
+	static const char *const template[] = { "brief", "speechcue", "bemerc", "instructerc" };
+	char *model = real_data("tokenizers/llama2.model"), *dir;
+
+	(void)state;
+	if (!model)
+		skip();
+	dir = publish_sized(1, 32000, 1);
+	for (int i = 0; i < 12; i++) {
+		struct world *w = world_new(TURNS);
+		struct bpe_ids whole = { 0 };
+		struct nano_pack k = { 0 };
+		struct strbuf text = { 0 };
+		struct arena mem = { 0 };
+		struct err err = { 0 };
+		struct nano_turn *turn;
+		struct nano_plan plan;
+		struct run r;
+		char set[300];
+
+		snprintf(set, sizeof(set), "tokenizer=%s,history_cues=text,chat=%s,template=%s",
+			 model, chat[i % 3], template[i / 3]);
+		world_mask(w, i / 3 < 3 ? SEE_SPEECH : 0);
+		try_on(&r, &model_speechcue, i / 3 < 3 ? SEE_ALL : SEE_TEXT, dir, set, &err);
+		CHECK_OK(&err);
+		plan = nano_plan(r.state, NANO_LABEL);
+		turn = nano_encode(r.state, &w->view[1], &mem, &err);
+		CHECK_OK(&err);
+		pack_trunk(&k, r.state, turn, 0, 5, &plan);
+		pack_branch(&k, r.state, turn, 4, &plan);
+		nano_text_write(r.state, k.token, (size_t)k.p.n, &text, &err);
+		CHECK(str_starts(strbuf_str(&text), "<s>"));
+		tokenizer_encode(r.state->text.tokenizer, text.s + 3, text.len - 3,
+				 TOKENIZER_BOS | TOKENIZER_SPECIAL, &whole, &err);
+		CHECK_OK(&err);
+		CHECK((int)whole.n == k.p.n);
+		assert_memory_equal(whole.id, k.token, whole.n * sizeof(*whole.id));
+		bpe_ids_free(&whole);
+		strbuf_free(&text);
+		arena_free(&mem);
+		pack_free(&k);
+		run_free(&r);
+		free(w);
+	}
+	scratch_remove(dir);
+	free(model);
 }
 
 /* --- the way of a run --- */
@@ -483,10 +539,11 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prompts), cmocka_unit_test(test_way),
-		cmocka_unit_test(test_adapter), cmocka_unit_test(test_recipes),
-		cmocka_unit_test(test_learns),	cmocka_unit_test(test_windows),
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_prompts), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_way),	cmocka_unit_test(test_adapter),
+		cmocka_unit_test(test_recipes), cmocka_unit_test(test_learns),
+		cmocka_unit_test(test_windows), cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
