@@ -8,7 +8,8 @@
  * 16 heads, ff 2816; 951 M d 2048, 18 layers, 16 heads, ff 5792; 4096 tokens each.
  * lora=1: steps of rank 16 on q and v over a prompt's length.  Without million and weights:
  * 27 and 158, bf16, q8_0 and q4_0.
- * Shares: of a product that stays in the first-level cache, twice the parameters a token; of
+ * Shares: of a product that stays in the first-level cache, counting two operations for each
+ * weight of the layers a token (LoRA: four; what is computed again is not counted); of
  * the rate at which the threads read memory, the bytes of all matrices and of the kept keys
  * and values a token.
  */
@@ -229,6 +230,17 @@ static double peak_gb(void)
 	return (double)use.ru_maxrss / 1048576;
 }
 
+/* Weights that every token is multiplied with. */
+static double layer_weights(const struct llama *l)
+{
+	double n = 0;
+
+	for (int k = 0; k < l->cfg.layers; k++)
+		for (int i = 0; i < LLAMA_LINEARS; i++)
+			n += (double)l->layer[k].lin[i].rows * l->layer[k].lin[i].cols;
+	return n;
+}
+
 static int measure_reading(struct decoder *d, const struct llama *l, const struct options *o,
 			   double gflops, double gbs, struct err *err)
 {
@@ -261,9 +273,8 @@ static int measure_reading(struct decoder *d, const struct llama *l, const struc
 	printf("%6.0f M  %-5s %2d  prompt %8.1f tok/s %6.1f GFLOP/s %5.1f %%   one token %8.1f "
 	       "tok/s %6.2f GB/s %5.1f %%\n",
 	       (double)l->parameters / 1e6, l->types, o->threads, n / prompt,
-	       2e-9 * (double)l->parameters * n / prompt,
-	       2e-7 * (double)l->parameters * n / prompt / gflops, 1 / token, 1e-9 * bytes / token,
-	       1e-7 * bytes / token / gbs);
+	       2e-9 * layer_weights(l) * n / prompt, 2e-7 * layer_weights(l) * n / prompt / gflops,
+	       1 / token, 1e-9 * bytes / token, 1e-7 * bytes / token / gbs);
 done:
 	session_free(s);
 	free(id);
@@ -305,8 +316,8 @@ static int measure_lora(struct decoder *d, const struct llama *l, const struct o
 		       "GFLOP/s %5.1f %%   work memory %.2f GB, resident at most %.2f GB, loss "
 		       "%.3f\n",
 		       (double)l->parameters / 1e6, l->types, o->threads, n, step, n / step,
-		       4e-9 * (double)l->parameters * n / step,
-		       4e-7 * (double)l->parameters * n / step / gflops,
+		       4e-9 * layer_weights(l) * n / step,
+		       4e-7 * layer_weights(l) * n / step / gflops,
 		       (double)decoder_work_bytes(d) / 1e9, peak_gb(), loss / 8);
 	}
 	free(id);
