@@ -17,9 +17,14 @@ extern const struct kernels kernels_wide;
 
 static const char *const kernel_sets[] = { "base", "avx2", "avx512", "wide" };
 
-/* NULL where the set cannot run here. */
+/* NULL where the set cannot run here, or MERC_KERNELS names another one: an emulator has no
+ * time for the sets that the machine itself runs. */
 static inline const struct kernels *kernel_set(const char *name)
 {
+	const char *only = getenv("MERC_KERNELS");
+
+	if (only && *only && strcmp(name, only))
+		return NULL;
 	return strcmp(name, kernels_wide.name) ? kernels_named(name) : &kernels_wide;
 }
 
