@@ -27,7 +27,7 @@ endif
 
 # CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
 ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(CPPFLAGS) $(CFLAGS)
-LDLIBS     := -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
+LDLIBS     := -Wl,--as-needed -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
               -lxxhash -lutf8proc -lpthread -lm
 TESTLIBS   := -lcmocka
 
@@ -54,6 +54,7 @@ NEEDS_check     := run check
 NEEDS_tests     := check
 NEEDS_reproduce := run
 NEEDS_lint      := check lint
+NEEDS_emulate   := check emulate
 NEEDS_bench     := bench
 GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check) \
             $(if $(filter fuzz-%,$(MAKECMDGOALS)),fuzz))
@@ -170,6 +171,13 @@ run-fuzz-%: $B/fuzz-%
 $B/fuzz-%: tests/fuzz/entry.c $(FUZZ:%.c=$B/%.o) $B/libmerc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ $(LDLIBS)
+
+# The tests of the vector kernels on an emulated processor with AVX-512, for machines that have
+# none; no part of a check: make emulate [PROCESSOR=tigerlake] [KERNEL=FILE] [EMULATE='num weight']
+EMULATE ?= num weight
+emulate: deps $(EMULATE:%=$B/tests/test_%)
+	PROCESSOR='$(PROCESSOR)' KERNEL='$(KERNEL)' ./scripts/emulate.sh $(filter $B/%,$^)
+.PHONY: emulate
 
 # objects are looked at too: they show which files hold state
 lint: deps $(OBJ)
