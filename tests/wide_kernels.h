@@ -5,6 +5,9 @@
 #ifndef TESTS_WIDE_KERNELS_H
 #define TESTS_WIDE_KERNELS_H
 
+#include <stdlib.h>
+#include <string.h>
+
 #pragma GCC diagnostic ignored "-Wpsabi"
 #define KERNEL_TABLE kernels_wide
 #define KERNEL_NAME  "wide"
