@@ -384,6 +384,44 @@ static void test_gguf_models(void **state)
 	fixture_free(&f);
 }
 
+/* Stretched rotations in the ways that are not computed here: one more key in front. */
+static void test_gguf_scaling(void **state)
+{
+	static const struct {
+		const char *key, *word; /* word NULL: the number 2 */
+		const char *text;
+	} t[] = {
+		{ "llama.rope.scaling.type", "yarn", "type 'yarn' is not read" },
+		{ "llama.rope.scaling.factor", NULL, "linear rope scaling" },
+		{ "llama.rope.scale_linear", NULL, "linear rope scaling" },
+	};
+	const size_t header = 24; /* up to the first key; the number of keys ends it */
+	struct llama_config c = fixture_config();
+	struct strbuf whole = { 0 };
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, &c, WEIGHT_Q8_0, WEIGHT_F32, 1);
+	fixture_gguf_bytes(&f, &whole);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct strbuf b = { 0 };
+
+		strbuf_addn(&b, whole.s, header - 8);
+		gguf_put_u64(&b, FIXTURE_GGUF_KEYS + 1);
+		if (t[i].word)
+			gguf_put_key_text(&b, t[i].key, t[i].word);
+		else
+			gguf_put_key_f32(&b, t[i].key, 2);
+		strbuf_addn(&b, whole.s + header, whole.len - header);
+		for (int k = 0; k < 64; k++) /* the data begins behind other padding now */
+			strbuf_addc(&b, '\0');
+		refuse_bytes(&b, 0, b.s, 1, "m.gguf", ERR_FORMAT, t[i].text);
+		strbuf_free(&b);
+	}
+	strbuf_free(&whole);
+	fixture_free(&f);
+}
+
 /* LLaMA-3.1 as converters write it: a tensor of divisors, which must be positive. */
 static void test_gguf_divisors(void **state)
 {
@@ -499,8 +537,9 @@ int main(void)
 		cmocka_unit_test(test_config_refused), cmocka_unit_test(test_config_read),
 		cmocka_unit_test(test_frequencies),    cmocka_unit_test(test_hf_tensors),
 		cmocka_unit_test(test_hf_left_over),   cmocka_unit_test(test_shards),
-		cmocka_unit_test(test_gguf_models),    cmocka_unit_test(test_gguf_divisors),
-		cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_bin_refused),
+		cmocka_unit_test(test_gguf_models),    cmocka_unit_test(test_gguf_scaling),
+		cmocka_unit_test(test_gguf_divisors),  cmocka_unit_test(test_cut_short),
+		cmocka_unit_test(test_bin_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,15 +91,18 @@ static int read_arch(struct keys *k)
 static int read_rope(struct keys *k)
 {
 	const char *s = "none";
+	double factor = get_num(k, "rope.scaling.factor", 0);
 	char name[100];
 	size_t n = 4;
+	bool typed;
 
 	k->out->rope_theta = get_num(k, "rope.freq_base", 10000);
-	if (gguf_str(k->g, full_key(k, "rope.scaling.type", name, sizeof(name)), &s, &n) &&
-	    !(n == 4 && !memcmp(s, "none", n)))
+	typed = gguf_str(k->g, full_key(k, "rope.scaling.type", name, sizeof(name)), &s, &n);
+	if (!(n == 4 && !memcmp(s, "none", n)))
 		return err_set(k->err, ERR_FORMAT, "%s: rope scaling of type '%.*s' is not read",
 			       k->path, n < 40 ? (int)n : 40, s);
-	if (get_num(k, "rope.scale_linear", 1) != 1)
+	/* a factor without a type is linear too; 0 stands for none */
+	if (get_num(k, "rope.scale_linear", 1) != 1 || (!typed && factor != 0 && factor != 1))
 		return err_set(k->err, ERR_FORMAT, "%s: linear rope scaling is not read", k->path);
 	if (get_int(k, "rope.dimension_count", 1, k->out->head_dim) != k->out->head_dim)
 		return err_set(k->err, ERR_FORMAT,
