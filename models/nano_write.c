@@ -36,7 +36,9 @@ static int open_turns(const struct predictor *p, const struct nano_cut *cut, str
 static int read_step(struct predictor *p, struct session *s, const struct nano_cut *cut,
 		     struct written *w, int *open, struct err *err)
 {
-	const int vocab = p->n->text.vocab;
+	const struct tokenizer *t = p->n->text.tokenizer;
+	/* some embeddings have more rows than there are tokens: nobody writes those */
+	const int vocab = p->n->text.vocab, known = t ? tokenizer_size(t) : vocab;
 	const float *row;
 
 	if (pack_finish(&p->pack, cut->window, err) || predictor_rows(p, vocab, err) ||
@@ -49,7 +51,7 @@ static int read_step(struct predictor *p, struct session *s, const struct nano_c
 
 		if (!w[i].open)
 			continue;
-		for (int j = 1; j < vocab; j++)
+		for (int j = 1; j < known; j++)
 			best = row[j] > row[best] ? j : best;
 		row += vocab;
 		w[i].open = !nano_text_ends(p->n, best);

@@ -265,7 +265,7 @@ static void test_branch_limits(void **state)
 static void test_sampler(void **state)
 {
 	const float logp[4] = { logf(0.2f), logf(0.5f), logf(0.05f), logf(0.25f) };
-	const float tie[3] = { -1, 0, 0 };
+	const float tie[3] = { -1, 0, 0 }, none[2] = { NAN, NAN };
 	const struct {
 		double t, top_p, want[4];
 	} c[] = {
@@ -293,6 +293,8 @@ static void test_sampler(void **state)
 			CHECK_NEAR(count[j] / 20000.0, c[k].want[j], 0.015);
 	}
 	CHECK_OK(&err);
+	CHECK(sampler_pick(&s, none, 2, &err) == -1);
+	CHECK_ERR(&err, ERR_DATA, "no numbers");
 	sampler_free(&s);
 }
 

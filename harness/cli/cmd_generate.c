@@ -131,12 +131,12 @@ static void job_free(struct job *j)
 /* --- loading --- */
 
 /* A GGUF file holds its tokenizer; other files have theirs in the same folder. */
-static char *tokenizer_path(const char *weights)
+static char *tokenizer_path(const char *weights, const char *format)
 {
 	const char *base = path_base(weights);
 	char *dir;
 
-	if (io_is_dir(weights) || str_ends(weights, ".gguf"))
+	if (io_is_dir(weights) || !strcmp(format, "gguf"))
 		return str_dup(weights);
 	if (base == weights)
 		return str_dup(".");
@@ -149,7 +149,7 @@ static char *tokenizer_path(const char *weights)
 static int load_tokenizer(struct job *j, const char *weights, struct err *err)
 {
 	const char *given = opt_str(j->o, "tokenizer");
-	char *path = *given ? str_dup(given) : tokenizer_path(weights);
+	char *path = *given ? str_dup(given) : tokenizer_path(weights, j->base->format);
 
 	if (!path)
 		return err_set(err, ERR_NOMEM, "%s", weights);
@@ -234,7 +234,7 @@ static int encode(struct job *j, struct err *err)
 {
 	const char *prompt = opt_str(j->o, "prompt"), *system = opt_str(j->o, "system");
 	const struct chat_message message[2] = { { CHAT_SYSTEM, system }, { CHAT_USER, prompt } };
-	const int skip = !*system, vocab = decoder_config_of(j->decoder)->vocab;
+	const int skip = !opt_given(j->o, "system"), vocab = decoder_config_of(j->decoder)->vocab;
 	const unsigned flags = TOKENIZER_BOS | (opt_bool(j->o, "special") ? TOKENIZER_SPECIAL : 0U);
 
 	if (j->chat)
@@ -286,6 +286,8 @@ static int put(struct job *j, int id, bool show, struct err *err)
 static int generate(struct job *j, struct err *err)
 {
 	const int prompt = (int)j->prompt.n, vocab = decoder_config_of(j->decoder)->vocab;
+	/* the rows of some embeddings are filled up to a round number: nobody writes those */
+	const int size = tokenizer_size(j->tokenizer), known = size < vocab ? size : vocab;
 	const int most = (int)opt_int(j->o, "max-tokens"), room = j->base->cfg.context - prompt;
 	const bool show = !strcmp(opt_str(j->o, "format"), "text");
 	double start = clock_s();
@@ -305,7 +307,7 @@ static int generate(struct job *j, struct err *err)
 	for (int n = 0; n < most && n < room; n++) {
 		if (n && session_feed(j->session, &id, 1, j->logp, err))
 			return err->code;
-		id = sampler_pick(&j->sampler, j->logp, vocab, err);
+		id = sampler_pick(&j->sampler, j->logp, known, err);
 		if (id < 0 || *j->c->stop)
 			break;
 		if (ends(j, id)) {

@@ -322,6 +322,10 @@ int sampler_pick(struct sampler *s, const float *logp, int n, struct err *err)
 		return -1;
 	}
 	used = choices(s, logp, n, &sum);
+	if (!used) {
+		err_set(err, ERR_DATA, "sampler: the probabilities are no numbers");
+		return -1;
+	}
 	draw = rng_uniform(&s->rng) * sum;
 	for (int i = 0; i < used; i++) {
 		draw -= s->choice[i].p;

@@ -46,7 +46,7 @@ struct sampler {
 	size_t cap;
 };
 
-/* One of n by their log-probabilities. -1 with err set: no memory. */
+/* One of n by their log-probabilities. -1 with err set: no memory, or all of them NaN. */
 int sampler_pick(struct sampler *s, const float *logp, int n, struct err *err);
 /* Accepts the zeroed struct and leaves it zeroed. */
 void sampler_free(struct sampler *s);
