@@ -7,7 +7,8 @@
 #include "harness/base/io.h"
 #include "models/backbone/peft.h"
 
-#define ADAPTER "adapter" /* folder beside a checkpoint */
+#define ADAPTER	  "adapter" /* folder beside a checkpoint */
+#define WORDS_MAX (1 << 20) /* bytes of words_text() in it: system messages may be long */
 
 int nano_init(struct nano *n, const struct nano_recipe *recipe, const struct model_env *env,
 	      struct err *err)
@@ -55,28 +56,6 @@ int nano_local_layers(const struct opt_values *o)
 	return local > 0 ? local : 0;
 }
 
-/* "q_proj,v_proj" (or with + between, for the command line) as enum lora_on. */
-static int lora_names(const char *list, unsigned *on, struct err *err)
-{
-	*on = 0;
-	while (*list) {
-		const size_t len = strcspn(list, ",+");
-		int i = 0;
-
-		while (i < LLAMA_LINEARS && (strlen(llama_linear_name[i]) != len ||
-					     strncmp(llama_linear_name[i], list, len) != 0))
-			i++;
-		if (i == LLAMA_LINEARS)
-			return err_set(err, ERR_ARG,
-				       "lora_on: '%.*s' is none of q_proj k_proj v_proj o_proj "
-				       "gate_proj up_proj down_proj",
-				       (int)len, list);
-		*on |= 1u << i;
-		list += len + (list[len] != '\0');
-	}
-	return 0;
-}
-
 /* Shape and numerics that only fresh or only published weights leave open. */
 static void choose_base(const struct nano *n, struct decoder_config *cfg)
 {
@@ -118,7 +97,8 @@ static int choose_lora(const struct nano *n, const char *peft, struct decoder_co
 	cfg->lora_rank = (int)opt_int(o, "lora_rank");
 	cfg->lora_alpha = opt_num(o, "lora_alpha");
 	cfg->lora_dropout = opt_num(o, "lora_dropout");
-	return lora_names(opt_str(o, "lora_on"), &cfg->lora_on, err);
+	return peft_linears(opt_str(o, "lora_on"), &cfg->lora_on, err) ? err_wrap(err, "lora_on")
+								       : 0;
 }
 
 static int new_decoder(struct nano *n, const char *peft, struct err *err)
@@ -210,7 +190,7 @@ static int read_words(struct nano *n, struct store *s)
 	if (!n->base)
 		return bpe_read(&n->text.bpe, s->f, s->path, s->err) ? s->err->code
 								     : nano_text_words(n, s->err);
-	if (!words_text(n, &text, s->err) && !store_get_bytes(s, 4096, &got, &len) &&
+	if (!words_text(n, &text, s->err) && !store_get_bytes(s, WORDS_MAX, &got, &len) &&
 	    strcmp(got, strbuf_str(&text)) != 0)
 		err_set(s->err, ERR_FORMAT, "%s: was trained with %.500s; here is %.500s", s->path,
 			got, strbuf_str(&text));

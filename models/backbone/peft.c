@@ -39,7 +39,7 @@ int peft_linears(const char *names, unsigned *on, struct err *err)
 
 	*on = 0;
 	while (*names) {
-		const size_t len = strcspn(names, ",");
+		const size_t len = strcspn(names, ",+");
 		int lin;
 
 		if (len >= sizeof(word))
@@ -53,7 +53,7 @@ int peft_linears(const char *names, unsigned *on, struct err *err)
 				       "gate_proj, up_proj, down_proj, or all",
 				       word);
 		*on |= lin < 0 ? (unsigned)LORA_ALL : 1U << lin;
-		names += len + (names[len] == ',');
+		names += len + (names[len] != '\0');
 	}
 	return 0;
 }

@@ -30,8 +30,8 @@ int peft_read(struct decoder *d, const char *dir, struct err *err);
  * NULL: null.  ERR_ARG when the decoder has no adapters. */
 int peft_write(const struct decoder *d, const char *dir, const char *base, struct err *err);
 
-/* The linears of a list of names ("q_proj,v_proj"; "all"): enum lora_on.  ERR_ARG names what
- * is no linear. */
+/* The linears of a list of names ("q_proj,v_proj", or with + between; "all"): enum lora_on.
+ * ERR_ARG names what is no linear. */
 int peft_linears(const char *names, unsigned *on, struct err *err);
 
 #endif
