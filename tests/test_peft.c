@@ -228,7 +228,7 @@ static void test_meaning(void **state)
 	for (int i = 0; i < n; i++)
 		CHECK_NEAR((double)got[i], (double)want[i], 1e-5);
 	free(got);
-	/* written from there it is the same file */
+	/* into the base from the written file alone */
 	path = path_join(s.adapter, "adapter_model.safetensors");
 	file = safetensors_open(path, &err);
 	CHECK_OK(&err);
@@ -416,6 +416,8 @@ static void test_linears(void **state)
 	(void)state;
 	peft_linears("q_proj,v_proj", &on, &err);
 	CHECK(!err.code && on == (LORA_Q | LORA_V));
+	peft_linears("o_proj+down_proj,q_proj", &on, &err);
+	CHECK(!err.code && on == (LORA_O | LORA_DOWN | LORA_Q));
 	peft_linears("all", &on, &err);
 	CHECK(!err.code && on == LORA_ALL);
 	peft_linears("", &on, &err);

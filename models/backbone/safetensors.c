@@ -238,7 +238,7 @@ static const char *table_text(const struct safetensors *s, size_t *n, struct err
 			s->path);
 		return NULL;
 	}
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len && len <= MAX_TABLE; i++)
 		values += text[i] == ',' || text[i] == '[' || text[i] == '{';
 	if (len > MAX_TABLE || values > 16 + len / MIN_BYTES_A_VALUE) {
 		err_set(err, ERR_LIMIT, "%s: its table (%llu bytes, %llu values) is beyond reason",
