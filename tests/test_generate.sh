@@ -38,6 +38,7 @@ says()
 check "weights are needed" says 2 "which weights"
 check "weights that are not there" says 4 "$dir/none" -w "$dir/none"
 check "an unknown chat format" says 2 "no chat format 'x'" -w "$dir" --chat x
+check "a system message without a chat" says 2 "needs --chat" -w "$dir" --system x
 check "a temperature below 0" says 2 "temperature" -w "$dir" --temperature -1
 check "help names the options" sh -c '"$1" help generate | grep -q -- --max-tokens' sh "$merc"
 if [ ! -f "$data/stories260K.bin" ] || [ ! -f "$data/tok512.bin" ]; then

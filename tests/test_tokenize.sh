@@ -91,6 +91,7 @@ same 'nothing is no token' '0 tokens; byte-level BPE (gpt-2), 24 tokens, from to
 	tokenize ''
 says 'a character without a token' 'no token for .q. (byte 0x71)' 4 tokenize q
 says 'no such token' 'token 24 is outside 0..23' 2 tokenize --decode 24
+says 'a system message without a chat' 'needs --chat' 2 tokenize --system x hey
 says 'no tokenizer named' 'name a tokenizer' 2 "$merc" tokenize x
 says 'no such file' "$dir/none" 4 "$merc" tokenize -t "$dir/none" x
 says 'no such chat format' 'known are: vicuna llama2 llama3 qwen2 plain' 2 tokenize --chat x hey

@@ -220,6 +220,8 @@ static int load(struct job *j, struct err *err)
 	j->chat = *chat ? chat_format_named(chat) : NULL;
 	if (*chat && !j->chat)
 		return err_set(err, ERR_ARG, "generate: no chat format '%s'", chat);
+	if (!*chat && opt_given(j->o, "system"))
+		return err_set(err, ERR_ARG, "generate: --system needs --chat FORMAT");
 	j->base = llama_open(weights, err);
 	if (!j->base || load_tokenizer(j, weights, err) || load_decoder(j, err))
 		return err->code;

@@ -194,6 +194,8 @@ static int encode(const struct cli *c, const struct tokenizer *t, const struct s
 					  { CHAT_USER, strbuf_str(in) } };
 	const int skip = !opt_given(&c->opts, "system");
 
+	if (!*name && !skip)
+		return err_set(err, ERR_ARG, "tokenize: --system needs --chat FORMAT");
 	if (!*name)
 		return tokenizer_encode(t, strbuf_str(in), in->len,
 					(opt_bool(&c->opts, "special") ? TOKENIZER_SPECIAL : 0u) |
