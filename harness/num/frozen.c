@@ -1,26 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Products with frozen weights: each worker converts a few rows or columns at a time
- * into panels of its own that stay in its caches.  An element of the result is summed
- * in the same order whoever computes it, so the pool never changes a result.
+ * Products with frozen weights: which way each goes.  An element of the result is
+ * summed in the same order whoever computes it, so the pool never changes a result.
  */
 #include <stdlib.h>
 
 #include "harness/base/mem.h"
-#include "harness/num/weight.h"
+#include "harness/num/frozen_parts.h"
 
-#define DEPTH 256 /* of a panel; a multiple of every block */
+#define DOTS_BYTES 65536 /* of the weight in one item of the dots */
+#define WIDTH	   128	 /* columns of dx of one item: whole strips, half of the largest block */
+#define WORTH	   32768 /* bytes of weight that pay for waking the pool */
+
+static bool in_blocks(enum weight_type type)
+{
+	return weight_block(type) > 1;
+}
+
+enum frozen_way frozen_way(const struct kernels *kern, enum weight_type type, enum frozen_path path,
+			   int m)
+{
+	bool ints = in_blocks(type) &&
+		    (path == FROZEN_INT8 || (path == FROZEN_AUTO && kern->weight->fast));
+
+	if (m <= DOTS_ROWS)
+		return ints ? FROZEN_INT_DOTS : FROZEN_DOTS;
+	if (ints)
+		return FROZEN_WORDS;
+	return type == WEIGHT_BF16 && path == FROZEN_AUTO && kern->weight->bf16 ? FROZEN_BF16
+										: FROZEN_STRIPS;
+}
+
+/* The scales of q6_K, each for 16 values, go into 16-bit integers. */
+enum word_kind frozen_words(const struct kernels *kern, enum weight_type type)
+{
+	return kern->weight->quads && type != WEIGHT_Q6_K ? WORD_QUADS : WORD_PAIRS;
+}
+
+static int pack_weight(struct frozen *f, const struct kernels *kern, struct err *err)
+{
+	enum frozen_way way = frozen_way(kern, f->w.type, FROZEN_AUTO, DOTS_ROWS + 1);
+	size_t strips = ((size_t)f->w.rows + (size_t)kern->strip - 1) / (size_t)kern->strip;
+	size_t bytes, one = frozen_strip_bytes(kern, way, f->w.type, f->w.cols);
+	float *values = mem_calloc((size_t)kern->strip * FROZEN_DEPTH, sizeof(*values));
+
+	if (size_mul(strips, one, &bytes) && bytes <= SIZE_MAX - 64)
+		f->packed = aligned_alloc(64, frozen_line(bytes));
+	if (!values || !f->packed) {
+		free(values);
+		frozen_free(f);
+		return err_set(err, ERR_NOMEM, "no memory to pack a weight of %d x %d", f->w.rows,
+			       f->w.cols);
+	}
+	for (size_t s = 0; s < strips; s++)
+		for (int k0 = 0; k0 < f->w.cols; k0 += FROZEN_DEPTH) {
+			int j0 = (int)s * kern->strip;
+
+			frozen_strip(kern, way, &f->w, j0,
+				     frozen_least(kern->strip, f->w.rows - j0), k0,
+				     frozen_least(FROZEN_DEPTH, f->w.cols - k0), values,
+				     (char *)f->packed + s * one +
+					     frozen_strip_bytes(kern, way, f->w.type, k0));
+		}
+	f->kern = kern;
+	free(values);
+	return 0;
+}
 
 int frozen_make(struct frozen *f, const struct weight *w, bool pack, const struct kernels *kern,
 		struct err *err)
 {
-	(void)pack;
-	(void)kern;
 	*f = (struct frozen){ 0 };
 	if (w->rows < 1 || w->cols < 1 || !weight_row_bytes(w->type, w->cols))
 		return err_set(err, ERR_ARG, "a weight of type %s cannot have the shape %d x %d",
 			       weight_type_name(w->type), w->rows, w->cols);
 	f->w = *w;
-	return 0;
+	return pack ? pack_weight(f, kern, err) : 0;
 }
 
 void frozen_free(struct frozen *f)
@@ -29,93 +83,144 @@ void frozen_free(struct frozen *f)
 	*f = (struct frozen){ 0 };
 }
 
-/* Columns of dx that one item of frozen_nn() computes: whole blocks. */
-#define WIDTH 256
-
-static size_t worker_floats(const struct frozen_job *job)
+/* The scratch of one way for m rows, laid out from base on: bytes. */
+static size_t lay_out(struct frozen_product *p, char *base)
 {
-	size_t strip = (size_t)job->kern->strip;
+	const struct kernels *kern = p->job->kern;
+	size_t values = (size_t)p->m * (size_t)p->f->w.cols, at = 0;
 
-	return 2 * DEPTH * (strip > WIDTH ? strip : WIDTH);
+	if (p->way == FROZEN_INT_DOTS || p->way == FROZEN_WORDS) {
+		p->q.q = (int8_t *)base;
+		at = frozen_line(values);
+		p->q.d = (float *)(void *)(base + at);
+		at += frozen_line(values / UNIT * sizeof(float));
+		p->q.sum = (float *)(void *)(base + at);
+		at += frozen_line(values / 16 * sizeof(float));
+	}
+	if (p->way == FROZEN_DOTS || p->way == FROZEN_INT_DOTS)
+		return at;
+	p->tiles = base + at;
+	at += frozen_tile_bytes(kern, p->way, p->f->w.type, p->m, p->f->w.cols);
+	p->workers = base + at;
+	return at +
+	       (size_t)pool_threads(p->job->pool) * frozen_worker_bytes(kern, p->way, p->f->w.type);
+}
+
+static size_t nn_worker_bytes(const struct kernels *kern)
+{
+	return (kernels_packed(kern, FROZEN_DEPTH, WIDTH)) * sizeof(float);
+}
+
+static size_t nn_tile_bytes(const struct kernels *kern, int m, int rows)
+{
+	return frozen_line((size_t)frozen_tiles(kern, m) * (size_t)rows * sizeof(float));
 }
 
 size_t frozen_work(const struct frozen_job *job, const struct frozen *f, int m)
 {
-	(void)f;
-	(void)m;
-	return (size_t)pool_threads(job->pool) * worker_floats(job) * sizeof(float);
+	struct frozen_product p = { .job = job, .f = f, .m = m };
+	size_t nt, nn;
+
+	p.way = frozen_way(job->kern, f->w.type, job->path, m);
+	nt = lay_out(&p, NULL);
+	nn = nn_tile_bytes(job->kern, m, f->w.rows) +
+	     (size_t)pool_threads(job->pool) * nn_worker_bytes(job->kern);
+	return (nt > nn ? nt : nn) + 64;
 }
 
-struct product {
-	const struct frozen_job *job;
-	const struct weight *w;
-	size_t row_bytes;
-	int m;
-	const float *x;
-	bool add;
-	float *y;
-};
-
-static void decode(const struct product *p, int row, int col, int n, float *dst)
+static void quantise_item(void *ctx, int i, int worker)
 {
-	size_t at = (size_t)row * p->row_bytes + weight_row_bytes(p->w->type, col);
+	const struct frozen_product *p = ctx;
+	size_t cols = (size_t)p->f->w.cols, r = (size_t)i;
 
-	weight_decode(p->w->type, (const char *)p->w->data + at, dst, (size_t)n);
+	(void)worker;
+	p->job->kern->weight->quantise(p->x + r * cols, p->f->w.cols, p->q.q + r * cols,
+				       p->q.d + r * (cols / UNIT), p->q.sum + r * (cols / 16));
 }
 
-static void nt_item(void *ctx, int i, int worker)
+static void dots_item(void *ctx, int i, int worker)
 {
-	const struct product *p = ctx;
-	const struct kernels *kern = p->job->kern;
-	int strip = kern->strip, rows = p->w->rows, cols = p->w->cols, j0 = i * strip;
-	int n = rows - j0 < strip ? rows - j0 : strip;
-	float *values = (float *)p->job->work + (size_t)worker * worker_floats(p->job);
-	float *panel = values + (size_t)strip * DEPTH;
+	const struct frozen_product *p = ctx;
+	const struct weight_kernels *k = p->job->kern->weight;
+	const struct weight *w = &p->f->w;
+	int j = i * p->chunk, n = frozen_least(p->chunk, w->rows - j);
+	const char *rows = (const char *)w->data + (size_t)j * p->row_bytes;
 
-	for (int k0 = 0; k0 < cols; k0 += DEPTH) {
-		int k = cols - k0 < DEPTH ? cols - k0 : DEPTH;
-
-		for (int j = 0; j < n; j++)
-			decode(p, j0 + j, k0, k, values + (size_t)j * DEPTH);
-		kern->pack(panel, values, 1, DEPTH, k, n);
-		kern->gemm(p->m, n, k, p->x + k0, cols, 1, panel, (size_t)k * (size_t)strip,
-			   p->add || k0 > 0, p->y + j0, rows);
-	}
+	(void)worker;
+	if (p->way == FROZEN_DOTS)
+		k->dots(w->type, rows, p->row_bytes, n, w->cols, p->x, p->m, p->add, p->y + j,
+			w->rows);
+	else
+		k->int_dots(w->type, rows, p->row_bytes, n, w->cols, &p->q, p->m, p->add, p->y + j,
+			    w->rows);
 }
 
 void frozen_nt(const struct frozen_job *job, const struct frozen *f, int m, const float *x,
 	       bool add, float *y)
 {
-	struct product p = { job, &f->w, weight_row_bytes(f->w.type, f->w.cols), m, x, add, y };
-	int strip = job->kern->strip;
+	struct frozen_product p = { .job = job, .f = f, .m = m, .x = x, .add = add, .y = y };
+	struct pool *pool;
 
-	pool_run(job->pool, (f->w.rows + strip - 1) / strip, nt_item, &p);
+	p.way = frozen_way(job->kern, f->w.type, job->path, m);
+	p.kind = frozen_words(job->kern, f->w.type);
+	p.row_bytes = weight_row_bytes(f->w.type, f->w.cols);
+	lay_out(&p, job->work);
+	pool = p.row_bytes * (size_t)f->w.rows < WORTH ? NULL : job->pool;
+	if (p.way == FROZEN_INT_DOTS || p.way == FROZEN_WORDS)
+		pool_run(m > DOTS_ROWS ? pool : NULL, m, quantise_item, &p);
+	if (p.way != FROZEN_DOTS && p.way != FROZEN_INT_DOTS) {
+		frozen_strips(&p);
+		return;
+	}
+	p.chunk = p.row_bytes < DOTS_BYTES ? (int)(DOTS_BYTES / p.row_bytes) : 1;
+	pool_run(pool, (f->w.rows + p.chunk - 1) / p.chunk, dots_item, &p);
+}
+
+/* Tiles of dy: a pass over the weight's rows after the other. */
+static void nn_tiles_item(void *ctx, int i, int worker)
+{
+	const struct frozen_product *p = ctx;
+	const struct kernels *kern = p->job->kern;
+	int rows = p->f->w.rows, k0 = i * FROZEN_DEPTH;
+
+	(void)worker;
+	kern->pack_rows((float *)(void *)(p->tiles + nn_tile_bytes(kern, p->m, k0)), p->x + k0,
+			rows, 1, p->m, frozen_least(FROZEN_DEPTH, rows - k0));
 }
 
 static void nn_item(void *ctx, int i, int worker)
 {
-	const struct product *p = ctx;
+	const struct frozen_product *p = ctx;
 	const struct kernels *kern = p->job->kern;
-	int rows = p->w->rows, cols = p->w->cols, j0 = i * WIDTH;
-	int n = cols - j0 < WIDTH ? cols - j0 : WIDTH;
-	float *values = (float *)p->job->work + (size_t)worker * worker_floats(p->job);
-	float *panel = values + (size_t)WIDTH * DEPTH;
+	const struct weight *w = &p->f->w;
+	int j0 = i * WIDTH, n = frozen_least(WIDTH, w->cols - j0), strip = kern->strip;
+	float *panel = (float *)(void *)(p->workers + (size_t)worker * nn_worker_bytes(kern));
 
-	for (int k0 = 0; k0 < rows; k0 += DEPTH) {
-		int k = rows - k0 < DEPTH ? rows - k0 : DEPTH;
+	for (int k0 = 0; k0 < w->rows; k0 += FROZEN_DEPTH) {
+		int k = frozen_least(FROZEN_DEPTH, w->rows - k0);
+		size_t step = (size_t)k * (size_t)strip;
 
 		for (int r = 0; r < k; r++)
-			decode(p, k0 + r, j0, n, values + (size_t)r * WIDTH);
-		kern->pack(panel, values, WIDTH, 1, k, n);
-		kern->gemm(p->m, n, k, p->x + k0, rows, 1, panel, (size_t)k * (size_t)kern->strip,
-			   p->add || k0 > 0, p->y + j0, cols);
+			kern->weight->decode(
+				w->type, (const char *)w->data + (size_t)(k0 + r) * p->row_bytes,
+				j0, n, panel + (size_t)r * (size_t)strip, step);
+		for (int j = 0; j < n; j += strip)
+			kern->panel(p->m, frozen_least(strip, n - j), k,
+				    (const float *)(const void *)(p->tiles +
+								  nn_tile_bytes(kern, p->m, k0)),
+				    panel + (size_t)(j / strip) * step, p->add || k0 > 0,
+				    p->y + j0 + j, w->cols);
 	}
 }
 
 void frozen_nn(const struct frozen_job *job, const struct frozen *f, int m, const float *dy,
 	       bool add, float *dx)
 {
-	struct product p = { job, &f->w, weight_row_bytes(f->w.type, f->w.cols), m, dy, add, dx };
+	struct frozen_product p = { .job = job, .f = f, .m = m, .x = dy, .add = add, .y = dx };
 
+	p.row_bytes = weight_row_bytes(f->w.type, f->w.cols);
+	p.tiles = job->work;
+	p.workers = p.tiles + nn_tile_bytes(job->kern, m, f->w.rows);
+	pool_run(job->pool, (f->w.rows + FROZEN_DEPTH - 1) / FROZEN_DEPTH, nn_tiles_item, &p);
 	pool_run(job->pool, (f->w.cols + WIDTH - 1) / WIDTH, nn_item, &p);
 }

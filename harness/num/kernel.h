@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct weight_kernels;
+
 struct adamw_step {
 	float lr, beta1, beta2, eps, decay; /* decay: lr * weight_decay, 0 for none */
 	float fix1, fix2;		    /* 1 / (1 - beta^t) of both moments */
@@ -34,6 +36,8 @@ struct kernels {
 	/* c (m, n; row stride ldc) = or += a b, both packed, n at most one strip. */
 	void (*panel)(int m, int n, int k, const float *a, const float *b, bool add, float *c,
 		      ptrdiff_t ldc);
+
+	const struct weight_kernels *weight; /* kernel_weight.h */
 
 	float (*max)(const float *x, int n); /* n > 0 */
 	double (*sum_squares)(const float *x, size_t n);

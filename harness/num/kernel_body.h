@@ -8,6 +8,7 @@
 #define HARNESS_NUM_KERNEL_BODY_H
 
 #include "harness/num/kernel_gemm.h"
+#include "harness/num/kernel_ints.h"
 
 /* exp by range reduction to |r| <= ln 2 / 2 and a polynomial of degree 7;
  * arguments below -87 count as -87, above 88 as 88; NaN stays NaN. */
@@ -291,6 +292,7 @@ const struct kernels KERNEL_TABLE = {
 	.gemm = gemm,
 	.pack_rows = pack_rows,
 	.panel = panel,
+	.weight = &weight_table,
 	.max = max_of,
 	.sum_squares = sum_squares,
 	.dot = dot,

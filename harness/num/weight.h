@@ -37,7 +37,8 @@ bool weight_encode(enum weight_type type, const float *src, void *dst, size_t n)
  * allows a packed copy in the kernels' layout. */
 struct frozen {
 	struct weight w;
-	void *packed; /* owned; NULL: strips are converted as they are needed */
+	void *packed;		    /* owned; NULL: strips are converted as they are needed */
+	const struct kernels *kern; /* whose layout that is; other kernels do without it */
 };
 
 /* How products with a weight are computed. */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Products of many rows: x is packed into tiles once, then each worker converts one
+ * strip of the weight at a time, a pass over the depth after the other, into a panel that
+ * stays in its first-level cache, and runs all tiles past it.
+ */
+#include <string.h>
+
+#include "harness/num/frozen_parts.h"
+
+#define BAND 96 /* rows of x that one item packs, whole tiles of every set */
+
+/* Words a value of the depth takes in a strip or tile. */
+static size_t words_of(enum frozen_way way, enum word_kind kind, int k)
+{
+	if (way == FROZEN_STRIPS)
+		return (size_t)k;
+	return way == FROZEN_WORDS && kind == WORD_QUADS ? (size_t)k / 4 : ((size_t)k + 1) / 2;
+}
+
+size_t frozen_strip_bytes(const struct kernels *kern, enum frozen_way way, enum weight_type type,
+			  int k)
+{
+	size_t words = words_of(way, frozen_words(kern, type), k);
+
+	if (way == FROZEN_WORDS)
+		words += (size_t)(type == WEIGHT_Q4_K ? 2 : 1) * (size_t)(k / UNIT);
+	return words * (size_t)kern->strip * sizeof(float);
+}
+
+/* Rows in values: FROZEN_DEPTH words apart, then their scales and mins, then a spare. */
+void frozen_strip(const struct kernels *kern, enum frozen_way way, const struct weight *w, int j0,
+		  int rows, int k0, int k, void *values, void *strip)
+{
+	size_t row_bytes = weight_row_bytes(w->type, w->cols), step = (size_t)kern->strip;
+	enum word_kind kind = frozen_words(kern, w->type);
+	int words = (int)words_of(way, kind, k);
+	float *d = (float *)strip + (size_t)words * step, *min = d + (size_t)(k / UNIT) * step;
+	float *v = values, none[FROZEN_DEPTH / UNIT * 32];
+
+	if (way == FROZEN_WORDS)
+		memset(d, 0, frozen_strip_bytes(kern, way, w->type, k) - (size_t)words * step * 4);
+	for (int j = 0; j < rows; j++, v += FROZEN_DEPTH) {
+		const char *row = (const char *)w->data + (size_t)(j0 + j) * row_bytes;
+
+		if (way == FROZEN_STRIPS)
+			kern->weight->decode(w->type, row, k0, k, v, step);
+		else if (way == FROZEN_WORDS)
+			kern->weight->words(w->type, kind, row, k0, k, (int32_t *)(void *)v, d + j,
+					    w->type == WEIGHT_Q4_K ? min + j : none);
+		else {
+			v[words - 1] = 0;
+			memcpy(v, row + 2 * (size_t)k0, 2 * (size_t)k);
+		}
+	}
+	kern->pack(strip, values, 1, FROZEN_DEPTH, words, rows);
+}
+
+size_t frozen_tile_bytes(const struct kernels *kern, enum frozen_way way, enum weight_type type,
+			 int m, int cols)
+{
+	size_t words = words_of(way, frozen_words(kern, type), cols);
+
+	if (way == FROZEN_WORDS)
+		words += (size_t)(cols / UNIT) * 3;
+	return frozen_line(words * (size_t)frozen_tiles(kern, m) * sizeof(float));
+}
+
+size_t frozen_worker_bytes(const struct kernels *kern, enum frozen_way way, enum weight_type type)
+{
+	return frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float)) +
+	       frozen_line(frozen_strip_bytes(kern, way, type, FROZEN_DEPTH));
+}
+
+static char *tiles_at(const struct frozen_product *p, int row, int k0, int k)
+{
+	const struct kernels *kern = p->job->kern;
+	enum weight_type type = p->f->w.type;
+
+	return p->tiles + frozen_tile_bytes(kern, p->way, type, p->m, k0) +
+	       (p->way == FROZEN_WORDS ? words_of(p->way, p->kind, k) + (size_t)(k / UNIT) * 3
+				       : words_of(p->way, p->kind, k)) *
+		       (size_t)row * sizeof(float);
+}
+
+static void tiles_item(void *ctx, int i, int worker)
+{
+	const struct frozen_product *p = ctx;
+	const struct kernels *kern = p->job->kern;
+	int cols = p->f->w.cols, passes = (cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
+	int r = i / passes * BAND, k0 = i % passes * FROZEN_DEPTH;
+	int k = frozen_least(FROZEN_DEPTH, cols - k0), m = frozen_least(BAND, p->m - r);
+	const float *x = p->x + (size_t)r * (size_t)cols;
+	void *dst = tiles_at(p, r, k0, k);
+	struct quant_rows q = p->q;
+
+	(void)worker;
+	if (p->way == FROZEN_STRIPS) {
+		kern->pack_rows(dst, x + k0, cols, 1, m, k);
+	} else if (p->way == FROZEN_BF16) {
+		kern->weight->bf16_tiles(x + k0, cols, m, k, dst);
+	} else {
+		q.q += (size_t)r * (size_t)cols;
+		q.d += (size_t)r * (size_t)(cols / UNIT);
+		q.sum += (size_t)r * (size_t)(cols / 16);
+		kern->weight->word_tiles(p->kind, &q, cols, k0, m, k, dst);
+	}
+}
+
+/* One strip of one pass against all tiles. */
+static void run_tiles(const struct frozen_product *p, const void *strip, int j0, int n, int k0,
+		      int k)
+{
+	const struct kernels *kern = p->job->kern;
+	const void *tiles = tiles_at(p, 0, k0, k);
+	bool add = p->add || k0 > 0;
+	int rows = p->f->w.rows;
+
+	if (p->way == FROZEN_STRIPS) {
+		kern->panel(p->m, n, k, tiles, strip, add, p->y + j0, rows);
+	} else if (p->way == FROZEN_BF16) {
+		kern->weight->bf16_panel(p->m, n, k, tiles, strip, add, p->y + j0, rows);
+	} else {
+		size_t words = words_of(p->way, p->kind, k) * (size_t)kern->strip;
+		struct word_panel b = { .word = strip, .d = (const float *)strip + words };
+
+		if (p->f->w.type == WEIGHT_Q4_K)
+			b.min = b.d + (size_t)(k / UNIT) * (size_t)kern->strip;
+		b.offset = p->f->w.type == WEIGHT_Q8_0 ? 128 : p->f->w.type == WEIGHT_Q4_0 ? 8 : 0;
+		kern->weight->word_panel(p->kind, p->m, n, k, tiles, &b, add, p->y + j0, rows);
+	}
+}
+
+static void strip_item(void *ctx, int i, int worker)
+{
+	const struct frozen_product *p = ctx;
+	const struct kernels *kern = p->job->kern;
+	const struct weight *w = &p->f->w;
+	int j0 = i * kern->strip, n = frozen_least(kern->strip, w->rows - j0);
+	char *values = p->workers + (size_t)worker * frozen_worker_bytes(kern, p->way, w->type);
+	char *strip = values + frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float));
+	const char *packed = p->f->packed;
+
+	if (p->f->kern != kern || p->way != frozen_way(kern, w->type, FROZEN_AUTO, DOTS_ROWS + 1))
+		packed = NULL;
+	for (int k0 = 0; k0 < w->cols; k0 += FROZEN_DEPTH) {
+		int k = frozen_least(FROZEN_DEPTH, w->cols - k0);
+
+		if (packed) {
+			run_tiles(p,
+				  packed +
+					  (size_t)i * frozen_strip_bytes(kern, p->way, w->type,
+									 w->cols) +
+					  frozen_strip_bytes(kern, p->way, w->type, k0),
+				  j0, n, k0, k);
+			continue;
+		}
+		frozen_strip(kern, p->way, w, j0, n, k0, k, values, strip);
+		run_tiles(p, strip, j0, n, k0, k);
+	}
+}
+
+void frozen_strips(struct frozen_product *p)
+{
+	int strip = p->job->kern->strip, rows = p->f->w.rows;
+	int passes = (p->f->w.cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
+
+	pool_run(p->job->pool, (p->m + BAND - 1) / BAND * passes, tiles_item, p);
+	pool_run(p->job->pool, (rows + strip - 1) / strip, strip_item, p);
+}

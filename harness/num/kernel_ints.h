@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Products of quantised weights with rows of x in 8 bits, and of bf16 with bf16, in words of
+ * 32 bits.  Part of kernel_body.h.  An instruction set may define DOT_BYTES (products of 32
+ * bytes in sums of four; the unsigned ones at most 128), DOT_PAIRS, and with HAVE_QUADS
+ * DOT_QUADS, with HAVE_BF16 DOT_BF16 and TO_BF16; their meaning is that of the portable ones here.
+ */
+#ifndef HARNESS_NUM_KERNEL_INTS_H
+#define HARNESS_NUM_KERNEL_INTS_H
+
+#include "harness/num/kernel_units.h"
+
+/* 32-byte vectors pass between inlined functions only, also where registers are shorter */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#ifndef HAVE_QUADS
+#define HAVE_QUADS 0
+#endif
+#ifndef HAVE_BF16
+#define HAVE_BF16 0
+#endif
+#ifndef INTS_FAST
+#define INTS_FAST 0
+#endif
+
+typedef int8_t b32 __attribute__((vector_size(32)));
+typedef uint8_t u32b __attribute__((vector_size(32)));
+typedef int8_t b16 __attribute__((vector_size(16)));
+typedef b32 b32_any __attribute__((aligned(1), may_alias));
+typedef b16 b16_any __attribute__((aligned(1), may_alias));
+typedef int32_t i8x __attribute__((vector_size(32)));
+typedef float f8x __attribute__((vector_size(32)));
+
+#ifndef DOT_BYTES
+INLINE i8x dot_bytes(const b32 u, const b32 s)
+{
+	uint8_t a[32];
+	int8_t b[32];
+	int32_t sum[8] = { 0 };
+	i8x r;
+
+	memcpy(a, &u, 32);
+	memcpy(b, &s, 32);
+	for (int i = 0; i < 32; i++)
+		sum[i / 4] += a[i] * b[i];
+	memcpy(&r, sum, sizeof(r));
+	return r;
+}
+#define DOT_BYTES(u, s) dot_bytes(u, s)
+#endif
+
+#ifndef DOT_PAIRS
+INLINE vi dot_pairs(vi acc, vi a, vi b)
+{
+	return acc + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+}
+#define DOT_PAIRS(acc, a, b) dot_pairs(acc, a, b)
+#endif
+
+#ifndef DOT_QUADS
+INLINE vi dot_quads(vi acc, vi u, vi s)
+{
+	for (int i = 0; i < 32; i += 8)
+		acc += (u >> i & 255) * (s << (24 - i) >> 24);
+	return acc;
+}
+#define DOT_QUADS(acc, u, s) dot_quads(acc, u, s)
+#endif
+
+#ifndef DOT_BF16
+/* Denormals count as zero, before and after. */
+INLINE vf flush(vf x)
+{
+	vi bits = (vi)x, small = (bits & 0x7f800000) == 0;
+
+	return (vf)(bits & ~(small & INT32_MAX));
+}
+
+/* The upper values first, then the lower ones; each product exact, each sum rounded. */
+INLINE vf dot_bf16(vf acc, vi a, vi b)
+{
+	vf a1 = flush((vf)(a & -65536)), a0 = flush((vf)(a << 16));
+	vf b1 = flush((vf)(b & -65536)), b0 = flush((vf)(b << 16));
+
+	acc = flush(FMA(a1, b1, flush(acc)));
+	return flush(FMA(a0, b0, acc));
+}
+#define DOT_BF16(acc, a, b) dot_bf16(acc, a, b)
+#endif
+
+INLINE uint16_t to_bf16(float x)
+{
+	uint32_t u;
+
+	memcpy(&u, &x, sizeof(u));
+	if ((u & 0x7fffffff) > 0x7f800000)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+/* x that is not finite makes the scale NaN, and so whatever comes of it. */
+static inline void quantise(const float *x, int k, int8_t *q, float *d, float *sum)
+{
+	const vf magic = splat(12582912.0f);
+
+	for (int u = 0; u < k / UNIT; u++, x += UNIT, q += UNIT) {
+		vf most = { 0 }, bad = { 0 };
+		float top = 0, inverse;
+
+		for (int i = 0; i < VECTORS; i++) {
+			vf v = load(x + i * LANES), a = (vf)((vi)v & 0x7fffffff);
+
+			most = pick(a > most, a, most);
+			bad += v - v;
+		}
+		for (int i = 0; i < LANES; i++)
+			top = most[i] > top ? most[i] : top;
+		inverse = top > 0 ? 127.0f / top : 0;
+		if (inverse > 1e38f) /* below the smallest numbers: nothing is left of them */
+			inverse = top = 0;
+		d[u] = lane_sum(bad) == 0 ? top / 127.0f : NAN;
+		for (int i = 0; i < VECTORS; i++) {
+			vi n = (vi)(load(x + i * LANES) * splat(inverse) + magic) - 0x4b400000;
+			int32_t t[LANES];
+
+			memcpy(t, &n, sizeof(t));
+			for (int l = 0; l < LANES; l++)
+				q[i * LANES + l] = (int8_t)t[l];
+		}
+		for (int h = 0; h < 2; h++) {
+			int s = 0;
+
+			for (int j = 0; j < 16; j++)
+				s += q[h * 16 + j];
+			sum[2 * u + h] = (float)s;
+		}
+	}
+}
+
+/* The 32 bytes of unit u of a type with blocks, as they enter DOT_BYTES. */
+INLINE b32 nibbles(const uint8_t *p)
+{
+	b16 v = *(const b16_any *)p, lo = v & 15, hi = (v >> 4) & 15;
+	b32 r;
+
+	memcpy(&r, &lo, 16);
+	memcpy((char *)&r + 16, &hi, 16);
+	return r;
+}
+
+INLINE b32 shifted(const uint8_t *p, int shift, int mask)
+{
+	return (b32)((u32b) * (const b32_any *)p >> shift) & (int8_t)mask;
+}
+
+INLINE b32 unit_bytes(const enum weight_type type, const uint8_t *row, int u)
+{
+	int s = u % 8;
+
+	if (type == WEIGHT_Q8_0)
+		return *(const b32_any *)((const struct q8_0 *)row + u)->q;
+	if (type == WEIGHT_Q4_0)
+		return nibbles(((const struct q4_0 *)row + u)->q);
+	if (type == WEIGHT_Q4_K) {
+		const struct q4_k *b = (const struct q4_k *)row + u / 8;
+
+		return shifted(b->q + s / 2 * 32, s % 2 * 4, 15);
+	}
+	const struct q6_k *b = (const struct q6_k *)row + u / 8;
+	const uint8_t *low = b->low + s / 4 * 64 + s % 2 * 32, *high = b->high + s / 4 * 32;
+
+	return shifted(low, s % 4 / 2 * 4, 15) | shifted(high, s % 4 * 2, 3) << 4;
+}
+
+/* What the integer sums of unit u are multiplied with (the halves apart), and what times
+ * the sums of x over 16 comes off. */
+struct unit_scales {
+	float d[2], off[2];
+};
+
+INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t *row, int u)
+{
+	struct unit_scales s = { { 0, 0 }, { 0, 0 } };
+	int scale, min;
+
+	if (type == WEIGHT_Q8_0) {
+		s.d[0] = s.d[1] = HALF(((const struct q8_0 *)row + u)->d);
+	} else if (type == WEIGHT_Q4_0) {
+		s.d[0] = s.d[1] = HALF(((const struct q4_0 *)row + u)->d);
+		s.off[0] = s.off[1] = 8 * s.d[0];
+	} else if (type == WEIGHT_Q4_K) {
+		const struct q4_k *b = (const struct q4_k *)row + u / 8;
+
+		q4_k_scale(b->scales, u % 8, &scale, &min);
+		s.d[0] = s.d[1] = HALF(b->d) * (float)scale;
+		s.off[0] = s.off[1] = HALF(b->dmin) * (float)min;
+	} else {
+		const struct q6_k *b = (const struct q6_k *)row + u / 8;
+		float d = HALF(b->d);
+
+		for (int h = 0; h < 2; h++) {
+			s.d[h] = d * (float)b->scale[u % 8 * 2 + h];
+			s.off[h] = 32 * s.d[h];
+		}
+	}
+	return s;
+}
+
+INLINE void int_dot_row(const enum weight_type type, const int m, const uint8_t *row, int k,
+			const struct quant_rows *x, bool add, float *y, ptrdiff_t ldy)
+{
+	f8x acc[GROUP][2] = { { { 0 } } };
+	float off[GROUP] = { 0 };
+	int units = k / UNIT;
+
+	for (int u = 0; u < units; u++) {
+		b32 w = unit_bytes(type, row, u), sign = w < 0, size = (w ^ sign) - sign;
+		struct unit_scales s = unit_scales(type, row, u);
+
+#pragma GCC unroll 4
+		for (int i = 0; i < m; i++) {
+			ptrdiff_t at = (ptrdiff_t)i * units + u;
+			b32 q = *(const b32_any *)(x->q + at * UNIT);
+			float d = x->d[at], a = d * s.d[0], b = d * s.d[1];
+			i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, (q ^ sign) - sign)
+						    : DOT_BYTES(w, q);
+			f8x scale = type == WEIGHT_Q6_K ? (f8x){ a, a, a, a, b, b, b, b }
+							: a - (f8x){ 0 };
+
+			acc[i][u & 1] += __builtin_convertvector(n, f8x) * scale;
+			if (type == WEIGHT_Q6_K)
+				off[i] += d * (s.off[0] * x->sum[2 * at] +
+					       s.off[1] * x->sum[2 * at + 1]);
+			else if (type != WEIGHT_Q8_0)
+				off[i] += d * s.off[0] * (x->sum[2 * at] + x->sum[2 * at + 1]);
+		}
+	}
+#pragma GCC unroll 4
+	for (int i = 0; i < m; i++) {
+		f8x t = acc[i][0] + acc[i][1];
+		float s =
+			((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7])) - off[i];
+
+		y[i * ldy] = add ? y[i * ldy] + s : s;
+	}
+}
+
+INLINE void int_dots_group(const enum weight_type type, const int m, const uint8_t *w,
+			   size_t row_bytes, int rows, int k, const struct quant_rows *x, bool add,
+			   float *y, ptrdiff_t ldy)
+{
+	for (int j = 0; j < rows; j++)
+		int_dot_row(type, m, w + (size_t)j * row_bytes, k, x, add, y + j, ldy);
+}
+
+INLINE void int_dots_type(const enum weight_type type, const uint8_t *w, size_t row_bytes, int rows,
+			  int k, const struct quant_rows *x, int m, bool add, float *y,
+			  ptrdiff_t ldy)
+{
+	for (int i = 0; i < m; i += GROUP) {
+		const ptrdiff_t at = (ptrdiff_t)i * k;
+		const struct quant_rows part = { x->q + at, x->d + at / UNIT, x->sum + at / 16 };
+
+#define GROUP_CALL(n) int_dots_group(type, n, w, row_bytes, rows, k, &part, add, y, ldy)
+		EACH_GROUP((m - i < GROUP ? m - i : GROUP), GROUP_CALL)
+#undef GROUP_CALL
+		y += GROUP * ldy;
+	}
+}
+
+static inline void int_dots(enum weight_type type, const void *w, size_t row_bytes, int rows, int k,
+			    const struct quant_rows *x, int m, bool add, float *y, ptrdiff_t ldy){
+#define CALL(t) int_dots_type(t, w, row_bytes, rows, k, x, m, add, y, ldy)
+	EACH_BLOCK_TYPE(type, CALL)
+#undef CALL
+}
+
+/* Pairs carry the scales of q4_K (each 32 values) and q6_K (each 16) in the integers. */
+INLINE void words_type(const enum weight_type type, const enum word_kind kind, const uint8_t *row,
+		       int at, int n, int32_t *word, float *d, float *min)
+{
+	for (int u = at / UNIT; u < (at + n) / UNIT; u++, d += STRIP, min += STRIP) {
+		b32 bytes = unit_bytes(type, row, u);
+		struct unit_scales s = unit_scales(type, row, u);
+		int8_t q[UNIT];
+		int16_t pair[UNIT];
+		int factor[2] = { 1, 1 }, m = 0;
+
+		if (kind == WORD_QUADS) {
+			bytes ^= (int8_t)(type == WEIGHT_Q8_0 ? -128 : 0);
+			memcpy(word, &bytes, UNIT);
+			word += UNIT / 4;
+			*d = s.d[0];
+			*min = type == WEIGHT_Q4_K ? s.off[0] : 0;
+			continue;
+		}
+		if (type == WEIGHT_Q4_K)
+			q4_k_scale(((const struct q4_k *)row + u / 8)->scales, u % 8, &factor[0],
+				   &m);
+		if (type == WEIGHT_Q6_K)
+			for (int h = 0; h < 2; h++)
+				factor[h] =
+					((const struct q6_k *)row + u / 8)->scale[u % 8 * 2 + h];
+		if (type == WEIGHT_Q4_K)
+			factor[1] = factor[0];
+		memcpy(q, &bytes, UNIT);
+		for (int j = 0; j < UNIT; j++)
+			pair[j] = (int16_t)((q[j] - (type == WEIGHT_Q4_0   ? 8
+						     : type == WEIGHT_Q6_K ? 32
+									   : 0)) *
+					    factor[j / 16]);
+		memcpy(word, pair, sizeof(pair));
+		word += UNIT / 2;
+		*d = type == WEIGHT_Q4_K   ? HALF(((const struct q4_k *)row + u / 8)->d)
+		     : type == WEIGHT_Q6_K ? HALF(((const struct q6_k *)row + u / 8)->d)
+					   : s.d[0];
+		*min = type == WEIGHT_Q4_K ? s.off[0] : 0;
+	}
+}
+
+static inline void words(enum weight_type type, enum word_kind kind, const void *row, int at, int n,
+			 int32_t *word, float *d, float *min)
+{
+#define CALL(t)                                                                                    \
+	if (kind == WORD_QUADS)                                                                    \
+		words_type(t, WORD_QUADS, row, at, n, word, d, min);                               \
+	else                                                                                       \
+		words_type(t, WORD_PAIRS, row, at, n, word, d, min)
+	EACH_BLOCK_TYPE(type, CALL)
+#undef CALL
+}
+
+/* Words of a tile's unit: products, then scales, scaled sums and sums of its rows. */
+INLINE int unit_words(const enum word_kind kind)
+{
+	return (kind == WORD_QUADS ? UNIT / 4 : UNIT / 2) * ROWS + 3 * ROWS;
+}
+
+static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, int ld, int at,
+			      int m, int k, int32_t *dst)
+{
+	int per = kind == WORD_QUADS ? 4 : 2, n = UNIT / per;
+
+	for (int i0 = 0; i0 < m; i0 += ROWS)
+		for (int u = at / UNIT; u < (at + k) / UNIT; u++, dst += (n + 3) * ROWS)
+			for (int i = 0; i < ROWS; i++) {
+				ptrdiff_t r = (ptrdiff_t)(i0 + i) * (ld / UNIT) + u;
+				bool there = i0 + i < m;
+				const int8_t *q = x->q + r * UNIT;
+				float sum = there ? x->sum[2 * r] + x->sum[2 * r + 1] : 0;
+				float scale[2] = { there ? x->d[r] : 0, there ? x->d[r] * sum : 0 };
+
+				for (int p = 0; p < n; p++) {
+					int32_t word = 0;
+
+					if (there && per == 4)
+						memcpy(&word, q + 4 * p, 4);
+					else if (there)
+						word = (int32_t)((uint32_t)(uint16_t)q[2 * p] |
+								 (uint32_t)(uint16_t)q[2 * p + 1]
+									 << 16);
+					dst[p * ROWS + i] = word;
+				}
+				memcpy(&dst[n * ROWS + i], &scale[0], 4);
+				memcpy(&dst[(n + 1) * ROWS + i], &scale[1], 4);
+				dst[(n + 2) * ROWS + i] = (int32_t)sum;
+			}
+}
+
+INLINE float word_float(const int32_t *p)
+{
+	float f;
+
+	memcpy(&f, p, sizeof(f));
+	return f;
+}
+
+INLINE vi load_words(const int32_t *p)
+{
+	return (vi)load((const float *)(const void *)p);
+}
+
+/* One tile against one strip, k values in units: sum (ROWS, STRIP) written. */
+INLINE void word_tile(const enum word_kind kind, const bool mins, int units, const int32_t *a,
+		      const struct word_panel *b, float sum[ROWS * STRIP])
+{
+	const int n = kind == WORD_QUADS ? UNIT / 4 : UNIT / 2;
+	const int32_t *word = b->word;
+
+	memset(sum, 0, ROWS * STRIP * sizeof(*sum));
+	for (int u = 0; u < units; u++, a += unit_words(kind)) {
+		const int32_t *d = a + n * ROWS;
+		vi acc[ROWS][2];
+
+#pragma GCC unroll 16
+		for (int i = 0; i < ROWS; i++)
+			acc[i][0] = acc[i][1] =
+				int_splat(kind == WORD_QUADS ? -b->offset * d[2 * ROWS + i] : 0);
+		for (int p = 0; p < n; p++, word += STRIP) {
+			vi b0 = load_words(word), b1 = load_words(word + LANES);
+
+#pragma GCC unroll 16
+			for (int i = 0; i < ROWS; i++) {
+				vi x = int_splat(a[p * ROWS + i]);
+
+				if (kind == WORD_QUADS) {
+					acc[i][0] = DOT_QUADS(acc[i][0], b0, x);
+					acc[i][1] = DOT_QUADS(acc[i][1], b1, x);
+				} else {
+					acc[i][0] = DOT_PAIRS(acc[i][0], x, b0);
+					acc[i][1] = DOT_PAIRS(acc[i][1], x, b1);
+				}
+			}
+		}
+#pragma GCC unroll 2
+		for (int v = 0; v < 2; v++) {
+			vf scale = load(b->d + u * STRIP + v * LANES);
+			vf min = mins ? load(b->min + u * STRIP + v * LANES) : scale;
+
+#pragma GCC unroll 16
+			for (int i = 0; i < ROWS; i++) {
+				float *s = sum + i * STRIP + v * LANES;
+				vf t = load(s);
+
+				if (mins)
+					t = FMA(min, splat(-word_float(d + ROWS + i)), t);
+				store(s, FMA(int_float(acc[i][v]) * scale, splat(word_float(d + i)),
+					     t));
+			}
+		}
+	}
+}
+
+/* sum (ROWS, STRIP) to c, as much as is there. */
+INLINE void put_sums(const float *sum, int rows, int n, bool add, float *c, ptrdiff_t ldc)
+{
+	for (int i = 0; i < rows; i++, c += ldc, sum += STRIP)
+		for (int j = 0; j < n; j++)
+			c[j] = add ? c[j] + sum[j] : sum[j];
+}
+
+static inline void word_panel(enum word_kind kind, int m, int n, int k, const int32_t *a,
+			      const struct word_panel *b, bool add, float *c, ptrdiff_t ldc)
+{
+	float sum[ROWS * STRIP];
+	int units = k / UNIT;
+
+	for (int i = 0; i < m; i += ROWS, c += ROWS * ldc) {
+		int rows = m - i < ROWS ? m - i : ROWS;
+
+		for (int r = 0; r < rows; r++)
+			__builtin_prefetch(c + r * ldc, 1);
+#if HAVE_QUADS
+		if (kind == WORD_QUADS && b->min)
+			word_tile(WORD_QUADS, true, units, a, b, sum);
+		else if (kind == WORD_QUADS)
+			word_tile(WORD_QUADS, false, units, a, b, sum);
+		else
+#endif
+			if (b->min)
+			word_tile(WORD_PAIRS, true, units, a, b, sum);
+		else
+			word_tile(WORD_PAIRS, false, units, a, b, sum);
+		a += units * unit_words(kind);
+		put_sums(sum, rows, n, add, c, ldc);
+	}
+}
+
+#if HAVE_BF16
+static inline void bf16_tiles(const float *x, ptrdiff_t rs, int m, int k, int32_t *dst)
+{
+	for (int i0 = 0; i0 < m; i0 += ROWS, dst += (k + 1) / 2 * ROWS)
+		for (int p = 0; p < (k + 1) / 2; p++)
+			for (int i = 0; i < ROWS; i++) {
+				const float *v = x + (i0 + i) * rs + 2 * p;
+				uint32_t word = 0;
+
+				if (i0 + i < m)
+					word = to_bf16(v[0]) |
+					       (2 * p + 1 < k ? (uint32_t)to_bf16(v[1]) << 16 : 0);
+				dst[p * ROWS + i] = (int32_t)word;
+			}
+}
+
+static inline void bf16_panel(int m, int n, int k, const int32_t *a, const int32_t *b, bool add,
+			      float *c, ptrdiff_t ldc)
+{
+	float sum[ROWS * STRIP];
+
+	for (int i0 = 0; i0 < m; i0 += ROWS, c += ROWS * ldc) {
+		const int32_t *word = b;
+		vf acc[ROWS][2];
+
+		memset(acc, 0, sizeof(acc));
+		for (int p = 0; p < (k + 1) / 2; p++, a += ROWS, word += STRIP) {
+			vi b0 = load_words(word), b1 = load_words(word + LANES);
+
+#pragma GCC unroll 16
+			for (int i = 0; i < ROWS; i++) {
+				vi x = int_splat(a[i]);
+
+				acc[i][0] = DOT_BF16(acc[i][0], x, b0);
+				acc[i][1] = DOT_BF16(acc[i][1], x, b1);
+			}
+		}
+#pragma GCC unroll 16
+		for (int i = 0; i < ROWS; i++) {
+			store(sum + i * STRIP, acc[i][0]);
+			store(sum + i * STRIP + LANES, acc[i][1]);
+		}
+		put_sums(sum, m - i0 < ROWS ? m - i0 : ROWS, n, add, c, ldc);
+	}
+}
+#endif
+
+static const struct weight_kernels weight_table = {
+	.quads = HAVE_QUADS,
+	.bf16 = HAVE_BF16,
+	.fast = INTS_FAST,
+	.decode = decode,
+	.dots = dots,
+	.quantise = quantise,
+	.int_dots = int_dots,
+	.words = words,
+	.word_tiles = word_tiles,
+	.word_panel = word_panel,
+#if HAVE_BF16
+	.bf16_tiles = bf16_tiles,
+	.bf16_panel = bf16_panel,
+#endif
+};
+
+#endif
