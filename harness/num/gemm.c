@@ -170,6 +170,15 @@ void gemm_tn(const struct gemm_ctx *g, int m, int n, int k, const float *a, cons
 	multiply(&p, k);
 }
 
+void gemm_library(int m, int n, int k, const float *a, const float *b, float *c)
+{
+	struct product p = { .m = m, .n = n, .a = a, .b = b, .c = c };
+
+	p.acs = p.brs = 1;
+	p.ars = p.bcs = k;
+	library(&p, k);
+}
+
 size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
 	size_t rows = (size_t)g->kern->rows, depth = (size_t)least(k, DEPTH);

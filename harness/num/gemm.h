@@ -29,6 +29,9 @@ void gemm_tn(const struct gemm_ctx *g, int m, int n, int k, const float *a, cons
 /* Floats of scratch of any of the three at this size (g->work is not looked at). */
 size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k);
 
+/* c = a b' by OpenBLAS alone, in the caller: the yardstick of the benchmark. */
+void gemm_library(int m, int n, int k, const float *a, const float *b, float *c);
+
 /* OpenBLAS runs in the calling thread only from now on: runs are parallel as processes. */
 void num_blas_one_thread(void);
 /* "kernels avx2; OpenBLAS 0.3.21 …, core Zen, 1 thread" into buf; returns buf. */
