@@ -2,7 +2,7 @@
  * Speed of matrix products on one core: the processor's measured peaks, then rates and
  * shares of OpenBLAS, oneDNN where it was found, and our own kernels by type.  The ways run
  * in turn and medians of processor time are shown.  Not a test.
- *   bench_gemm [rounds, default 7] [kernels]
+ *   bench_gemm [rounds, default 7] [kernels] [rows of x] [side]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,7 +255,9 @@ int main(int argc, char **argv)
 			struct shape s = weights[i];
 
 			s.m = ms[j];
-			bench(kern, s, rounds, top, read);
+			if ((argc < 4 || s.m == strtol(argv[3], NULL, 10)) &&
+			    (argc < 5 || s.n == strtol(argv[4], NULL, 10)))
+				bench(kern, s, rounds, top, read);
 		}
 	return 0;
 }

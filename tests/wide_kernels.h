@@ -25,7 +25,7 @@ extern const struct kernels kernels_wide;
 #include "harness/num/kernel_body.h"
 #pragma GCC pop_options
 
-static const char *const kernel_sets[] = { "base",	 "avx2",       "avx2vnni", "avx512",
+static const char *const kernel_sets[] = { "base",	 "avx2",       "avx512",
 					   "avx512vnni", "avx512bf16", "wide" };
 
 /* NULL where the set cannot run here, or MERC_KERNELS names another one: an emulator has no

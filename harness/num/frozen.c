@@ -120,9 +120,10 @@ size_t frozen_work(const struct frozen_job *job, const struct frozen *f, int m)
 {
 	struct frozen_product p = { .job = job, .f = f, .m = m };
 	size_t nt, nn;
+	char none;
 
 	p.way = frozen_way(job->kern, f->w.type, job->path, m);
-	nt = lay_out(&p, NULL);
+	nt = lay_out(&p, &none);
 	nn = nn_tile_bytes(job->kern, m, f->w.rows) +
 	     (size_t)pool_threads(job->pool) * nn_worker_bytes(job->kern);
 	return (nt > nn ? nt : nn) + 64;
@@ -199,17 +200,20 @@ static void nn_item(void *ctx, int i, int worker)
 	for (int k0 = 0; k0 < w->rows; k0 += FROZEN_DEPTH) {
 		int k = frozen_least(FROZEN_DEPTH, w->rows - k0);
 		size_t step = (size_t)k * (size_t)strip;
+		const float *tiles =
+			(const float *)(const void *)(p->tiles + nn_tile_bytes(kern, p->m, k0));
 
 		for (int r = 0; r < k; r++)
 			kern->weight->decode(
 				w->type, (const char *)w->data + (size_t)(k0 + r) * p->row_bytes,
 				j0, n, panel + (size_t)r * (size_t)strip, step);
-		for (int j = 0; j < n; j += strip)
-			kern->panel(p->m, frozen_least(strip, n - j), k,
-				    (const float *)(const void *)(p->tiles +
-								  nn_tile_bytes(kern, p->m, k0)),
-				    panel + (size_t)(j / strip) * step, p->add || k0 > 0,
-				    p->y + j0 + j, w->cols);
+		for (int r = 0; r < p->m; r += FROZEN_BAND)
+			for (int j = 0; j < n; j += strip)
+				kern->panel(frozen_least(FROZEN_BAND, p->m - r),
+					    frozen_least(strip, n - j), k,
+					    tiles + (size_t)r * (size_t)k,
+					    panel + (size_t)(j / strip) * step, p->add || k0 > 0,
+					    p->y + (size_t)r * (size_t)w->cols + j0 + j, w->cols);
 	}
 }
 

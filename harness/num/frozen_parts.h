@@ -9,6 +9,9 @@
 
 #define FROZEN_DEPTH 256 /* of a panel; a multiple of every block */
 
+/* Rows of x that stay in the second-level cache: whole tiles of every set. */
+#define FROZEN_BAND 96
+
 /* How one product goes. */
 enum frozen_way {
 	FROZEN_DOTS,	 /* few rows: straight from the weight's rows */
@@ -36,7 +39,7 @@ struct frozen_product {
 	struct quant_rows q;
 	char *tiles;   /* x packed: passes over the depth, each its tiles */
 	char *workers; /* worker_bytes() each */
-	int chunk;     /* rows of the weight of an item of the dots */
+	int chunk;     /* of an item: rows of the weight in the dots, else strips */
 };
 
 static inline int frozen_least(int a, int b)

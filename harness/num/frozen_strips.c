@@ -7,7 +7,7 @@
 
 #include "harness/num/frozen_parts.h"
 
-#define BAND 96 /* rows of x that one item packs, whole tiles of every set */
+#define STRIPS 4 /* most strips of an item */
 
 /* Words a value of the depth takes in a strip or tile. */
 static size_t words_of(enum frozen_way way, enum word_kind kind, int k)
@@ -68,7 +68,7 @@ size_t frozen_tile_bytes(const struct kernels *kern, enum frozen_way way, enum w
 size_t frozen_worker_bytes(const struct kernels *kern, enum frozen_way way, enum weight_type type)
 {
 	return frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float)) +
-	       frozen_line(frozen_strip_bytes(kern, way, type, FROZEN_DEPTH));
+	       STRIPS * frozen_line(frozen_strip_bytes(kern, way, type, FROZEN_DEPTH));
 }
 
 static char *tiles_at(const struct frozen_product *p, int row, int k0, int k)
@@ -87,8 +87,8 @@ static void tiles_item(void *ctx, int i, int worker)
 	const struct frozen_product *p = ctx;
 	const struct kernels *kern = p->job->kern;
 	int cols = p->f->w.cols, passes = (cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
-	int r = i / passes * BAND, k0 = i % passes * FROZEN_DEPTH;
-	int k = frozen_least(FROZEN_DEPTH, cols - k0), m = frozen_least(BAND, p->m - r);
+	int r = i / passes * FROZEN_BAND, k0 = i % passes * FROZEN_DEPTH;
+	int k = frozen_least(FROZEN_DEPTH, cols - k0), m = frozen_least(FROZEN_BAND, p->m - r);
 	const float *x = p->x + (size_t)r * (size_t)cols;
 	void *dst = tiles_at(p, r, k0, k);
 	struct quant_rows q = p->q;
@@ -106,19 +106,21 @@ static void tiles_item(void *ctx, int i, int worker)
 	}
 }
 
-/* One strip of one pass against all tiles. */
-static void run_tiles(const struct frozen_product *p, const void *strip, int j0, int n, int k0,
+/* Rows r.. of x against one strip of one pass. */
+static void run_tiles(const struct frozen_product *p, const void *strip, int r, int j0, int k0,
 		      int k)
 {
 	const struct kernels *kern = p->job->kern;
-	const void *tiles = tiles_at(p, 0, k0, k);
+	const void *tiles = tiles_at(p, r, k0, k);
+	int rows = p->f->w.rows, m = frozen_least(FROZEN_BAND, p->m - r);
+	int n = frozen_least(kern->strip, rows - j0);
+	float *y = p->y + (size_t)r * (size_t)rows + j0;
 	bool add = p->add || k0 > 0;
-	int rows = p->f->w.rows;
 
 	if (p->way == FROZEN_STRIPS) {
-		kern->panel(p->m, n, k, tiles, strip, add, p->y + j0, rows);
+		kern->panel(m, n, k, tiles, strip, add, y, rows);
 	} else if (p->way == FROZEN_BF16) {
-		kern->weight->bf16_panel(p->m, n, k, tiles, strip, add, p->y + j0, rows);
+		kern->weight->bf16_panel(m, n, k, tiles, strip, add, y, rows);
 	} else {
 		size_t words = words_of(p->way, p->kind, k) * (size_t)kern->strip;
 		struct word_panel b = { .word = strip, .d = (const float *)strip + words };
@@ -126,44 +128,65 @@ static void run_tiles(const struct frozen_product *p, const void *strip, int j0,
 		if (p->f->w.type == WEIGHT_Q4_K)
 			b.min = b.d + (size_t)(k / UNIT) * (size_t)kern->strip;
 		b.offset = p->f->w.type == WEIGHT_Q8_0 ? 128 : p->f->w.type == WEIGHT_Q4_0 ? 8 : 0;
-		kern->weight->word_panel(p->kind, p->m, n, k, tiles, &b, add, p->y + j0, rows);
+		kern->weight->word_panel(p->kind, m, n, k, tiles, &b, add, y, rows);
 	}
 }
 
+/* The packed copy, when it is what this product wants. */
+static const char *packed_copy(const struct frozen_product *p)
+{
+	const struct kernels *kern = p->job->kern;
+
+	return p->f->kern == kern &&
+			       p->way == frozen_way(kern, p->f->w.type, FROZEN_AUTO, DOTS_ROWS + 1)
+		       ? p->f->packed
+		       : NULL;
+}
+
+/* A few strips, one pass after the other, so that a band of x is read once for all of them. */
 static void strip_item(void *ctx, int i, int worker)
 {
 	const struct frozen_product *p = ctx;
 	const struct kernels *kern = p->job->kern;
 	const struct weight *w = &p->f->w;
-	int j0 = i * kern->strip, n = frozen_least(kern->strip, w->rows - j0);
+	int first = i * p->chunk,
+	    n = frozen_least(p->chunk, (w->rows - 1) / kern->strip + 1 - first);
 	char *values = p->workers + (size_t)worker * frozen_worker_bytes(kern, p->way, w->type);
-	char *strip = values + frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float));
-	const char *packed = p->f->packed;
+	char *made = values + frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float));
+	size_t one = frozen_strip_bytes(kern, p->way, w->type, w->cols);
+	const char *packed = packed_copy(p);
 
-	if (p->f->kern != kern || p->way != frozen_way(kern, w->type, FROZEN_AUTO, DOTS_ROWS + 1))
-		packed = NULL;
 	for (int k0 = 0; k0 < w->cols; k0 += FROZEN_DEPTH) {
 		int k = frozen_least(FROZEN_DEPTH, w->cols - k0);
+		size_t step = frozen_strip_bytes(kern, p->way, w->type, FROZEN_DEPTH);
+		const char *strips = made;
 
 		if (packed) {
-			run_tiles(p,
-				  packed +
-					  (size_t)i * frozen_strip_bytes(kern, p->way, w->type,
-									 w->cols) +
-					  frozen_strip_bytes(kern, p->way, w->type, k0),
-				  j0, n, k0, k);
-			continue;
+			step = one;
+			strips = packed + (size_t)first * one +
+				 frozen_strip_bytes(kern, p->way, w->type, k0);
 		}
-		frozen_strip(kern, p->way, w, j0, n, k0, k, values, strip);
-		run_tiles(p, strip, j0, n, k0, k);
+		for (int s = 0; s < n && !packed; s++) {
+			int j0 = (first + s) * kern->strip;
+
+			frozen_strip(kern, p->way, w, j0, frozen_least(kern->strip, w->rows - j0),
+				     k0, k, values, made + (size_t)s * step);
+		}
+		for (int r = 0; r < p->m; r += FROZEN_BAND)
+			for (int s = 0; s < n; s++)
+				run_tiles(p, strips + (size_t)s * step, r,
+					  (first + s) * kern->strip, k0, k);
 	}
 }
 
 void frozen_strips(struct frozen_product *p)
 {
-	int strip = p->job->kern->strip, rows = p->f->w.rows;
+	int strips = (p->f->w.rows - 1) / p->job->kern->strip + 1;
 	int passes = (p->f->w.cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
 
-	pool_run(p->job->pool, (p->m + BAND - 1) / BAND * passes, tiles_item, p);
-	pool_run(p->job->pool, (rows + strip - 1) / strip, strip_item, p);
+	p->chunk = STRIPS;
+	while (p->chunk > 1 && strips / p->chunk < 4 * pool_threads(p->job->pool))
+		p->chunk /= 2;
+	pool_run(p->job->pool, (p->m + FROZEN_BAND - 1) / FROZEN_BAND * passes, tiles_item, p);
+	pool_run(p->job->pool, (strips + p->chunk - 1) / p->chunk, strip_item, p);
 }

@@ -18,29 +18,49 @@ static bool has_avx512(void)
 	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_vnni(void)
+{
+	return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+static bool has_bf16(void)
+{
+	return has_vnni() && __builtin_cpu_supports("avx512bf16");
+}
 #endif
+
+static bool always(void)
+{
+	return true;
+}
+
+/* Widest first. */
+static const struct {
+	const struct kernels *kern;
+	bool (*runs)(void);
+} sets[] = {
+#if defined(__x86_64__)
+	{ &kernels_avx512bf16, has_bf16 }, { &kernels_avx512vnni, has_vnni },
+	{ &kernels_avx512, has_avx512 },   { &kernels_avx2, has_avx2 },
+#endif
+	{ &kernels_base, always },
+};
 
 const struct kernels *kernels_best(void)
 {
-#if defined(__x86_64__)
-	if (has_avx512())
-		return &kernels_avx512;
-	if (has_avx2())
-		return &kernels_avx2;
-#endif
-	return &kernels_base;
+	size_t i = 0;
+
+	while (!sets[i].runs())
+		i++;
+	return sets[i].kern;
 }
 
 const struct kernels *kernels_named(const char *name)
 {
-	if (!strcmp(name, kernels_base.name))
-		return &kernels_base;
-#if defined(__x86_64__)
-	if (!strcmp(name, kernels_avx2.name) && has_avx2())
-		return &kernels_avx2;
-	if (!strcmp(name, kernels_avx512.name) && has_avx512())
-		return &kernels_avx512;
-#endif
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		if (!strcmp(name, sets[i].kern->name))
+			return sets[i].runs() ? sets[i].kern : NULL;
 	return NULL;
 }
 

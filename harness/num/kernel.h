@@ -19,7 +19,7 @@ struct adamw_step {
 };
 
 struct kernels {
-	const char *name; /* "base", "avx2", "avx512" */
+	const char *name; /* see kernels_named() */
 	int strip;	  /* columns of one packed strip */
 	int rows;	  /* rows of one packed tile */
 
@@ -78,11 +78,14 @@ struct kernels {
 		      size_t n);
 };
 
-/* The sets themselves; pick one with the functions below.  The last two exist on x86-64 only. */
-extern const struct kernels kernels_base, kernels_avx2, kernels_avx512;
+/* The sets themselves; pick one with the functions below.  All but the first exist on x86-64 only.
+ */
+extern const struct kernels kernels_base, kernels_avx2, kernels_avx512, kernels_avx512vnni,
+	kernels_avx512bf16;
 
-/* The widest set this processor runs; name forces one ("base", "avx2", "avx512"),
- * NULL where it is unknown or cannot run here. */
+/* The widest set this processor runs; name forces one ("base", "avx2", "avx512", with dot
+ * products of bytes "avx512vnni", of bf16 too "avx512bf16"), NULL where it is unknown or cannot
+ * run here. */
 const struct kernels *kernels_best(void);
 const struct kernels *kernels_named(const char *name);
 

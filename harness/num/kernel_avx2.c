@@ -19,6 +19,12 @@
 #define LOAD_F16(p) ((vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)(p))))
 #define HALF(p)	    _cvtsh_ss((unsigned short)((p)[0] | (p)[1] << 8))
 
+#define NIBBLES(p)                                                                                 \
+	((b32)_mm256_and_si256(                                                                    \
+		_mm256_set_m128i(_mm_srli_epi16(_mm_loadu_si128((const __m128i_u *)(p)), 4),       \
+				 _mm_loadu_si128((const __m128i_u *)(p))),                         \
+		_mm256_set1_epi8(15)))
+
 /* The unsigned bytes are at most 128, so sums of two fit 16 bits. */
 #define DOT_BYTES(u, s)                                                                            \
 	((i8x)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)(u), (__m256i)(s)),                  \

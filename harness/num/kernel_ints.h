@@ -23,10 +23,8 @@
 #endif
 
 typedef int8_t b32 __attribute__((vector_size(32)));
-typedef uint8_t u32b __attribute__((vector_size(32)));
-typedef int8_t b16 __attribute__((vector_size(16)));
+typedef uint16_t w32b __attribute__((vector_size(32)));
 typedef b32 b32_any __attribute__((aligned(1), may_alias));
-typedef b16 b16_any __attribute__((aligned(1), may_alias));
 typedef int32_t i8x __attribute__((vector_size(32)));
 typedef float f8x __attribute__((vector_size(32)));
 
@@ -137,29 +135,34 @@ static inline void quantise(const float *x, int k, int8_t *q, float *d, float *s
 }
 
 /* The 32 bytes of unit u of a type with blocks, as they enter DOT_BYTES. */
+#ifndef NIBBLES
 INLINE b32 nibbles(const uint8_t *p)
 {
-	b16 v = *(const b16_any *)p, lo = v & 15, hi = (v >> 4) & 15;
+	uint8_t half[32];
 	b32 r;
 
-	memcpy(&r, &lo, 16);
-	memcpy((char *)&r + 16, &hi, 16);
+	for (int i = 0; i < 16; i++) {
+		half[i] = p[i] & 15;
+		half[i + 16] = p[i] >> 4;
+	}
+	memcpy(&r, half, sizeof(r));
 	return r;
 }
+#define NIBBLES(p) nibbles(p)
+#endif
 
+/* Bits of each byte; processors shift pairs of them, so what comes from the other is masked off. */
 INLINE b32 shifted(const uint8_t *p, int shift, int mask)
 {
-	return (b32)((u32b) * (const b32_any *)p >> shift) & (int8_t)mask;
+	return (b32)((w32b) * (const b32_any *)p >> shift) & (int8_t)mask;
 }
 
-INLINE b32 unit_bytes(const enum weight_type type, const uint8_t *row, int u)
+INLINE b32 unit_bytes(const enum weight_type type, const uint8_t *row, int u, const int s)
 {
-	int s = u % 8;
-
 	if (type == WEIGHT_Q8_0)
 		return *(const b32_any *)((const struct q8_0 *)row + u)->q;
 	if (type == WEIGHT_Q4_0)
-		return nibbles(((const struct q4_0 *)row + u)->q);
+		return NIBBLES(((const struct q4_0 *)row + u)->q);
 	if (type == WEIGHT_Q4_K) {
 		const struct q4_k *b = (const struct q4_k *)row + u / 8;
 
@@ -168,7 +171,7 @@ INLINE b32 unit_bytes(const enum weight_type type, const uint8_t *row, int u)
 	const struct q6_k *b = (const struct q6_k *)row + u / 8;
 	const uint8_t *low = b->low + s / 4 * 64 + s % 2 * 32, *high = b->high + s / 4 * 32;
 
-	return shifted(low, s % 4 / 2 * 4, 15) | shifted(high, s % 4 * 2, 3) << 4;
+	return shifted(low, s % 4 / 2 * 4, 15) | (b32)((w32b)shifted(high, s % 4 * 2, 3) << 4);
 }
 
 /* What the integer sums of unit u are multiplied with (the halves apart), and what times
@@ -177,7 +180,8 @@ struct unit_scales {
 	float d[2], off[2];
 };
 
-INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t *row, int u)
+INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t *row, int u,
+				      const int v)
 {
 	struct unit_scales s = { { 0, 0 }, { 0, 0 } };
 	int scale, min;
@@ -190,7 +194,7 @@ INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t
 	} else if (type == WEIGHT_Q4_K) {
 		const struct q4_k *b = (const struct q4_k *)row + u / 8;
 
-		q4_k_scale(b->scales, u % 8, &scale, &min);
+		q4_k_scale(b->scales, v, &scale, &min);
 		s.d[0] = s.d[1] = HALF(b->d) * (float)scale;
 		s.off[0] = s.off[1] = HALF(b->dmin) * (float)min;
 	} else {
@@ -198,11 +202,35 @@ INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t
 		float d = HALF(b->d);
 
 		for (int h = 0; h < 2; h++) {
-			s.d[h] = d * (float)b->scale[u % 8 * 2 + h];
+			s.d[h] = d * (float)b->scale[v * 2 + h];
 			s.off[h] = 32 * s.d[h];
 		}
 	}
 	return s;
+}
+
+/* Unit u + v of a row, v < 8 within a block of 256. */
+INLINE void int_dot_unit(const enum weight_type type, const int m, const uint8_t *row, int u,
+			 const int v, int units, const struct quant_rows *x, f8x acc[GROUP][2],
+			 float off[GROUP])
+{
+	b32 w = unit_bytes(type, row, u + v, v), sign = w < 0, size = (w ^ sign) - sign;
+	struct unit_scales s = unit_scales(type, row, u + v, v);
+
+#pragma GCC unroll 4
+	for (int i = 0; i < m; i++) {
+		ptrdiff_t at = (ptrdiff_t)i * units + u + v;
+		b32 q = *(const b32_any *)(x->q + at * UNIT);
+		float d = x->d[at], a = d * s.d[0], b = d * s.d[1];
+		i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, (q ^ sign) - sign) : DOT_BYTES(w, q);
+		f8x scale = type == WEIGHT_Q6_K ? (f8x){ a, a, a, a, b, b, b, b } : a - (f8x){ 0 };
+
+		acc[i][v & 1] += __builtin_convertvector(n, f8x) * scale;
+		if (type == WEIGHT_Q6_K)
+			off[i] += d * (s.off[0] * x->sum[2 * at] + s.off[1] * x->sum[2 * at + 1]);
+		else if (type != WEIGHT_Q8_0)
+			off[i] += d * s.off[0] * (x->sum[2 * at] + x->sum[2 * at + 1]);
+	}
 }
 
 INLINE void int_dot_row(const enum weight_type type, const int m, const uint8_t *row, int k,
@@ -210,30 +238,15 @@ INLINE void int_dot_row(const enum weight_type type, const int m, const uint8_t 
 {
 	f8x acc[GROUP][2] = { { { 0 } } };
 	float off[GROUP] = { 0 };
-	int units = k / UNIT;
+	const int units = k / UNIT, step = type == WEIGHT_Q4_K || type == WEIGHT_Q6_K ? 8 : 2;
+	int u = 0;
 
-	for (int u = 0; u < units; u++) {
-		b32 w = unit_bytes(type, row, u), sign = w < 0, size = (w ^ sign) - sign;
-		struct unit_scales s = unit_scales(type, row, u);
-
-#pragma GCC unroll 4
-		for (int i = 0; i < m; i++) {
-			ptrdiff_t at = (ptrdiff_t)i * units + u;
-			b32 q = *(const b32_any *)(x->q + at * UNIT);
-			float d = x->d[at], a = d * s.d[0], b = d * s.d[1];
-			i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, (q ^ sign) - sign)
-						    : DOT_BYTES(w, q);
-			f8x scale = type == WEIGHT_Q6_K ? (f8x){ a, a, a, a, b, b, b, b }
-							: a - (f8x){ 0 };
-
-			acc[i][u & 1] += __builtin_convertvector(n, f8x) * scale;
-			if (type == WEIGHT_Q6_K)
-				off[i] += d * (s.off[0] * x->sum[2 * at] +
-					       s.off[1] * x->sum[2 * at + 1]);
-			else if (type != WEIGHT_Q8_0)
-				off[i] += d * s.off[0] * (x->sum[2 * at] + x->sum[2 * at + 1]);
-		}
-	}
+	for (; u + step <= units; u += step)
+#pragma GCC unroll 8
+		for (int v = 0; v < step; v++)
+			int_dot_unit(type, m, row, u, v, units, x, acc, off);
+	for (; u < units; u++)
+		int_dot_unit(type, m, row, u, 0, units, x, acc, off);
 #pragma GCC unroll 4
 	for (int i = 0; i < m; i++) {
 		f8x t = acc[i][0] + acc[i][1];
@@ -279,8 +292,8 @@ INLINE void words_type(const enum weight_type type, const enum word_kind kind, c
 		       int at, int n, int32_t *word, float *d, float *min)
 {
 	for (int u = at / UNIT; u < (at + n) / UNIT; u++, d += STRIP, min += STRIP) {
-		b32 bytes = unit_bytes(type, row, u);
-		struct unit_scales s = unit_scales(type, row, u);
+		b32 bytes = unit_bytes(type, row, u, u % 8);
+		struct unit_scales s = unit_scales(type, row, u, u % 8);
 		int8_t q[UNIT];
 		int16_t pair[UNIT];
 		int factor[2] = { 1, 1 }, m = 0;

@@ -64,8 +64,6 @@ INLINE vf load_f16(const uint8_t *p)
 #define HALF(p)	    f16_float(p)
 #endif
 
-typedef float vf_bytes __attribute__((vector_size(4 * LANES), aligned(1), may_alias));
-
 INLINE vf int_float(vi x)
 {
 	return __builtin_convertvector(x, vf);
@@ -127,7 +125,7 @@ INLINE void unit(const enum weight_type type, const uint8_t *row, int u, vf v[VE
 		size_t j = at + (size_t)i * LANES;
 
 		if (type == WEIGHT_F32)
-			v[i] = *(const vf_bytes *)(row + 4 * j);
+			memcpy(&v[i], row + 4 * j, sizeof(v[i]));
 		else if (type == WEIGHT_F16)
 			v[i] = LOAD_F16(row + 2 * j);
 		else if (type == WEIGHT_BF16)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels for AVX-512 with dot products of bytes and of bf16.
+ */
+#if defined(__x86_64__)
+
+#pragma GCC target(                                                                                \
+	"avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c,avx512vnni,avx512bf16,prefer-vector-width=512")
+
+#define KERNEL_TABLE kernels_avx512bf16
+#define KERNEL_NAME  "avx512bf16"
+#define HAVE_QUADS   1
+
+#define DOT_BYTES(u, s)                                                                            \
+	((i8x)_mm256_dpbusd_epi32(_mm256_setzero_si256(), (__m256i)(u), (__m256i)(s)))
+#define DOT_PAIRS(acc, a, b) ((vi)_mm512_dpwssd_epi32((__m512i)(acc), (__m512i)(a), (__m512i)(b)))
+#define DOT_QUADS(acc, u, s) ((vi)_mm512_dpbusd_epi32((__m512i)(acc), (__m512i)(u), (__m512i)(s)))
+
+#define HAVE_BF16 1
+
+#define DOT_BF16(acc, a, b) ((vf)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(a), (__m512bh)(b)))
+
+#include "harness/num/kernel_wide.h"
+
+#else
+typedef int kernels_avx512bf16_not_here; /* a translation unit may not be empty */
+#endif
