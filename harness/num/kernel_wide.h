@@ -5,6 +5,8 @@
 #ifndef HARNESS_NUM_KERNEL_WIDE_H
 #define HARNESS_NUM_KERNEL_WIDE_H
 
+#include "harness/num/kernel.h"
+
 #if defined(__AVX512BW__) && defined(__F16C__) && defined(KERNEL_TABLE)
 
 #include <immintrin.h>
