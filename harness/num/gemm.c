@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "harness/num/kernel_weight.h"
+
 #define DEPTH	256 /* of one pass over k: a strip and a tile stay in the first-level cache */
 #define BAND	96  /* rows of an item, whole tiles of every set: in the second-level cache */
 #define WIDE	64  /* below so many columns packing a costs more than it brings */
@@ -36,6 +38,22 @@ static int least(int a, int b)
 	return a < b ? a : b;
 }
 
+/* Packed operands of `n` rows or columns, `size` a tile or strip, in bf16: as words where
+ * there are products of such, else as floats without the lower half. */
+static void round_packed(const struct product *p, float *x, int n, int size)
+{
+	const struct kernels *kern = p->g->kern;
+	size_t one = (size_t)p->k * (size_t)size, words = (size_t)((p->k + 1) / 2) * (size_t)size;
+	int32_t *to = (void *)x;
+
+	if (!kern->weight->bf16) {
+		kern->bf16_round(x, (size_t)pieces(n, size) * one);
+		return;
+	}
+	for (int i = 0; i < pieces(n, size); i++)
+		kern->bf16_words(to + (size_t)i * words, x + (size_t)i * one, p->k, size);
+}
+
 /* Columns of an item, whole strips: enough items for the pool, enough work in each. */
 static int group_size(const struct product *p)
 {
@@ -54,15 +72,19 @@ static void pack_item(void *ctx, int i, int worker)
 
 	(void)worker;
 	if (i < p->bands) {
-		int r = i * BAND;
+		int r = i * BAND, rows = least(BAND, p->m - r);
+		float *to = p->pa + (size_t)r * (size_t)p->k;
 
-		kern->pack_rows(p->pa + (size_t)r * (size_t)p->k, p->a + r * p->ars, p->ars, p->acs,
-				least(BAND, p->m - r), p->k);
+		kern->pack_rows(to, p->a + r * p->ars, p->ars, p->acs, rows, p->k);
+		if (p->g->mixed)
+			round_packed(p, to, rows, kern->rows);
 	} else {
-		int j = (i - p->bands) * p->group;
+		int j = (i - p->bands) * p->group, cols = least(p->group, p->n - j);
+		float *to = p->pb + (size_t)j * (size_t)p->k;
 
-		kern->pack(p->pb + (size_t)j * (size_t)p->k, p->b + j * p->bcs, p->brs, p->bcs,
-			   p->k, least(p->group, p->n - j));
+		kern->pack(to, p->b + j * p->bcs, p->brs, p->bcs, p->k, cols);
+		if (p->g->mixed)
+			round_packed(p, to, cols, kern->strip);
 	}
 }
 
@@ -72,12 +94,23 @@ static void tiles_item(void *ctx, int i, int worker)
 	const struct kernels *kern = p->g->kern;
 	int r = i / p->groups * BAND, j0 = i % p->groups * p->group;
 	int end = least(j0 + p->group, p->n);
+	const float *a = p->pa + (size_t)r * (size_t)p->k, *b = p->pb + (size_t)j0 * (size_t)p->k;
+	bool words = p->g->mixed && kern->weight->bf16;
+	int rows = least(BAND, p->m - r), deep = words ? (p->k + 1) / 2 : p->k;
+	float *c = p->c + (ptrdiff_t)r * p->n;
+	const void *word_a = a;
 
 	(void)worker;
-	for (int j = j0; j < end; j += kern->strip)
-		kern->panel(least(BAND, p->m - r), least(kern->strip, end - j), p->k,
-			    p->pa + (size_t)r * (size_t)p->k, p->pb + (size_t)j * (size_t)p->k,
-			    p->add, p->c + (ptrdiff_t)r * p->n + j, p->n);
+	for (int j = j0; j < end; j += kern->strip, b += (size_t)deep * (size_t)kern->strip) {
+		int cols = least(kern->strip, end - j);
+		const void *word_b = b;
+
+		if (words)
+			kern->weight->bf16_panel(rows, cols, p->k, word_a, word_b, p->add, c + j,
+						 p->n);
+		else
+			kern->panel(rows, cols, p->k, a, b, p->add, c + j, p->n);
+	}
 }
 
 /* The library's own kernels are wider than ours. */
@@ -103,9 +136,9 @@ static void rows_item(void *ctx, int i, int worker)
 }
 
 /* Both ways sum an element in the same order whatever the pool. */
-static bool as_it_lies(int n, int k)
+static bool as_it_lies(const struct gemm_ctx *g, int n, int k)
 {
-	return n < WIDE || k <= SHALLOW;
+	return !g->mixed && (n < WIDE || k <= SHALLOW);
 }
 
 static void multiply(struct product *p, int k)
@@ -113,13 +146,14 @@ static void multiply(struct product *p, int k)
 	struct pool *pool = (double)p->m * p->n * k < WORTH ? NULL : p->g->pool;
 	const struct kernels *kern = p->g->kern;
 
-	if (kern->strip < 16 && p->m >= LIBRARY && p->n >= LIBRARY && k >= LIBRARY) {
+	if (!p->g->mixed && kern->strip < 16 && p->m >= LIBRARY && p->n >= LIBRARY &&
+	    k >= LIBRARY) {
 		library(p, k);
 		return;
 	}
 	p->bands = pieces(p->m, BAND);
 	p->pb = p->g->work;
-	if (as_it_lies(p->n, k)) {
+	if (as_it_lies(p->g, p->n, k)) {
 		p->k = k;
 		kern->pack(p->pb, p->b, p->brs, p->bcs, k, p->n);
 		pool_run(pool, p->bands, rows_item, p);
@@ -183,7 +217,7 @@ size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
 	size_t rows = (size_t)g->kern->rows, depth = (size_t)least(k, DEPTH);
 
-	if (as_it_lies(n, k))
+	if (as_it_lies(g, n, k))
 		return kernels_packed(g->kern, k, n);
 	return kernels_packed(g->kern, least(k, DEPTH), n) +
 	       ((size_t)m + rows - 1) / rows * rows * depth;

@@ -16,6 +16,7 @@ struct gemm_ctx {
 	const struct kernels *kern;
 	struct pool *pool; /* may be NULL; the result does not depend on it */
 	float *work;
+	bool mixed; /* operands rounded to bf16 as they are packed; sums stay fp32 */
 };
 
 /* c (m, n) = (or += when add)

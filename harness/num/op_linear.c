@@ -141,7 +141,7 @@ static void bias_backward(struct op *op, float *work)
 static void linear_backward(struct op *op, float *work)
 {
 	struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2];
-	const struct gemm_ctx g = op_product(op, work + lead(op));
+	const struct gemm_ctx g = op_weight_product(op, work + lead(op));
 	const float *dy = op->out->grad;
 
 	if (x->grad)

@@ -186,7 +186,7 @@ static void band_back(struct op *op, int i, int n, const bool add[3], float *wor
 {
 	struct tensor *x = op->in[0], *w = op->in[1], *bias = op->in[2];
 	float *product = work + band_floats(op);
-	const struct gemm_ctx g = op_product(op, product);
+	const struct gemm_ctx g = op_weight_product(op, product);
 	size_t v = (size_t)matrix_rows(op), at = (size_t)i * (size_t)x->cols;
 
 	const float *y = band_dlogits(op, i, n, work);

@@ -36,7 +36,7 @@ static struct frozen_job job_of(const struct op *op, enum frozen_path path, floa
 void matrix_nt(const struct op *op, int m, const float *x, bool add, float *y, float *work)
 {
 	const struct frozen_job job = job_of(op, op->path, work);
-	const struct gemm_ctx g = op_product(op, work);
+	const struct gemm_ctx g = op_weight_product(op, work);
 
 	if (op->frozen)
 		frozen_nt(&job, op->frozen, m, x, add, y);
@@ -47,7 +47,7 @@ void matrix_nt(const struct op *op, int m, const float *x, bool add, float *y, f
 void matrix_nn(const struct op *op, int m, const float *dy, bool add, float *dx, float *work)
 {
 	const struct frozen_job job = job_of(op, op->path, work);
-	const struct gemm_ctx g = op_product(op, work);
+	const struct gemm_ctx g = op_weight_product(op, work);
 
 	if (op->frozen)
 		frozen_nn(&job, op->frozen, m, dy, add, dx);
@@ -60,7 +60,7 @@ size_t matrix_work(const struct op *op, int m)
 	const int rows = matrix_rows(op), cols = matrix_cols(op);
 	const int size[3][3] = { { m, rows, cols }, { m, cols, rows }, { rows, cols, m } };
 	const struct frozen_job job = job_of(op, op->path, NULL);
-	const struct gemm_ctx g = op_product(op, NULL);
+	const struct gemm_ctx g = op_weight_product(op, NULL);
 	size_t most = 0;
 
 	if (op->frozen)

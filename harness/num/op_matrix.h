@@ -29,6 +29,15 @@ static inline struct gemm_ctx op_product(const struct op *op, float *work)
 	return (struct gemm_ctx){ .kern = op->kern, .pool = op->pool, .work = work };
 }
 
+/* Those with its weight. */
+static inline struct gemm_ctx op_weight_product(const struct op *op, float *work)
+{
+	struct gemm_ctx g = op_product(op, work);
+
+	g.mixed = op->mixed;
+	return g;
+}
+
 /* n floats in whole cache lines. */
 static inline size_t op_lines(size_t n)
 {

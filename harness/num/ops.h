@@ -84,6 +84,7 @@ struct op {
 	/* filled in by the tape */
 	const struct kernels *kern;
 	struct pool *pool;
+	bool mixed;  /* products of the weight with operands in bf16 */
 	bool record; /* there will be a walk back */
 	float *save; /* kept from forward to backward: n_save floats */
 	size_t n_save;

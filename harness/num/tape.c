@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "harness/base/mem.h"
+#include "harness/num/kernel_weight.h"
 
 /* Memory of the tape outside its records: a tensor's values, or a mask. */
 struct tape_block {
@@ -96,6 +97,19 @@ static bool wants_grad(const struct tape *t, const struct op *op)
 	return false;
 }
 
+static bool is_mixed(const struct tape *t)
+{
+	switch (t->mixed) {
+	case MIXED_AUTO:
+		return t->kern->weight->bf16;
+	case MIXED_FORCE:
+		return true;
+	case MIXED_OFF:
+		break;
+	}
+	return false;
+}
+
 /* Output, save and scratch of an operation. */
 static int prepare(struct tape *t, struct op *op)
 {
@@ -107,6 +121,7 @@ static int prepare(struct tape *t, struct op *op)
 		return t->err.code;
 	op->kern = t->kern;
 	op->pool = t->pool;
+	op->mixed = is_mixed(t);
 	op->record = grad && !t->dry;
 	t->dry_learns = t->dry_learns || grad;
 	op->out = spec->in_place ? op->in[0] : tape_tensor(t, rows, cols, grad);

@@ -16,10 +16,19 @@
 #include "harness/num/ops.h"
 #include "harness/num/workspace.h"
 
+/* Whether the products of linears, forward and back, take their operands in bf16 (weights
+ * stay fp32 beside them, sums too).  An adapter's own products do not. */
+enum tape_mixed {
+	MIXED_OFF,
+	MIXED_AUTO,  /* where the processor multiplies bf16 faster than fp32 */
+	MIXED_FORCE, /* everywhere */
+};
+
 /* Zeroed, with kern set, it is an empty tape.  Not for two threads at once. */
 struct tape {
 	const struct kernels *kern;
-	struct pool *pool;   /* of the operations, may be NULL; the owner's */
+	struct pool *pool; /* of the operations, may be NULL; the owner's */
+	enum tape_mixed mixed;
 	bool recompute;	     /* segments run again in the walk back */
 	struct workspace ws; /* tensors, saves, plans; the caller may take from it too */
 	float *work;	     /* scratch of one operation, grows */
