@@ -101,6 +101,13 @@ static int choose_lora(const struct nano *n, const char *peft, struct decoder_co
 								       : 0;
 }
 
+static enum tape_mixed mixed_of(const char *name)
+{
+	return !strcmp(name, "auto")	? MIXED_AUTO
+	       : !strcmp(name, "force") ? MIXED_FORCE
+					: MIXED_OFF;
+}
+
 static int new_decoder(struct nano *n, const char *peft, struct err *err)
 {
 	const struct opt_values *o = n->env->opts;
@@ -111,6 +118,7 @@ static int new_decoder(struct nano *n, const char *peft, struct err *err)
 		.token_dropout = opt_num(o, "token_dropout"),
 		.threads = threads ? (int)threads : n->env->threads,
 		.recompute = opt_bool(o, "recompute"),
+		.mixed = mixed_of(opt_str(o, "mixed")),
 	};
 
 	if (choose_lora(n, peft, &cfg, err))

@@ -99,7 +99,9 @@
 	{ .name = "threads", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,           \
 	  .help = "threads of one run; 0: what the command says" },                             \
 	{ .name = "recompute", .type = OPT_BOOL, .fallback = "false",                           \
-	  .help = "compute each layer again on the way back: less memory" }
+	  .help = "compute each layer again on the way back: less memory" },                     \
+	{ .name = "mixed", .type = OPT_CHOICE, .fallback = "off", .choices = "off|auto|force",  \
+	  .help = "products in bf16: never, where the processor has them, always" }
 /* clang-format on */
 
 #endif

@@ -9,6 +9,8 @@
 #include "harness/num/params.h"
 #include "harness/num/tape.h"
 #include "harness/num/gemm.h"
+#include "models/backbone/decoder.h"
+#include "tests/dialogue.h"
 #include "tests/wide_kernels.h"
 
 static float *noise(size_t n, struct rng *r)
@@ -188,12 +190,43 @@ static void test_layer(void **state)
 	tape_free(&t);
 }
 
+/* The decoder hands its option on: rounded products train nearly, not exactly, the same. */
+static void test_decoder(void **state)
+{
+	struct decoder_config c = {
+		.vocab = 60, .dim = 32, .layers = 2, .heads = 4, .ff = 64, .rope_theta = 10000
+	};
+	struct made *m = calloc(1, sizeof(*m));
+	double loss[2] = { 0 };
+
+	(void)state;
+	CHECK(m);
+	for (int i = 0; i < 2; i++) {
+		struct err err = { 0 };
+		struct decoder *d;
+		struct rng r;
+
+		c.mixed = i ? MIXED_FORCE : MIXED_OFF;
+		d = decoder_new(&c, 1, &err);
+		CHECK(d);
+		rng_seed(&r, 1, 0);
+		made_dialogue(m, &c, 4, 12, 100, &r);
+		decoder_train(d, &m->p, NULL, &loss[i], &err);
+		CHECK_OK(&err);
+		decoder_free(d);
+	}
+	CHECK(loss[0] != loss[1]);
+	CHECK_NEAR(loss[1] / loss[0], 1, 1e-2);
+	free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_round),
 		cmocka_unit_test(test_layer),
+		cmocka_unit_test(test_decoder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, str
 	}
 	d->tape.pool = d->pool;
 	d->tape.recompute = d->cfg.recompute;
+	d->tape.mixed = d->cfg.mixed;
 	return d;
 fail:
 	decoder_free(d);

@@ -19,6 +19,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/rng.h"
+#include "harness/num/tape.h"
 #include "models/backbone/llama.h"
 
 #define SOFT_MAX 8
@@ -77,6 +78,7 @@ struct decoder_config {
 	int threads;	       /* 0: 1 */
 	enum frozen_path path; /* of products with frozen weights when nothing is trained */
 	bool pack;	       /* frozen weights get a packed copy: faster, for its memory */
+	enum tape_mixed mixed; /* of trained weights: operands in bf16, the rest in fp32 */
 	bool recompute; /* training keeps only what enters each layer and computes the rest again */
 };
 
