@@ -23,6 +23,7 @@
 #endif
 
 typedef int8_t b32 __attribute__((vector_size(32)));
+typedef uint8_t u32b __attribute__((vector_size(32))); /* wraps */
 typedef uint16_t w32b __attribute__((vector_size(32)));
 typedef b32 b32_any __attribute__((aligned(1), may_alias));
 typedef int32_t i8x __attribute__((vector_size(32)));
@@ -209,12 +210,15 @@ INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t
 	return s;
 }
 
+/* -v where sign is -1, v where it is 0; -128 becomes 128, unsigned. */
+#define NEGATED(v, sign) ((b32)(((u32b)(v) ^ (u32b)(sign)) - (u32b)(sign)))
+
 /* Unit u + v of a row, v < 8 within a block of 256. */
 INLINE void int_dot_unit(const enum weight_type type, const int m, const uint8_t *row, int u,
 			 const int v, int units, const struct quant_rows *x, f8x acc[GROUP][2],
 			 float off[GROUP])
 {
-	b32 w = unit_bytes(type, row, u + v, v), sign = w < 0, size = (w ^ sign) - sign;
+	b32 w = unit_bytes(type, row, u + v, v), sign = w < 0, size = NEGATED(w, sign);
 	struct unit_scales s = unit_scales(type, row, u + v, v);
 
 #pragma GCC unroll 4
@@ -222,7 +226,7 @@ INLINE void int_dot_unit(const enum weight_type type, const int m, const uint8_t
 		ptrdiff_t at = (ptrdiff_t)i * units + u + v;
 		b32 q = *(const b32_any *)(x->q + at * UNIT);
 		float d = x->d[at], a = d * s.d[0], b = d * s.d[1];
-		i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, (q ^ sign) - sign) : DOT_BYTES(w, q);
+		i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, NEGATED(q, sign)) : DOT_BYTES(w, q);
 		f8x scale = type == WEIGHT_Q6_K ? (f8x){ a, a, a, a, b, b, b, b } : a - (f8x){ 0 };
 
 		acc[i][v & 1] += __builtin_convertvector(n, f8x) * scale;
