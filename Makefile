@@ -93,7 +93,7 @@ endif
 # $(call keep,FILE,COMMAND): the file changes only when what the command prints does
 keep = mkdir -p $(dir $1) && { $2; } >$1.new && if cmp -s $1.new $1; then rm $1.new; else mv $1.new $1; fi
 
-# sanitized kernels keep their tiles in registers only when optimised: ten times faster tests
+# sanitized kernels keep their tiles in registers only when optimised
 ifeq ($(MODE),asan)
 $B/harness/num/kernel%.o: EXTRA := -O2
 endif
