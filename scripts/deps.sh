@@ -43,10 +43,15 @@ not_installed()
 	done
 }
 
-# A header that the compiler finds, a command on the path, or a file.
+# A header that the compiler finds (after a colon: a name it must declare, where several packages
+# bring a header of that name), a command on the path, or a file.
 found()
 {
 	case $1 in
+	*.h:*)
+		echo "#include <${1%%:*}>" | ${CC:-cc} ${CPPFLAGS:-} ${CFLAGS:-} -E - 2>/dev/null |
+			grep -qw "${1#*:}"
+		;;
 	*.h) echo "#include <$1>" | ${CC:-cc} ${CPPFLAGS:-} ${CFLAGS:-} -E - >/dev/null 2>&1 ;;
 	/*) [ -e "$1" ] ;;
 	*) command -v "$1" >/dev/null ;;
