@@ -121,7 +121,8 @@ static int new_decoder(struct nano *n, const char *peft, struct err *err)
 		.mixed = mixed_of(opt_str(o, "mixed")),
 	};
 
-	if (choose_lora(n, peft, &cfg, err))
+	cfg.kern = kernels_choose(opt_str(o, "kernels"), err);
+	if (!cfg.kern || choose_lora(n, peft, &cfg, err))
 		return err->code;
 	choose_base(n, &cfg);
 	nano_soft_kinds(n, &cfg);

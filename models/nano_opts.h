@@ -6,6 +6,7 @@
 #define MODELS_NANO_OPTS_H
 
 #include "harness/base/opt.h"
+#include "harness/num/kernel.h"
 
 /* clang-format off */
 #define NANO_OPTS                                                                               \
@@ -96,6 +97,8 @@
 	  .help = "keep frozen weights in the kernels' layout too: faster, twice the memory" },  \
 	{ .name = "path", .type = OPT_CHOICE, .fallback = "auto", .choices = "auto|float|int8", \
 	  .help = "arithmetic of products with frozen weights" },                               \
+	{ .name = "kernels", .type = OPT_CHOICE, .fallback = "auto", .choices = KERNELS_CHOICES, \
+	  .help = "instructions the decoder computes with; auto: the widest there are" },       \
 	{ .name = "threads", .type = OPT_INT, .fallback = "0", .min = 0, .max = 1024,           \
 	  .help = "threads of one run; 0: what the command says" },                             \
 	{ .name = "recompute", .type = OPT_BOOL, .fallback = "false",                           \

@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 	char text[256];
 
 	num_blas_one_thread();
-	puts(num_blas_describe(text, sizeof(text)));
+	puts(num_blas_describe(kern, text, sizeof(text)));
 	sgemm_rate(kern, 1024, seconds);
 	sgemm_rate(kern, 256, seconds);
 	for (int i = 0; i < 3; i++)

@@ -160,7 +160,7 @@ static void test_gemm(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(size); i++)
 			if (kernels_named(sets[s]))
 				gemm_case(kernels_named(sets[s]), size[i], &r);
-	CHECK(strstr(num_blas_describe(text, sizeof(text)), "OpenBLAS"));
+	CHECK(strstr(num_blas_describe(kernels_best(), text, sizeof(text)), "OpenBLAS"));
 	CHECK(strstr(text, kernels_best()->name) && strstr(text, "1 thread"));
 }
 

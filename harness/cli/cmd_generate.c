@@ -89,6 +89,12 @@ static const struct opt_spec generate_opts[] = {
 	  .choices = "auto|float|int8",
 	  .arg = "PATH",
 	  .help = "arithmetic of products with the weights" },
+	{ .name = "kernels",
+	  .type = OPT_CHOICE,
+	  .fallback = "auto",
+	  .choices = KERNELS_CHOICES,
+	  .arg = "SET",
+	  .help = "instructions to compute with; auto: the widest of this processor" },
 	{ .name = "pack",
 	  .type = OPT_BOOL,
 	  .fallback = "false",
@@ -173,9 +179,12 @@ static int load_decoder(struct job *j, struct err *err)
 	struct decoder_config cfg = { .base = j->base,
 				      .threads = j->c->threads,
 				      .path = path_of(opt_str(j->o, "path")),
-				      .pack = opt_bool(j->o, "pack") };
+				      .pack = opt_bool(j->o, "pack"),
+				      .kern = kernels_choose(opt_str(j->o, "kernels"), err) };
 	struct peft_config p;
 
+	if (!cfg.kern)
+		return err->code;
 	if (*adapter) {
 		if (peft_config_read(adapter, &p, err))
 			return err->code;
@@ -204,7 +213,7 @@ static void say_loaded(const struct job *j, const char *weights)
 		log_info(log, "adapter %s: rank %d, %.2f M parameters", opt_str(j->o, "adapter"),
 			 c->lora_rank, (double)decoder_parameters(j->decoder, true) / 1e6);
 	log_info(log, "tokenizer: %s", tokenizer_describe(j->tokenizer));
-	log_info(log, "%s; %d threads; loaded in %.2f s", num_blas_describe(text, sizeof(text)),
+	log_info(log, "%s; %d threads; loaded in %.2f s", num_blas_describe(decoder_config_of(j->decoder)->kern, text, sizeof(text)),
 		 c->threads, j->load_s);
 	if (num_blas_warning())
 		log_info(log, "%s", num_blas_warning());
@@ -220,6 +229,10 @@ static int load(struct job *j, struct err *err)
 	j->chat = *chat ? chat_format_named(chat) : NULL;
 	if (*chat && !j->chat)
 		return err_set(err, ERR_ARG, "generate: no chat format '%s'", chat);
+	if (*chat && opt_given(j->o, "special"))
+		return err_set(err, ERR_ARG,
+			       "generate: --special is for a plain prompt; with --chat what stands "
+			       "in the prompt never becomes a special token");
 	if (!*chat && opt_given(j->o, "system"))
 		return err_set(err, ERR_ARG, "generate: --system needs --chat FORMAT");
 	j->base = llama_open(weights, err);
@@ -372,7 +385,7 @@ static int print_json(const struct job *j, struct err *err)
 	json_put_str(&w, "types", j->base->types);
 	json_put_int(&w, "parameters", j->base->parameters);
 	json_put_int(&w, "bytes", j->base->bytes);
-	json_put_str(&w, "kernels", kernels_best()->name);
+	json_put_str(&w, "kernels", c->kern->name);
 	json_put_int(&w, "threads", c->threads);
 	json_put_str(&w, "tokenizer", tokenizer_describe(j->tokenizer));
 	put_ids(&w, "prompt_tokens", &j->prompt);

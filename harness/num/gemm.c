@@ -228,11 +228,11 @@ void num_blas_one_thread(void)
 	openblas_set_num_threads(1);
 }
 
-const char *num_blas_describe(char *buf, size_t size)
+const char *num_blas_describe(const struct kernels *kern, char *buf, size_t size)
 {
 	int threads = openblas_get_num_threads();
 
-	snprintf(buf, size, "kernels %s; %s, core %s, %d thread%s", kernels_best()->name,
+	snprintf(buf, size, "kernels %s; %s, core %s, %d thread%s", kern->name,
 		 openblas_get_config(), openblas_get_corename(), threads, threads == 1 ? "" : "s");
 	return buf;
 }
@@ -242,8 +242,9 @@ const char *num_blas_warning(void)
 	const char *core = getenv("OPENBLAS_CORETYPE"), *l2 = getenv("OPENBLAS_L2_SIZE");
 
 	if (core && *core)
-		return "OPENBLAS_CORETYPE is set: large products may run at half speed and "
-		       "round differently; unset it unless that is wanted";
+		return "OPENBLAS_CORETYPE is set: OpenBLAS does not choose its kernels by this "
+		       "processor; products it computes (those of the kernels base) may run at "
+		       "half speed and round differently; unset it unless that is wanted";
 	if (l2 && *l2)
 		return "OPENBLAS_L2_SIZE is set: it changes the blocking of large products; "
 		       "unset it unless that is wanted";

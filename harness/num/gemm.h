@@ -36,7 +36,7 @@ void gemm_library(int m, int n, int k, const float *a, const float *b, float *c)
 /* OpenBLAS runs in the calling thread only from now on: runs are parallel as processes. */
 void num_blas_one_thread(void);
 /* "kernels avx2; OpenBLAS 0.3.21 …, core Zen, 1 thread" into buf; returns buf. */
-const char *num_blas_describe(char *buf, size_t size);
+const char *num_blas_describe(const struct kernels *kern, char *buf, size_t size);
 /* A sentence about an environment that changes speed or results (OPENBLAS_CORETYPE,
  * OPENBLAS_L2_SIZE), or NULL. */
 const char *num_blas_warning(void);

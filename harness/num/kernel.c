@@ -3,7 +3,10 @@
  */
 #include "harness/num/kernel.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "harness/base/mem.h"
 
 #if defined(__x86_64__)
 static bool has_avx2(void)
@@ -58,10 +61,24 @@ const struct kernels *kernels_best(void)
 
 const struct kernels *kernels_named(const char *name)
 {
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
 		if (!strcmp(name, sets[i].kern->name))
 			return sets[i].runs() ? sets[i].kern : NULL;
 	return NULL;
+}
+
+const struct kernels *kernels_choose(const char *name, struct err *err)
+{
+	const struct kernels *kern = strcmp(name, "auto") ? kernels_named(name) : kernels_best();
+	char have[128] = "";
+
+	for (size_t i = 0; !kern && i < ARRAY_LEN(sets); i++)
+		if (sets[i].runs())
+			snprintf(have + strlen(have), sizeof(have) - strlen(have), " %s",
+				 sets[i].kern->name);
+	if (!kern)
+		err_set(err, ERR_ARG, "kernels %s: not on this processor; it runs%s", name, have);
+	return kern;
 }
 
 size_t kernels_packed(const struct kernels *kern, int k, int n)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/err.h"
+
 struct weight_kernels;
 
 struct adamw_step {
@@ -93,6 +95,10 @@ extern const struct kernels kernels_base, kernels_avx2, kernels_avx512, kernels_
  * run here. */
 const struct kernels *kernels_best(void);
 const struct kernels *kernels_named(const char *name);
+/* The set of an option: "auto" the widest, else the one of that name (KERNELS_CHOICES); NULL and
+ * an error that names those it runs where this processor does not have it. */
+const struct kernels *kernels_choose(const char *name, struct err *err);
+#define KERNELS_CHOICES "auto|base|avx2|avx512|avx512vnni|avx512bf16"
 
 /* Floats that pack() writes for a (k, n) matrix. */
 size_t kernels_packed(const struct kernels *kern, int k, int n);

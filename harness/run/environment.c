@@ -45,7 +45,7 @@ void environment_write(struct json_writer *w, int threads)
 	json_put_str(w, "compiler", version_get()->compiler);
 	json_put_str(w, "flags", version_get()->flags);
 	json_put_str(w, "libraries", media_versions());
-	json_put_str(w, "blas", num_blas_describe(text, sizeof(text)));
+	json_put_str(w, "blas", num_blas_describe(kernels_best(), text, sizeof(text)));
 	proc_value("/proc/cpuinfo", "model name", text, sizeof(text));
 	json_put_str(w, "cpu", text);
 	json_put_int(w, "cores", cpu_count());

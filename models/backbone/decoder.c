@@ -20,7 +20,6 @@ struct decoder *decoder_new(const struct decoder_config *cfg, uint64_t seed, str
 		return NULL;
 	}
 	num_blas_one_thread();
-	d->tape.kern = kernels_best();
 	if (decoder_parts_make(d, cfg, seed, err))
 		goto fail;
 	if (d->cfg.threads > 1) {
@@ -123,8 +122,8 @@ int decoder_train(struct decoder *d, const struct packed *p, struct rng *rng, do
 		*loss += (double)x->data[k];
 	if (!isfinite(*loss))
 		return err_set(err, ERR_DATA,
-			       "decoder: the loss is not finite: check the feature frames or lower "
-			       "the learning rate");
+			       "decoder: the loss is not finite: check the weights and the feature "
+			       "frames, or lower the learning rate");
 	tape_backward(&d->tape, x);
 	if (d->tape.err.code)
 		return err_set(err, d->tape.err.code, "decoder: %s", d->tape.err.msg);
@@ -153,7 +152,8 @@ int decoder_log_softmax(const struct decoder *d, float *row, int n, float *to, s
 	lse = (double)top + log((double)kern->exp_sum(row, n, 1.0f, top));
 	if (!isfinite(lse))
 		return err_set(err, ERR_DATA,
-			       "decoder: scores are not finite: check the feature frames");
+			       "decoder: scores are not finite: check the weights and the feature "
+			       "frames");
 	for (int j = 0; j < n; j++)
 		to[j] = (float)((double)to[j] - lse);
 	return 0;

@@ -76,6 +76,7 @@ struct decoder_config {
 	int n_soft;
 	struct soft_spec soft[SOFT_MAX];
 	int threads;	       /* 0: 1 */
+	const struct kernels *kern; /* NULL: the widest that this processor runs */
 	enum frozen_path path; /* of products with frozen weights when nothing is trained */
 	bool pack;	       /* frozen weights get a packed copy: faster, for its memory */
 	enum tape_mixed mixed; /* of trained weights: operands in bf16, the rest in fp32 */

@@ -172,6 +172,7 @@ int decoder_config_fill(struct decoder_config *c, struct err *err)
 		return err->code;
 	c->norm_eps = c->norm_eps > 0 ? c->norm_eps : EPS;
 	c->threads = c->threads ? c->threads : 1;
+	c->kern = c->kern ? c->kern : kernels_best();
 	return adapters_check(c, err);
 }
 

@@ -173,6 +173,7 @@ static int config_make(struct decoder *d, const struct decoder_config *cfg, stru
 	if (decoder_config_fill(&c, err))
 		return err->code;
 	d->cfg = c;
+	d->tape.kern = c.kern;
 	memset(d->cfg.soft, 0, sizeof(d->cfg.soft));
 	for (int i = 0; i < c.n_soft; i++) {
 		d->cfg.soft[i] = c.soft[i];
