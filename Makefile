@@ -9,7 +9,7 @@ AR      ?= ar
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes \
-        -Wpointer-arith -Wwrite-strings -Wformat=2 -Wswitch-enum -Werror
+        -Wpointer-arith -Wwrite-strings -Wno-psabi -Wformat=2 -Wswitch-enum -Werror
 FLAGS_release := -O3 -g -fno-math-errno -ffp-contract=off
 # below -O3 gcc sees truncation where a check excludes it
 FLAGS_debug   := -O1 -g -Wno-format-truncation

@@ -7,7 +7,8 @@
 #include "harness/num/kernel_weight.h"
 #include "harness/num/weight.h"
 
-#define FROZEN_DEPTH 256 /* of a panel; a multiple of every block */
+/* The deepest panel; a multiple of every block. */
+#define FROZEN_DEPTH 512
 
 /* Rows of x that stay in the second-level cache: whole tiles of every set. */
 #define FROZEN_BAND 96
@@ -19,11 +20,24 @@ enum frozen_way {
 	FROZEN_STRIPS,	 /* strips converted to fp32 */
 	FROZEN_WORDS,	 /* strips of integers against x in 8 bits */
 	FROZEN_BF16,	 /* strips of bf16 against x rounded to bf16 */
+	FROZEN_BF16_DOTS /* few rows of the same */
 };
+
+/* The mixed path on kernels without products of bf16: fp32 products of rounded values. */
+static inline bool frozen_rounds(const struct frozen_job *job, const struct frozen *f)
+{
+	return job->path == FROZEN_MIXED && f->w.type == WEIGHT_BF16 && !job->kern->weight->bf16;
+}
 
 enum frozen_way frozen_way(const struct kernels *kern, enum weight_type type, enum frozen_path path,
 			   int m);
 enum word_kind frozen_words(const struct kernels *kern, enum weight_type type);
+
+/* Of a panel: what stays in the first-level cache. */
+static inline int frozen_depth(enum frozen_way way)
+{
+	return way == FROZEN_STRIPS ? FROZEN_DEPTH / 2 : FROZEN_DEPTH;
+}
 
 struct frozen_product {
 	const struct frozen_job *job;

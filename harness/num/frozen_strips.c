@@ -86,9 +86,10 @@ static void tiles_item(void *ctx, int i, int worker)
 {
 	const struct frozen_product *p = ctx;
 	const struct kernels *kern = p->job->kern;
-	int cols = p->f->w.cols, passes = (cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
-	int r = i / passes * FROZEN_BAND, k0 = i % passes * FROZEN_DEPTH;
-	int k = frozen_least(FROZEN_DEPTH, cols - k0), m = frozen_least(FROZEN_BAND, p->m - r);
+	int cols = p->f->w.cols, depth = frozen_depth(p->way);
+	int passes = (cols - 1) / depth + 1;
+	int r = i / passes * FROZEN_BAND, k0 = i % passes * depth;
+	int k = frozen_least(depth, cols - k0), m = frozen_least(FROZEN_BAND, p->m - r);
 	const float *x = p->x + (size_t)r * (size_t)cols;
 	void *dst = tiles_at(p, r, k0, k);
 	struct quant_rows q = p->q;
@@ -96,8 +97,10 @@ static void tiles_item(void *ctx, int i, int worker)
 	(void)worker;
 	if (p->way == FROZEN_STRIPS) {
 		kern->pack_rows(dst, x + k0, cols, 1, m, k);
+		if (frozen_rounds(p->job, p->f))
+			kern->bf16_round(dst, (size_t)frozen_tiles(kern, m) * (size_t)k);
 	} else if (p->way == FROZEN_BF16) {
-		kern->weight->bf16_tiles(x + k0, cols, m, k, dst);
+		kern->weight->bf16_pack_rows(dst, x + k0, cols, 1, m, k);
 	} else {
 		q.q += (size_t)r * (size_t)cols;
 		q.d += (size_t)r * (size_t)(cols / UNIT);
@@ -155,10 +158,11 @@ static void strip_item(void *ctx, int i, int worker)
 	char *made = values + frozen_line((size_t)kern->strip * FROZEN_DEPTH * sizeof(float));
 	size_t one = frozen_strip_bytes(kern, p->way, w->type, w->cols);
 	const char *packed = packed_copy(p);
+	const int depth = frozen_depth(p->way);
 
-	for (int k0 = 0; k0 < w->cols; k0 += FROZEN_DEPTH) {
-		int k = frozen_least(FROZEN_DEPTH, w->cols - k0);
-		size_t step = frozen_strip_bytes(kern, p->way, w->type, FROZEN_DEPTH);
+	for (int k0 = 0; k0 < w->cols; k0 += depth) {
+		int k = frozen_least(depth, w->cols - k0);
+		size_t step = frozen_strip_bytes(kern, p->way, w->type, depth);
 		const char *strips = made;
 
 		if (packed) {
@@ -182,7 +186,7 @@ static void strip_item(void *ctx, int i, int worker)
 void frozen_strips(struct frozen_product *p)
 {
 	int strips = (p->f->w.rows - 1) / p->job->kern->strip + 1;
-	int passes = (p->f->w.cols + FROZEN_DEPTH - 1) / FROZEN_DEPTH;
+	int passes = (p->f->w.cols - 1) / frozen_depth(p->way) + 1;
 
 	p->chunk = STRIPS;
 	while (p->chunk > 1 && strips / p->chunk < 4 * pool_threads(p->job->pool))

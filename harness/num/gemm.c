@@ -38,20 +38,16 @@ static int least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Packed operands of `n` rows or columns, `size` a tile or strip, in bf16: as words where
- * there are products of such, else as floats without the lower half. */
-static void round_packed(const struct product *p, float *x, int n, int size)
+/* Operands in words of two bf16; without such products, floats without the lower half. */
+static bool in_words(const struct product *p)
 {
-	const struct kernels *kern = p->g->kern;
-	size_t one = (size_t)p->k * (size_t)size, words = (size_t)((p->k + 1) / 2) * (size_t)size;
-	int32_t *to = (void *)x;
+	return p->g->mixed && p->g->kern->weight->bf16;
+}
 
-	if (!kern->weight->bf16) {
-		kern->bf16_round(x, (size_t)pieces(n, size) * one);
-		return;
-	}
-	for (int i = 0; i < pieces(n, size); i++)
-		kern->bf16_words(to + (size_t)i * words, x + (size_t)i * one, p->k, size);
+/* Of one pass: words are half as large. */
+static int depth_of(const struct gemm_ctx *g, int k)
+{
+	return least(k, g->mixed && g->kern->weight->bf16 ? 2 * DEPTH : DEPTH);
 }
 
 /* Columns of an item, whole strips: enough items for the pool, enough work in each. */
@@ -73,18 +69,27 @@ static void pack_item(void *ctx, int i, int worker)
 	(void)worker;
 	if (i < p->bands) {
 		int r = i * BAND, rows = least(BAND, p->m - r);
+		const float *a = p->a + r * p->ars;
 		float *to = p->pa + (size_t)r * (size_t)p->k;
 
-		kern->pack_rows(to, p->a + r * p->ars, p->ars, p->acs, rows, p->k);
-		if (p->g->mixed)
-			round_packed(p, to, rows, kern->rows);
+		if (in_words(p))
+			kern->weight->bf16_pack_rows((void *)to, a, p->ars, p->acs, rows, p->k);
+		else
+			kern->pack_rows(to, a, p->ars, p->acs, rows, p->k);
+		if (p->g->mixed && !in_words(p))
+			kern->bf16_round(to, (size_t)pieces(rows, kern->rows) * (size_t)kern->rows *
+						     (size_t)p->k);
 	} else {
 		int j = (i - p->bands) * p->group, cols = least(p->group, p->n - j);
+		const float *b = p->b + j * p->bcs;
 		float *to = p->pb + (size_t)j * (size_t)p->k;
 
-		kern->pack(to, p->b + j * p->bcs, p->brs, p->bcs, p->k, cols);
-		if (p->g->mixed)
-			round_packed(p, to, cols, kern->strip);
+		if (in_words(p))
+			kern->weight->bf16_pack((void *)to, b, p->brs, p->bcs, p->k, cols);
+		else
+			kern->pack(to, b, p->brs, p->bcs, p->k, cols);
+		if (p->g->mixed && !in_words(p))
+			kern->bf16_round(to, kernels_packed(kern, p->k, cols));
 	}
 }
 
@@ -95,7 +100,7 @@ static void tiles_item(void *ctx, int i, int worker)
 	int r = i / p->groups * BAND, j0 = i % p->groups * p->group;
 	int end = least(j0 + p->group, p->n);
 	const float *a = p->pa + (size_t)r * (size_t)p->k, *b = p->pb + (size_t)j0 * (size_t)p->k;
-	bool words = p->g->mixed && kern->weight->bf16;
+	bool words = in_words(p);
 	int rows = least(BAND, p->m - r), deep = words ? (p->k + 1) / 2 : p->k;
 	float *c = p->c + (ptrdiff_t)r * p->n;
 	const void *word_a = a;
@@ -145,6 +150,7 @@ static void multiply(struct product *p, int k)
 {
 	struct pool *pool = (double)p->m * p->n * k < WORTH ? NULL : p->g->pool;
 	const struct kernels *kern = p->g->kern;
+	const int depth = depth_of(p->g, k);
 
 	if (!p->g->mixed && kern->strip < 16 && p->m >= LIBRARY && p->n >= LIBRARY &&
 	    k >= LIBRARY) {
@@ -161,9 +167,9 @@ static void multiply(struct product *p, int k)
 	}
 	p->group = group_size(p);
 	p->groups = pieces(p->n, p->group);
-	p->pa = p->pb + kernels_packed(kern, least(k, DEPTH), p->n);
-	for (int k0 = 0; k0 < k; k0 += DEPTH) {
-		p->k = least(DEPTH, k - k0);
+	p->pa = p->pb + kernels_packed(kern, depth, p->n);
+	for (int k0 = 0; k0 < k; k0 += depth) {
+		p->k = least(depth, k - k0);
 		pool_run(pool, p->bands + p->groups, pack_item, p);
 		pool_run(pool, p->bands * p->groups, tiles_item, p);
 		p->a += p->k * p->acs;
@@ -215,12 +221,13 @@ void gemm_library(int m, int n, int k, const float *a, const float *b, float *c)
 
 size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
-	size_t rows = (size_t)g->kern->rows, depth = (size_t)least(k, DEPTH);
+	size_t rows = (size_t)g->kern->rows;
+	int depth = depth_of(g, k);
 
 	if (as_it_lies(g, n, k))
 		return kernels_packed(g->kern, k, n);
-	return kernels_packed(g->kern, least(k, DEPTH), n) +
-	       ((size_t)m + rows - 1) / rows * rows * depth;
+	return kernels_packed(g->kern, depth, n) +
+	       ((size_t)m + rows - 1) / rows * rows * (size_t)depth;
 }
 
 void num_blas_one_thread(void)

@@ -43,9 +43,6 @@ struct kernels {
 
 	/* x rounded to the nearest bf16, ties to even; NaN stays NaN */
 	void (*bf16_round)(float *x, size_t n);
-	/* dst (k / 2 rounded up, width) words for weight->bf16_panel from src (k, width): two
-	 * depths rounded to bf16 in each, the lower one below; dst may be src or lie before it. */
-	void (*bf16_words)(int32_t *dst, const float *src, int k, int width);
 	float (*max)(const float *x, int n); /* n > 0 */
 	double (*sum_squares)(const float *x, size_t n);
 	float (*dot)(const float *a, const float *b, int n);

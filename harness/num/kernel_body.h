@@ -7,6 +7,7 @@
 #ifndef HARNESS_NUM_KERNEL_BODY_H
 #define HARNESS_NUM_KERNEL_BODY_H
 
+#include "harness/num/kernel_bf16.h"
 #include "harness/num/kernel_gemm.h"
 #include "harness/num/kernel_ints.h"
 
@@ -38,15 +39,6 @@ INLINE vf vsigmoid(vf x)
 	return splat(1.0f) / (splat(1.0f) + vexp(-x));
 }
 
-/* The nearest bf16 as float */
-INLINE vf to_near(vf x)
-{
-	vi u = (vi)x, nan = (u & INT32_MAX) > 0x7f800000;
-	vi up = u + 0x7fff + ((u >> 16) & 1);
-
-	return pick(nan, (vf)(u | 0x400000), (vf)(up & -65536));
-}
-
 static void bf16_round(float *x, size_t n)
 {
 	for (size_t i = 0; i < n; i += LANES) {
@@ -54,28 +46,6 @@ static void bf16_round(float *x, size_t n)
 
 		store_n(x + i, to_near(load_n(x + i, w)), w);
 	}
-}
-
-/* One vector of words from two depths. */
-INLINE vf bf16_pair(vf low, vf high)
-{
-	return (vf)(((vi)to_near(low) >> 16 & 0xffff) | (vi)to_near(high));
-}
-
-static void bf16_words(int32_t *dst, const float *src, int k, int width)
-{
-	float *to = (void *)dst;
-
-	for (int p = 0; p < k; p += 2, src += 2 * width, to += width)
-		for (int i = 0; i < width; i += LANES) {
-			/* within a tile or strip a vector may reach into what comes next */
-			int w = p + 2 < k ? LANES : left((size_t)i, (size_t)width);
-			vf low = load_n(src + i, w), high = { 0 };
-
-			if (p + 1 < k)
-				high = load_n(src + width + i, w);
-			store_n(to + i, bf16_pair(low, high), w);
-		}
 }
 
 static float max_of(const float *x, int n)
@@ -324,6 +294,27 @@ static void adamw(float *restrict w, const float *restrict g, float *restrict m,
 	}
 }
 
+static const struct weight_kernels weight_table = {
+	.quads = HAVE_QUADS,
+	.bf16 = HAVE_BF16,
+	.fast = INTS_FAST,
+	.decode = decode,
+	.dots = dots,
+	.quantise = quantise,
+	.int_dots = int_dots,
+	.words = words,
+	.word_tiles = word_tiles,
+	.word_panel = word_panel,
+#if HAVE_BF16
+	.bf16_pack = bf16_pack,
+	.bf16_pack_rows = bf16_pack_rows,
+	.bf16_rows = bf16_rows,
+	.bf16_panel = bf16_panel,
+	.bf16_words = bf16_words,
+	.bf16_dots = bf16_dots,
+#endif
+};
+
 const struct kernels KERNEL_TABLE = {
 	.name = KERNEL_NAME,
 	.strip = STRIP,
@@ -334,7 +325,6 @@ const struct kernels KERNEL_TABLE = {
 	.panel = panel,
 	.weight = &weight_table,
 	.bf16_round = bf16_round,
-	.bf16_words = bf16_words,
 	.max = max_of,
 	.sum_squares = sum_squares,
 	.dot = dot,

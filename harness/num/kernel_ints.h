@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Products of quantised weights with rows of x in 8 bits, and of bf16 with bf16, in words of
- * 32 bits.  Part of kernel_body.h.  An instruction set may define DOT_BYTES (products of 32
- * bytes in sums of four; the unsigned ones at most 128), DOT_PAIRS, and with HAVE_QUADS
- * DOT_QUADS, with HAVE_BF16 DOT_BF16 and TO_BF16; their meaning is that of the portable ones here.
+ * Products of quantised weights with rows of x in 8 bits, in words of 32 bits.  Part of
+ * kernel_body.h.  An instruction set may define DOT_BYTES (products of 32 bytes in sums of four;
+ * the unsigned ones at most 128), DOT_PAIRS, and with HAVE_QUADS DOT_QUADS; their meaning is that
+ * of the portable ones here.
  */
 #ifndef HARNESS_NUM_KERNEL_INTS_H
 #define HARNESS_NUM_KERNEL_INTS_H
@@ -14,9 +14,6 @@
 
 #ifndef HAVE_QUADS
 #define HAVE_QUADS 0
-#endif
-#ifndef HAVE_BF16
-#define HAVE_BF16 0
 #endif
 #ifndef INTS_FAST
 #define INTS_FAST 0
@@ -64,37 +61,6 @@ INLINE vi dot_quads(vi acc, vi u, vi s)
 }
 #define DOT_QUADS(acc, u, s) dot_quads(acc, u, s)
 #endif
-
-#ifndef DOT_BF16
-/* Denormals count as zero, before and after. */
-INLINE vf flush(vf x)
-{
-	vi bits = (vi)x, small = (bits & 0x7f800000) == 0;
-
-	return (vf)(bits & ~(small & INT32_MAX));
-}
-
-/* The upper values first, then the lower ones; each product exact, each sum rounded. */
-INLINE vf dot_bf16(vf acc, vi a, vi b)
-{
-	vf a1 = flush((vf)(a & -65536)), a0 = flush((vf)(a << 16));
-	vf b1 = flush((vf)(b & -65536)), b0 = flush((vf)(b << 16));
-
-	acc = flush(FMA(a1, b1, flush(acc)));
-	return flush(FMA(a0, b0, acc));
-}
-#define DOT_BF16(acc, a, b) dot_bf16(acc, a, b)
-#endif
-
-INLINE uint16_t to_bf16(float x)
-{
-	uint32_t u;
-
-	memcpy(&u, &x, sizeof(u));
-	if ((u & 0x7fffffff) > 0x7f800000)
-		return (uint16_t)(u >> 16 | 0x40);
-	return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
 
 /* x that is not finite makes the scale NaN, and so whatever comes of it. */
 static inline void quantise(const float *x, int k, int8_t *q, float *d, float *sum)
@@ -481,69 +447,5 @@ static inline void word_panel(enum word_kind kind, int m, int n, int k, const in
 		put_sums(sum, rows, n, add, c, ldc);
 	}
 }
-
-#if HAVE_BF16
-static inline void bf16_tiles(const float *x, ptrdiff_t rs, int m, int k, int32_t *dst)
-{
-	for (int i0 = 0; i0 < m; i0 += ROWS, dst += (k + 1) / 2 * ROWS)
-		for (int p = 0; p < (k + 1) / 2; p++)
-			for (int i = 0; i < ROWS; i++) {
-				const float *v = x + (i0 + i) * rs + 2 * p;
-				uint32_t word = 0;
-
-				if (i0 + i < m)
-					word = to_bf16(v[0]) |
-					       (2 * p + 1 < k ? (uint32_t)to_bf16(v[1]) << 16 : 0);
-				dst[p * ROWS + i] = (int32_t)word;
-			}
-}
-
-static inline void bf16_panel(int m, int n, int k, const int32_t *a, const int32_t *b, bool add,
-			      float *c, ptrdiff_t ldc)
-{
-	float sum[ROWS * STRIP];
-
-	for (int i0 = 0; i0 < m; i0 += ROWS, c += ROWS * ldc) {
-		const int32_t *word = b;
-		vf acc[ROWS][2];
-
-		memset(acc, 0, sizeof(acc));
-		for (int p = 0; p < (k + 1) / 2; p++, a += ROWS, word += STRIP) {
-			vi b0 = load_words(word), b1 = load_words(word + LANES);
-
-#pragma GCC unroll 16
-			for (int i = 0; i < ROWS; i++) {
-				vi x = int_splat(a[i]);
-
-				acc[i][0] = DOT_BF16(acc[i][0], x, b0);
-				acc[i][1] = DOT_BF16(acc[i][1], x, b1);
-			}
-		}
-#pragma GCC unroll 16
-		for (int i = 0; i < ROWS; i++) {
-			store(sum + i * STRIP, acc[i][0]);
-			store(sum + i * STRIP + LANES, acc[i][1]);
-		}
-		put_sums(sum, m - i0 < ROWS ? m - i0 : ROWS, n, add, c, ldc);
-	}
-}
-#endif
-
-static const struct weight_kernels weight_table = {
-	.quads = HAVE_QUADS,
-	.bf16 = HAVE_BF16,
-	.fast = INTS_FAST,
-	.decode = decode,
-	.dots = dots,
-	.quantise = quantise,
-	.int_dots = int_dots,
-	.words = words,
-	.word_tiles = word_tiles,
-	.word_panel = word_panel,
-#if HAVE_BF16
-	.bf16_tiles = bf16_tiles,
-	.bf16_panel = bf16_panel,
-#endif
-};
 
 #endif

@@ -64,10 +64,20 @@ struct weight_kernels {
 	/* c (m, n; row stride ldc) = or += a b: tiles of x against one strip. */
 	void (*word_panel)(enum word_kind kind, int m, int n, int k, const int32_t *a,
 			   const struct word_panel *b, bool add, float *c, ptrdiff_t ldc);
-	/* bf16: tiles of x rounded to bf16, (k / 2 rounded up, rows) words; k steps of two. */
-	void (*bf16_tiles)(const float *x, ptrdiff_t rs, int m, int k, int32_t *dst);
+	/* With bf16: operands rounded to bf16, two depths a word, the lower one in its lower half
+	 * (k / 2 rounded up words deep); denormals count as zero, sums are fp32.  As the kernels'
+	 * pack and pack_rows: */
+	void (*bf16_pack)(int32_t *dst, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int n);
+	void (*bf16_pack_rows)(int32_t *dst, const float *a, ptrdiff_t rs, ptrdiff_t cs, int m,
+			       int k);
+	/* k rows of n weights in bf16 into strips `step` words apart. */
+	void (*bf16_rows)(int32_t *dst, const void *w, size_t row_bytes, int k, int n, size_t step);
+	/* As the kernels' panel, and as dots with rows of weights in bf16 and x in words. */
 	void (*bf16_panel)(int m, int n, int k, const int32_t *a, const int32_t *b, bool add,
 			   float *c, ptrdiff_t ldc);
+	void (*bf16_words)(const float *x, int k, int32_t *dst); /* one row of x */
+	void (*bf16_dots)(const void *w, size_t row_bytes, int rows, int k, const int32_t *x, int m,
+			  bool add, float *y, ptrdiff_t ldy);
 };
 
 #endif

@@ -26,16 +26,20 @@ int matrix_check(const struct op *op, const char *name, int cols, struct err *er
 	return 0;
 }
 
-static struct frozen_job job_of(const struct op *op, enum frozen_path path, float *work)
+static struct frozen_job job_of(const struct op *op, float *work)
 {
-	return (struct frozen_job){
-		.kern = op->kern, .pool = op->pool, .path = path, .work = work
+	struct frozen_job job = {
+		.kern = op->kern, .pool = op->pool, .path = op->path, .work = work
 	};
+
+	if (op->mixed && job.path == FROZEN_FLOAT)
+		job.path = FROZEN_MIXED;
+	return job;
 }
 
 void matrix_nt(const struct op *op, int m, const float *x, bool add, float *y, float *work)
 {
-	const struct frozen_job job = job_of(op, op->path, work);
+	const struct frozen_job job = job_of(op, work);
 	const struct gemm_ctx g = op_weight_product(op, work);
 
 	if (op->frozen)
@@ -46,7 +50,7 @@ void matrix_nt(const struct op *op, int m, const float *x, bool add, float *y, f
 
 void matrix_nn(const struct op *op, int m, const float *dy, bool add, float *dx, float *work)
 {
-	const struct frozen_job job = job_of(op, op->path, work);
+	const struct frozen_job job = job_of(op, work);
 	const struct gemm_ctx g = op_weight_product(op, work);
 
 	if (op->frozen)
@@ -59,7 +63,7 @@ size_t matrix_work(const struct op *op, int m)
 {
 	const int rows = matrix_rows(op), cols = matrix_cols(op);
 	const int size[3][3] = { { m, rows, cols }, { m, cols, rows }, { rows, cols, m } };
-	const struct frozen_job job = job_of(op, op->path, NULL);
+	const struct frozen_job job = job_of(op, NULL);
 	const struct gemm_ctx g = op_weight_product(op, NULL);
 	size_t most = 0;
 

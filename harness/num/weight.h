@@ -46,6 +46,8 @@ enum frozen_path {
 	FROZEN_AUTO,  /* the fastest that was measured for type and processor */
 	FROZEN_FLOAT, /* fp32 arithmetic whatever the type: exact to rounding of sums */
 	FROZEN_INT8,  /* quantised types: activations to 8 bits a block of 32, integer dots */
+	FROZEN_MIXED, /* weights in bf16: the other operand rounded to bf16, back too; other types:
+		       * as FROZEN_FLOAT */
 };
 
 /* pack: keep a packed copy (costs its memory).  The weight's memory must outlive f. */
@@ -63,7 +65,7 @@ struct frozen_job {
 /* y (m, rows) = or += x (m, cols) w'.  m == 1 is the one-token product. */
 void frozen_nt(const struct frozen_job *job, const struct frozen *f, int m, const float *x,
 	       bool add, float *y);
-/* dx (m, cols) = or += dy (m, rows) w; always fp32 arithmetic. */
+/* dx (m, cols) = or += dy (m, rows) w; fp32 arithmetic but for FROZEN_MIXED. */
 void frozen_nn(const struct frozen_job *job, const struct frozen *f, int m, const float *dy,
 	       bool add, float *dx);
 /* Bytes of scratch of either product for m rows. */
