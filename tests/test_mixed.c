@@ -9,6 +9,7 @@
 #include "harness/num/params.h"
 #include "harness/num/tape.h"
 #include "harness/num/gemm.h"
+#include "harness/num/weight.h"
 #include "models/backbone/decoder.h"
 #include "tests/dialogue.h"
 #include "tests/wide_kernels.h"
@@ -128,6 +129,95 @@ static void test_products(void **state)
 	pool_free(pool);
 }
 
+/* A frozen weight in bf16, (rows, cols), and both products with it on the mixed path. */
+static void frozen_case(const struct kernels *kern, int m, int rows, int cols, bool pack,
+			struct rng *r)
+{
+	const size_t size = (size_t)rows * (size_t)cols;
+	const int nt[3] = { m, rows, cols }, nn[3] = { m, cols, rows };
+	float *w = noise(size, r), *x = noise((size_t)(m * cols), r);
+	float *dy = noise((size_t)(m * rows), r), *y = noise((size_t)(m * rows), r);
+	float *dx = noise((size_t)(m * cols), r);
+	uint16_t *data = malloc(size * sizeof(*data));
+	const struct weight view = { WEIGHT_BF16, rows, cols, data };
+	struct frozen_job job = { .kern = kern, .path = FROZEN_MIXED };
+	struct err err = { 0 };
+	struct frozen f;
+
+	CHECK(data && weight_encode(WEIGHT_BF16, w, data, size));
+	weight_decode(WEIGHT_BF16, data, w, size);
+	frozen_make(&f, &view, pack, kern, &err);
+	CHECK_OK(&err);
+	job.work = noise(frozen_work(&job, &f, m), r);
+	frozen_nt(&job, &f, m, x, false, y);
+	frozen_nn(&job, &f, m, dy, false, dx);
+	for (int e = 0; e < 60; e++) {
+		int i = (int)rng_below(r, (uint64_t)m), j = (int)rng_below(r, (uint64_t)rows);
+		int k = (int)rng_below(r, (uint64_t)cols);
+		double sum, more = exact(NT, nt, x, w, i, j, &sum);
+
+		CHECK_NEAR((double)y[i * rows + j], more, 1e-6 * (sum + 1));
+		more = exact(NN, nn, dy, w, i, k, &sum);
+		CHECK_NEAR((double)dx[i * cols + k], more, 1e-6 * (sum + 1));
+	}
+	frozen_free(&f);
+	free(job.work);
+	free(data);
+	free(w);
+	free(x);
+	free(dy);
+	free(y);
+	free(dx);
+}
+
+static void test_frozen(void **state)
+{
+	static const int shape[][3] = { { 1, 5, 3 },   { 2, 70, 129 },	{ 8, 33, 600 },
+					{ 9, 40, 64 }, { 30, 130, 77 }, { 101, 67, 1030 } };
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 4, 0);
+	for (size_t k = 0; k < ARRAY_LEN(kernel_sets); k++) {
+		const struct kernels *kern = kernel_set(kernel_sets[k]);
+
+		for (size_t i = 0; kern && i < ARRAY_LEN(shape); i++)
+			for (int pack = 0; pack < 2; pack++)
+				frozen_case(kern, shape[i][0], shape[i][1], shape[i][2], pack, &r);
+	}
+}
+
+/* auto: rounded where the kernels multiply bf16, else exactly as off. */
+static void test_auto(void **state)
+{
+	static const enum tape_mixed mixed[2] = { MIXED_OFF, MIXED_AUTO };
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 5, 0);
+	for (size_t k = 0; k < ARRAY_LEN(kernel_sets); k++) {
+		struct tensor x = { .rows = 30, .cols = 40, .data = noise(30 * 40, &r) };
+		struct tensor w = { .rows = 20, .cols = 40, .data = noise(20 * 40, &r) };
+		struct tape t = { .kern = kernel_set(kernel_sets[k]) };
+		float out[2][30 * 20];
+
+		for (int i = 0; t.kern && i < 2; i++) {
+			const struct tensor *y;
+
+			t.mixed = mixed[i];
+			tape_begin(&t, false);
+			y = tape_run(&t, (struct op){ .kind = OP_LINEAR, .in = { &x, &w } });
+			CHECK_OK(&t.err);
+			memcpy(out[i], y->data, sizeof(out[i]));
+		}
+		if (t.kern)
+			CHECK(!memcmp(out[0], out[1], sizeof(out[0])) == !t.kern->weight->bf16);
+		tape_free(&t);
+		free(x.data);
+		free(w.data);
+	}
+}
+
 /* Infinities and NaN stay what they are; ties go to the even neighbour. */
 static void test_round(void **state)
 {
@@ -223,10 +313,9 @@ static void test_decoder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_products),
-		cmocka_unit_test(test_round),
-		cmocka_unit_test(test_layer),
-		cmocka_unit_test(test_decoder),
+		cmocka_unit_test(test_products), cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_auto),	 cmocka_unit_test(test_round),
+		cmocka_unit_test(test_layer),	 cmocka_unit_test(test_decoder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

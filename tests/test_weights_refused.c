@@ -81,6 +81,9 @@ static void test_config_refused(void **state)
 		  "quantised by gptq" },
 		{ "\"bos_token_id\": 1", "\"bos_token_id\": 96", "not in the vocabulary" },
 		{ "\"eos_token_id\": 2", "\"eos_token_id\": [-7]", "eos_token_id" },
+		{ "\"eos_token_id\": 2", "\"eos_token_id\": [2, 96]", "end token 96" },
+		{ "\"eos_token_id\": 2", "\"eos_token_id\": [1, 2, 3, 4, 5, 6, 7, 8, 9]",
+		  "more than 8" },
 		{ "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": 1", "tie_word" },
 		{ "\"rms_norm_eps\"", "\"rms_norm_eps\": 0, \"x\"", "epsilon" },
 		{ "{", "[", "not valid JSON" },
@@ -144,6 +147,8 @@ static void test_config_read(void **state)
 		l = llama_open(i % 2 ? dir : file, &err);
 		CHECK_OK(&err);
 		CHECK(l->cfg.eos == t[i].eos && l->cfg.context == t[i].context);
+		CHECK(l->cfg.n_more_eos == (t[i].eos == 5) &&
+		      l->cfg.more_eos[0] == (t[i].eos == 5 ? 6 : 0));
 		CHECK(l->cfg.rope_theta == t[i].theta && l->cfg.rope.factor == t[i].factor);
 		CHECK(!strcmp(l->types, "bf16 (21)"));
 		llama_close(l);

@@ -213,7 +213,8 @@ static void say_loaded(const struct job *j, const char *weights)
 		log_info(log, "adapter %s: rank %d, %.2f M parameters", opt_str(j->o, "adapter"),
 			 c->lora_rank, (double)decoder_parameters(j->decoder, true) / 1e6);
 	log_info(log, "tokenizer: %s", tokenizer_describe(j->tokenizer));
-	log_info(log, "%s; %d threads; loaded in %.2f s", num_blas_describe(decoder_config_of(j->decoder)->kern, text, sizeof(text)),
+	log_info(log, "%s; %d threads; loaded in %.2f s",
+		 num_blas_describe(decoder_config_of(j->decoder)->kern, text, sizeof(text)),
 		 c->threads, j->load_s);
 	if (num_blas_warning())
 		log_info(log, "%s", num_blas_warning());
@@ -276,6 +277,9 @@ static bool ends(const struct job *j, int id)
 {
 	const struct llama_config *b = &j->base->cfg;
 
+	for (int i = 0; i < b->n_more_eos; i++)
+		if (id == b->more_eos[i])
+			return true;
 	return id == b->eos || id == b->bos || id == tokenizer_role(j->tokenizer, TOKEN_EOS) ||
 	       id == tokenizer_role(j->tokenizer, TOKEN_BOS) ||
 	       (j->chat && id == chat_end(j->chat, j->tokenizer));

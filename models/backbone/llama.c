@@ -62,6 +62,11 @@ int llama_check_config(const struct llama_config *c, const char *path, struct er
 		return err_set(err, ERR_FORMAT,
 			       "%s: begin token %d or end token %d is not in the vocabulary of %d",
 			       path, c->bos, c->eos, c->vocab);
+	for (int i = 0; i < c->n_more_eos; i++)
+		if (c->more_eos[i] < 0 || c->more_eos[i] >= c->vocab)
+			return err_set(err, ERR_FORMAT,
+				       "%s: end token %d is not in the vocabulary of %d", path,
+				       c->more_eos[i], c->vocab);
 	return 0;
 }
 

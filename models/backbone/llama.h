@@ -19,6 +19,8 @@ struct rope_scaling {
 	int original_context;
 };
 
+#define LLAMA_ENDS 7 /* most end tokens beside the first */
+
 struct llama_config {
 	char arch[32]; /* "llama", "qwen2" */
 	int vocab, dim, layers, heads, kv_heads, head_dim, ff;
@@ -31,6 +33,7 @@ struct llama_config {
 	bool qkv_bias;	 /* Qwen2; the linears of every layer have biases where one is not NULL */
 	bool tied;	 /* the output is the embedding */
 	int bos, eos;	 /* -1: not said */
+	int more_eos[LLAMA_ENDS], n_more_eos; /* where the file names several */
 };
 
 enum llama_linear {

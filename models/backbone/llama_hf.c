@@ -90,21 +90,39 @@ static double get_num(struct config *c, const struct json *object, const char *k
 	return json_num(v, fallback);
 }
 
-/* A token number: absent, null, a number, or a list of which the first counts. */
-static int get_token(struct config *c, const char *key)
+/* A token number; -1: absent or null. */
+static int get_token(struct config *c, const char *key, const struct json *v)
 {
-	const struct json *v = json_get(c->root, key);
 	char what[600];
 	int64_t n = -1;
 
-	if (json_type(v) == JSON_ARRAY)
-		v = json_at(v, 0);
 	if (!there(v))
 		return -1;
 	if (!str_format(what, sizeof(what), "%s: %s", c->path, key))
 		what[0] = '\0';
 	json_int(v, -1, INT32_MAX, what, &n, c->err);
 	return (int)n;
+}
+
+/* End tokens: one, or a list. */
+static void get_ends(struct config *c)
+{
+	const struct json *v = json_get(c->root, "eos_token_id");
+
+	if (json_type(v) != JSON_ARRAY) {
+		c->out->eos = get_token(c, "eos_token_id", v);
+		return;
+	}
+	c->out->eos = get_token(c, "eos_token_id", json_at(v, 0));
+	for (int i = 1; i < json_size(v) && !c->err->code; i++) {
+		if (i > LLAMA_ENDS) {
+			err_set(c->err, ERR_FORMAT, "%s: eos_token_id: more than %d tokens",
+				c->path, LLAMA_ENDS + 1);
+			return;
+		}
+		c->out->more_eos[c->out->n_more_eos++] =
+			get_token(c, "eos_token_id", json_at(v, i));
+	}
 }
 
 static const struct family *read_family(struct config *c)
@@ -217,8 +235,8 @@ static int read_config(struct config *c)
 	o->head_dim = get_int(c, "head_dim", 1, o->dim / o->heads);
 	o->norm_eps = get_num(c, c->root, "rms_norm_eps", 1e-6);
 	o->tied = get_bool(c, "tie_word_embeddings", false);
-	o->bos = get_token(c, "bos_token_id");
-	o->eos = get_token(c, "eos_token_id");
+	o->bos = get_token(c, "bos_token_id", json_get(c->root, "bos_token_id"));
+	get_ends(c);
 	read_window(c, f);
 	read_biases(c, f);
 	return read_rope(c);
