@@ -332,26 +332,6 @@ static void test_thaw(void **state)
 	free(m);
 }
 
-static void write_to(const struct decoder *d, const char *path)
-{
-	struct err err = { 0 };
-	FILE *f = fopen(path, "wb");
-
-	CHECK(f);
-	decoder_write(d, f, path, &err);
-	io_close(f, path, &err);
-	CHECK_OK(&err);
-}
-
-static void read_from(struct decoder *d, const char *path, struct err *err)
-{
-	FILE *f = fopen(path, "rb");
-
-	CHECK(f);
-	decoder_read(d, f, path, err);
-	fclose(f);
-}
-
 /* A checkpoint holds the adapters alone and knows its base. */
 static void test_files(void **state)
 {

@@ -89,4 +89,22 @@ int cli_flush(struct err *err);
 		.arg = "FORMAT", .help = "text or json"                                            \
 	}
 
+/* Of commands that tokenize what is given to them. */
+#define OPT_CHAT                                                                                   \
+	{                                                                                          \
+		.name = "chat", .type = OPT_STR, .fallback = "", .arg = "FORMAT",                  \
+		.help = "the text is a user's in this chat format (vicuna, llama2, llama3, "       \
+			"qwen2, plain)"                                                            \
+	}
+#define OPT_SYSTEM                                                                                 \
+	{                                                                                          \
+		.name = "system", .type = OPT_STR, .fallback = "", .arg = "TEXT",                  \
+		.help = "system message of the chat"                                               \
+	}
+#define OPT_SPECIAL                                                                                \
+	{                                                                                          \
+		.name = "special", .type = OPT_BOOL, .fallback = "false",                          \
+		.help = "special tokens in the text count"                                         \
+	}
+
 #endif

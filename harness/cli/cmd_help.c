@@ -71,7 +71,8 @@ static int run_version(struct cli *c, struct err *err)
 	(void)err;
 	printf("merc %s (%s)\ncompiler   %s\nflags      %s\nlibraries  %s\nblas       %s\n",
 	       version_get()->number, version_get()->commit, version_get()->compiler,
-	       version_get()->flags, media_versions(), num_blas_describe(kernels_best(), blas, sizeof(blas)));
+	       version_get()->flags, media_versions(),
+	       num_blas_describe(kernels_best(), blas, sizeof(blas)));
 	if (num_blas_warning())
 		printf("warning    %s\n", num_blas_warning());
 	return 0;
