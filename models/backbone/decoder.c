@@ -90,6 +90,7 @@ static struct tensor *losses(struct decoder *d, const struct packed *p, struct t
 		op.in[0] = x;
 		op.in[1] = d->head.w;
 		op.frozen = d->head.frozen;
+		op.path = FROZEN_FLOAT; /* as all training */
 	}
 	x = tape_run(&d->tape, op);
 	if (!x)
