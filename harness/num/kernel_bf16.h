@@ -64,11 +64,13 @@ INLINE int32_t bf16_word(float low, float high)
 /* 2 LANES values that follow each other, as words. */
 INLINE vf bf16_row(const float *p)
 {
-	vi t;
+	int32_t t[LANES];
+	vf v;
 
 	for (int i = 0; i < LANES; i++)
 		t[i] = bf16_word(p[2 * i], p[2 * i + 1]);
-	return (vf)t;
+	memcpy(&v, t, sizeof(v));
+	return v;
 }
 #define BF16_ROW(p) bf16_row(p)
 #endif
