@@ -248,8 +248,8 @@ int main(int argc, char **argv)
 	num_blas_one_thread();
 	top = peak(kern);
 	read = bandwidth(kern);
-	printf("%s\n%s: peak %.1f GF/s, reading %.1f GB/s\n", num_blas_describe(kern, text, sizeof(text)),
-	       kern->name, top, read);
+	printf("%s\n%s: peak %.1f GF/s, reading %.1f GB/s\n",
+	       num_blas_describe(kern, text, sizeof(text)), kern->name, top, read);
 	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
 		for (size_t j = 0; j < sizeof(ms) / sizeof(ms[0]); j++) {
 			struct shape s = weights[i];

@@ -6,6 +6,7 @@
 
 #include "tests/test.h"
 
+#include "harness/base/io.h"
 #include "tests/decoder_twin.h"
 #include "tests/dialogue.h"
 
@@ -86,6 +87,27 @@ static inline void compare(const struct decoder_config *c, struct made *m, uint6
 	free(out);
 	free(dir);
 	decoder_free(d);
+}
+
+/* Checkpoints. */
+static inline void write_to(const struct decoder *d, const char *path)
+{
+	struct err err = { 0 };
+	FILE *f = fopen(path, "wb");
+
+	CHECK(f);
+	decoder_write(d, f, path, &err);
+	io_close(f, path, &err);
+	CHECK_OK(&err);
+}
+
+static inline void read_from(struct decoder *d, const char *path, struct err *err)
+{
+	FILE *f = fopen(path, "rb");
+
+	CHECK(f);
+	decoder_read(d, f, path, err);
+	fclose(f);
 }
 
 #endif

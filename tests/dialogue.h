@@ -4,7 +4,6 @@
 #ifndef TESTS_DIALOGUE_H
 #define TESTS_DIALOGUE_H
 
-#include "harness/base/io.h"
 #include "harness/base/rng.h"
 #include "models/backbone/decoder.h"
 
@@ -112,27 +111,6 @@ static inline void made_prompt(struct made *one, const struct made *m, int b)
 	made_finish(one);
 	if (m->p.weight)
 		one->p.weight = one->weight;
-}
-
-/* Checkpoints. */
-static inline void write_to(const struct decoder *d, const char *path)
-{
-	struct err err = { 0 };
-	FILE *f = fopen(path, "wb");
-
-	CHECK(f);
-	decoder_write(d, f, path, &err);
-	io_close(f, path, &err);
-	CHECK_OK(&err);
-}
-
-static inline void read_from(struct decoder *d, const char *path, struct err *err)
-{
-	FILE *f = fopen(path, "rb");
-
-	CHECK(f);
-	decoder_read(d, f, path, err);
-	fclose(f);
 }
 
 #endif

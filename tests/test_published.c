@@ -457,7 +457,8 @@ static void test_answers(void **state)
 	int i = 0;
 
 	(void)state;
-	run_on(&r, &model_llmerc, dir, "chat=qwen2,history_cues=text,template=speechcue,path=float");
+	run_on(&r, &model_llmerc, dir,
+	       "chat=qwen2,history_cues=text,template=speechcue,path=float");
 	run_fit(&r, w);
 	predict(&r, &w->view[2], a);
 	turn = nano_encode(r.state, &w->view[2], &mem, &err);

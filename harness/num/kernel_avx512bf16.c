@@ -23,8 +23,8 @@
 #define BF16_ROW(p)                                                                                \
 	((vf)(__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps((p) + 16), _mm512_loadu_ps(p)))
 #define BF16_PAIR(low, high)                                                                       \
-	((vf)_mm512_permutexvar_epi16(WORD_ORDER,                                                  \
-				      (__m512i)_mm512_cvtne2ps_pbh((__m512)(high), (__m512)(low))))
+	((vf)_mm512_permutexvar_epi16(                                                             \
+		WORD_ORDER, (__m512i)_mm512_cvtne2ps_pbh((__m512)(high), (__m512)(low))))
 #define WORD_ORDER                                                                                 \
 	_mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,  \
 			 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0)

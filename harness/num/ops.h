@@ -80,7 +80,7 @@ struct op {
 	const float *weight;
 	const struct attn_plan *plan;
 	const struct frozen *frozen; /* the weight or table, in place of its input */
-	enum frozen_path path;	     /* of products with it; mixed makes FROZEN_FLOAT FROZEN_MIXED */
+	enum frozen_path path; /* of products with it; mixed makes FROZEN_FLOAT FROZEN_MIXED */
 	/* filled in by the tape */
 	const struct kernels *kern;
 	struct pool *pool;

@@ -75,11 +75,11 @@ struct decoder_config {
 	unsigned lora_on;    /* enum lora_on */
 	int n_soft;
 	struct soft_spec soft[SOFT_MAX];
-	int threads;	       /* 0: 1 */
+	int threads;		    /* 0: 1 */
 	const struct kernels *kern; /* NULL: the widest that this processor runs */
-	enum frozen_path path; /* of products with frozen weights when nothing is trained */
-	bool pack;	       /* frozen weights get a packed copy: faster, for its memory */
-	enum tape_mixed mixed; /* of trained weights: operands in bf16, the rest in fp32 */
+	enum frozen_path path;	    /* of products with frozen weights when nothing is trained */
+	bool pack;		    /* frozen weights get a packed copy: faster, for its memory */
+	enum tape_mixed mixed;	    /* of trained weights: operands in bf16, the rest in fp32 */
 	bool recompute; /* training keeps only what enters each layer and computes the rest again */
 };
 
