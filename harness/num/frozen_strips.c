@@ -27,6 +27,14 @@ size_t frozen_strip_bytes(const struct kernels *kern, enum frozen_way way, enum 
 	return words * (size_t)kern->strip * sizeof(float);
 }
 
+/* Whether rows are words already, at addresses where words may be read. */
+static bool are_words(enum frozen_way way, const struct weight *w, size_t row_bytes, int k)
+{
+	return ((way == FROZEN_STRIPS && w->type == WEIGHT_F32) ||
+		(way == FROZEN_BF16 && k % 2 == 0)) &&
+	       row_bytes % sizeof(float) == 0 && (uintptr_t)w->data % sizeof(float) == 0;
+}
+
 /* Rows in values: FROZEN_DEPTH words apart, then their scales and mins, then a spare. */
 void frozen_strip(const struct kernels *kern, enum frozen_way way, const struct weight *w, int j0,
 		  int rows, int k0, int k, void *values, void *strip)
@@ -37,6 +45,13 @@ void frozen_strip(const struct kernels *kern, enum frozen_way way, const struct 
 	float *d = (float *)strip + (size_t)words * step, *min = d + (size_t)(k / UNIT) * step;
 	float *v = values, none[FROZEN_DEPTH / UNIT * 32];
 
+	if (are_words(way, w, row_bytes, k)) {
+		const char *first = (const char *)w->data + (size_t)j0 * row_bytes;
+
+		kern->pack(strip, (const float *)(const void *)first + (k0 / (k / words)), 1,
+			   (ptrdiff_t)(row_bytes / sizeof(float)), words, rows);
+		return;
+	}
 	if (way == FROZEN_WORDS)
 		memset(d, 0, frozen_strip_bytes(kern, way, w->type, k) - (size_t)words * step * 4);
 	for (int j = 0; j < rows; j++, v += FROZEN_DEPTH) {
