@@ -318,6 +318,16 @@ static void attention_direct_case(struct bench *b)
 	b->frozen[0] = b->frozen[1] = b->frozen[2] = true;
 }
 
+/* One query and more columns than one piece of it reads. */
+static void attention_bands_case(struct bench *b)
+{
+	struct key_spans *s = room(b, 1, sizeof(*s));
+
+	s[0] = (struct key_spans){ .lo = { 2, 30 }, .hi = { 21, 70 } };
+	attend_on(b, s, 1, 70, 1000, 5, 5);
+	b->frozen[0] = b->frozen[1] = b->frozen[2] = true;
+}
+
 static void attention_wide_case(struct bench *b)
 {
 	struct key_spans *s = room(b, 3, sizeof(*s));
@@ -415,6 +425,7 @@ static const struct op_case cases[] = {
 	{ OP_ATTENTION, attention_grouped_case },
 	{ OP_ATTENTION, attention_one_case },
 	{ OP_ATTENTION, attention_direct_case },
+	{ OP_ATTENTION, attention_bands_case },
 	{ OP_ATTENTION, attention_any_case },
 	{ OP_ATTENTION, attention_wide_case },
 	{ OP_SWIGLU, swiglu_case },

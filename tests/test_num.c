@@ -203,6 +203,61 @@ static void test_ops(void **state)
 }
 
 /* Shapes and indices that do not fit are refused, and the failure sticks. */
+/* n rows of h floats in wider ones, behind which memory is poisoned. */
+static void check_rows(const struct kernels *kern, int n, int h, struct bench *b)
+{
+	const ptrdiff_t stride = h + 5;
+	const size_t last = n ? (size_t)(n - 1) * (size_t)stride + (size_t)h : 0;
+	float *x = room(b, last + 64, sizeof(*x)), *q = room(b, (size_t)h + 64, sizeof(*q));
+	float *s = room(b, (size_t)n + 64, sizeof(*s)), *y = room(b, (size_t)h + 64, sizeof(*y));
+	double most = 0;
+
+	poison(x, (last + 64) * sizeof(*x));
+	poison(q, ((size_t)h + 64) * sizeof(*q));
+	for (int j = 0; j < h; j++)
+		q[j] = (float)rng_normal(&b->rng);
+	for (int i = 0; i < n * h; i++)
+		x[i / h * stride + i % h] = (float)rng_normal(&b->rng);
+	kern->key_scores(s, q, x, stride, n, h);
+	for (int i = 0; i < n; i++) {
+		double sum = 0;
+
+		for (int j = 0; j < h; j++)
+			sum += (double)q[j] * (double)x[i * stride + j];
+		CHECK_NEAR((double)s[i], sum, 1e-6 * (4 + h));
+	}
+	memcpy(y, q, (size_t)h * sizeof(*y));
+	kern->value_sum(y, s, x, stride, n, h);
+	for (int j = 0; j < h; j++) {
+		double sum = (double)q[j];
+
+		for (int i = 0; i < n; i++) {
+			sum += (double)s[i] * (double)x[i * stride + j];
+			most = fmax(most, fabs((double)s[i]));
+		}
+		CHECK_NEAR((double)y[j], sum, 1e-6 * (1 + most) * (4 + n));
+	}
+	for (int j = 0; j < 64; j++)
+		CHECK(s[n + j] == 0 && y[h + j] == 0);
+}
+
+static void test_rows_as_they_lie(void **state)
+{
+	static const int keys[] = { 0, 1, 3, 4, 15, 16, 17, 31, 32, 33, 150 };
+	static const int width[] = { 1, 4, 15, 16, 24, 64, 80, 100, 128, 144, 256 };
+
+	(void)state;
+	for (size_t s = 0; s < ARRAY_LEN(kernel_sets); s++) {
+		const struct kernels *kern = kernel_set(kernel_sets[s]);
+		struct bench b = { 0 };
+
+		rng_seed(&b.rng, 9, 0);
+		for (size_t i = 0; kern && i < ARRAY_LEN(keys) * ARRAY_LEN(width); i++)
+			check_rows(kern, keys[i % ARRAY_LEN(keys)], width[i / ARRAY_LEN(keys)], &b);
+		bench_free(&b);
+	}
+}
+
 static void test_shapes(void **state)
 {
 	struct bench b = { 0 };
@@ -254,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ops),
+		cmocka_unit_test(test_rows_as_they_lie),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_plan),
 	};

@@ -46,6 +46,12 @@ struct kernels {
 	float (*max)(const float *x, int n); /* n > 0 */
 	double (*sum_squares)(const float *x, size_t n);
 	float (*dot)(const float *a, const float *b, int n);
+	/* s (n) = the products of q (h) with n rows of h floats, `stride` floats apart */
+	void (*key_scores)(float *s, const float *q, const float *k, ptrdiff_t stride, int n,
+			   int h);
+	/* out (h) += such rows of v weighted with p (n) */
+	void (*value_sum)(float *out, const float *p, const float *v, ptrdiff_t stride, int n,
+			  int h);
 	/* x = exp(scale * x - shift), relative error below 3e-7 down to exp(-87); returns the sum.
 	 */
 	float (*exp_sum)(float *x, int n, float scale, float shift);

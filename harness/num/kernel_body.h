@@ -7,6 +7,7 @@
 #ifndef HARNESS_NUM_KERNEL_BODY_H
 #define HARNESS_NUM_KERNEL_BODY_H
 
+#include "harness/num/kernel_attn.h"
 #include "harness/num/kernel_bf16.h"
 #include "harness/num/kernel_gemm.h"
 #include "harness/num/kernel_ints.h"
@@ -328,6 +329,8 @@ const struct kernels KERNEL_TABLE = {
 	.max = max_of,
 	.sum_squares = sum_squares,
 	.dot = dot,
+	.key_scores = key_scores,
+	.value_sum = value_sum,
 	.exp_sum = exp_sum,
 	.softmax_back = softmax_back,
 	.scale = scale_to,

@@ -57,18 +57,24 @@ static size_t row_step(const struct op *op)
 	return (size_t)op->plan->width / 32 * 32 + 48;
 }
 
-#define SLICES 4	  /* pieces of one head's blocks, forward */
-#define DIRECT 4	  /* most queries that read the keys as they lie */
-#define ALONE  (1l << 20) /* products below which one thread does it all */
-
-static struct pool *pool_for(const struct op *op)
-{
-	return op->plan->area * op->in[0]->cols < ALONE ? NULL : op->pool;
-}
+#define SLICES	    4	       /* pieces of one head's blocks, forward */
+#define DIRECT	    4	       /* most queries that read the keys as they lie */
+#define DIRECT_COLS 512	       /* floats of a row that one piece reads then */
+#define DIRECT_KEYS 16	       /* rows that it reads before the next ones */
+#define ALONE	    (1l << 20) /* products below which one thread does it all */
+/* and where each product waits for memory */
+#define ALONE_DIRECT (1l << 15)
 
 static bool is_direct(const struct op *op)
 {
 	return !op->record && op->in[0]->rows <= DIRECT;
+}
+
+static struct pool *pool_for(const struct op *op)
+{
+	long least = is_direct(op) ? ALONE_DIRECT : ALONE;
+
+	return op->plan->area * op->in[0]->cols < least ? NULL : op->pool;
 }
 
 /* Packed keys or values of one head, in each direction. */
@@ -108,10 +114,19 @@ static size_t scratch_lay(const struct op *op, float *base, struct scratch *s)
 	return (size_t)(s->k + pack - base);
 }
 
-/* Of one worker's scores when queries read the keys as they lie. */
+/* Key heads of one piece when queries read the keys as they lie. */
+static int direct_band(const struct op *op)
+{
+	int n = DIRECT_COLS * op->heads / op->in[0]->cols, heads = key_heads(op);
+
+	return n < 1 ? 1 : n < heads ? n : heads;
+}
+
+/* And the floats of one worker's scores. */
 static size_t direct_floats(const struct op *op)
 {
-	return op_lines((size_t)(op->heads / key_heads(op)) * (size_t)op->plan->width);
+	return op_lines((size_t)(direct_band(op) * (op->heads / key_heads(op))) *
+			(size_t)op->plan->width);
 }
 
 /* Forward: packed keys and values of all heads, then the scratch of each worker. */
@@ -297,44 +312,83 @@ static void slice_forward(void *ctx, int i, int worker)
 			      &f->op->plan->block[n], head);
 }
 
-/* Scores of one query and the query heads of one key head; then their sums of values. */
-static void direct_head(const struct op *op, float *p, int query, int key_head)
+/* Scores of one query and the query heads of some key heads, or their sums of values: a few
+ * keys at a time for all the heads, so that memory is read along its rows. */
+struct direct {
+	const struct op *op;
+	const struct key_spans *see;
+	size_t query;	 /* element of the first query head */
+	int key_head, n; /* of the key heads */
+	float *p;	 /* (query heads, width) */
+};
+
+static void direct_keys(const struct direct *d, bool values, int key, int n, int at)
 {
-	const struct tensor *q = op->in[0], *k = op->in[1], *v = op->in[2];
-	const struct key_spans *see = &op->plan->query[query];
-	int h = q->cols / op->heads, group = op->heads / key_heads(op), width = op->plan->width;
-	int n = see->hi[0] - see->lo[0], all = n + see->hi[1] - see->lo[1];
-	size_t at = (size_t)query * (size_t)q->cols + (size_t)(key_head * group * h);
-	float scale = 1.0f / sqrtf((float)h), *out = op->out->data + at;
+	const struct op *op = d->op;
+	const struct tensor *x = op->in[values ? 2 : 1];
+	int h = op->in[0]->cols / op->heads, group = op->heads / key_heads(op);
+	const float *row = x->data + (size_t)key * (size_t)x->cols + d->key_head * h;
 
-	for (int t = 0; t < all; t++) {
-		int key = t < n ? see->lo[0] + t : see->lo[1] + t - n;
-		const float *row = k->data + (size_t)key * (size_t)k->cols + key_head * h;
+	for (int g = 0; g < d->n * group; g++) {
+		float *p = d->p + g * op->plan->width + at;
+		size_t q = d->query + (size_t)(g * h);
 
-		for (int g = 0; g < group; g++)
-			p[g * width + t] = op->kern->dot(q->data + at + g * h, row, h);
+		if (values)
+			op->kern->value_sum(op->out->data + q, p, row + g / group * h, x->cols, n,
+					    h);
+		else
+			op->kern->key_scores(p, op->in[0]->data + q, row + g / group * h, x->cols,
+					     n, h);
 	}
-	for (int g = 0; g < group; g++) {
-		float *s = p + g * width, top = op->kern->max(s, all) * scale;
+}
 
-		op->kern->scale(s, s, 1.0f / op->kern->exp_sum(s, all, scale, top), (size_t)all);
-	}
-	memset(out, 0, (size_t)(group * h) * sizeof(*out));
-	for (int t = 0; t < all; t++) {
-		int key = t < n ? see->lo[0] + t : see->lo[1] + t - n;
-		const float *row = v->data + (size_t)key * (size_t)v->cols + key_head * h;
+/* Returns the number of keys. */
+static int direct_spans(const struct direct *d, bool values)
+{
+	int at = 0;
 
-		for (int g = 0; g < group; g++)
-			op->kern->axpy(out + g * h, row, p[g * width + t], (size_t)h);
+	for (int r = 0; r < 2; r++)
+		for (int key = d->see->lo[r], n; key < d->see->hi[r]; key += n, at += n) {
+			n = d->see->hi[r] - key;
+			n = n < DIRECT_KEYS ? n : DIRECT_KEYS;
+			direct_keys(d, values, key, n, at);
+		}
+	return at;
+}
+
+static void direct_heads(const struct direct *d)
+{
+	const struct op *op = d->op;
+	int h = op->in[0]->cols / op->heads, heads = d->n * (op->heads / key_heads(op));
+	int n = direct_spans(d, false);
+	float scale = 1.0f / sqrtf((float)h);
+
+	for (int g = 0; g < heads; g++) {
+		float *p = d->p + g * op->plan->width, top = op->kern->max(p, n) * scale;
+
+		op->kern->scale(p, p, 1.0f / op->kern->exp_sum(p, n, scale, top), (size_t)n);
 	}
+	memset(op->out->data + d->query, 0, (size_t)(heads * h) * sizeof(float));
+	direct_spans(d, true);
 }
 
 static void direct_piece(void *ctx, int i, int worker)
 {
 	const struct forward *f = ctx;
+	const struct op *op = f->op;
+	int h = op->in[0]->cols / op->heads, group = op->heads / key_heads(op);
+	struct direct d = { .op = op,
+			    .key_head = i * direct_band(op),
+			    .p = f->scratch + (size_t)worker * f->each };
 
-	for (int query = 0; query < f->op->in[0]->rows; query++)
-		direct_head(f->op, f->scratch + (size_t)worker * f->each, query, i);
+	d.n = key_heads(op) - d.key_head;
+	d.n = d.n < direct_band(op) ? d.n : direct_band(op);
+	for (int query = 0; query < op->in[0]->rows; query++) {
+		d.see = &op->plan->query[query];
+		d.query =
+			(size_t)query * (size_t)op->in[0]->cols + (size_t)(d.key_head * group * h);
+		direct_heads(&d);
+	}
 }
 
 static void attention_forward(struct op *op, float *work)
@@ -346,7 +400,7 @@ static void attention_forward(struct op *op, float *work)
 
 	if (is_direct(op)) {
 		f.each = direct_floats(op);
-		pool_run(pool, heads, direct_piece, &f);
+		pool_run(pool, (heads + direct_band(op) - 1) / direct_band(op), direct_piece, &f);
 		return;
 	}
 	f.pack = pack_floats(op);
