@@ -62,70 +62,102 @@ static double median(double *v, int n)
 
 /* --- what the machine can do --- */
 
+#define ROUNDS	   5
+#define READ_BYTES ((size_t)512 << 20) /* of all threads: many times the caches */
+#define HOT_M	   96
+#define HOT_K	   256
+#define HOT_TIMES  2000
+
 struct probe {
+	struct pool *pool;
+	bool cpu;
 	const struct kernels *kern;
-	const float *a, *b;
-	float *c; /* one block a thread */
-	size_t n;
-	double *sum;
+	float *a, *b, *c;     /* of the product; c: one block a thread */
+	uint64_t *data, *sum; /* to read; one sum a thread */
+	size_t n;	      /* words of one thread */
+	double gflops, gbs;   /* the larger median of the runs */
+	double top[2];	      /* the best of both */
 };
 
-#define HOT_M 96
-#define HOT_K 256
+static int probe_make(struct probe *p, struct pool *pool, bool cpu)
+{
+	const size_t threads = (size_t)pool_threads(pool);
+
+	*p = (struct probe){ .pool = pool, .cpu = cpu, .kern = kernels_best() };
+	p->n = READ_BYTES / sizeof(*p->data) / threads / 8 * 8;
+	if (!NEW_ARRAY(p->a, HOT_M * HOT_K) || !NEW_ARRAY(p->b, HOT_K * 64) ||
+	    !NEW_ARRAY(p->c, threads * HOT_M * 64) || !NEW_ARRAY(p->sum, threads) ||
+	    !NEW_ARRAY(p->data, p->n * threads))
+		return -1;
+	memset(p->data, 1, p->n * threads * sizeof(*p->data));
+	return 0;
+}
+
+static void probe_free(struct probe *p)
+{
+	free(p->a);
+	free(p->b);
+	free(p->c);
+	free(p->sum);
+	free(p->data);
+}
 
 static void hot_item(void *ctx, int i, int worker)
 {
 	const struct probe *p = ctx;
-	float *c = p->c + (size_t)i * HOT_M * 64;
 
 	(void)worker;
-	for (int r = 0; r < 2000; r++)
-		p->kern->gemm(HOT_M, p->kern->strip, HOT_K, p->a, HOT_K, 1, p->b, 0, false, c,
-			      p->kern->strip);
+	for (int r = 0; r < HOT_TIMES; r++)
+		p->kern->gemm(HOT_M, p->kern->strip, HOT_K, p->a, HOT_K, 1, p->b, 0, false,
+			      p->c + (size_t)i * HOT_M * 64, p->kern->strip);
 }
 
 static void read_item(void *ctx, int i, int worker)
 {
 	const struct probe *p = ctx;
+	const uint64_t *data = p->data + (size_t)i * p->n;
+	uint64_t sum[8] = { 0 };
 
 	(void)worker;
-	p->sum[i] = p->kern->sum_squares(p->a + (size_t)i * p->n, p->n);
+	for (size_t k = 0; k < p->n; k += 8)
+		for (int j = 0; j < 8; j++)
+			sum[j] += data[k + (size_t)j];
+	for (int j = 0; j < 8; j++)
+		p->sum[i] += sum[j];
 }
 
-/* GFLOP/s of a product in the cache, and GB/s read, with this pool. */
-static int limits(struct pool *pool, bool cpu, double *gflops, double *gbs)
+/* GFLOP/s of a product in the cache, and GB/s read, with this pool; the first round warms up.
+ * Before and after a measurement, since what others do on the machine changes. */
+static void probe_run(struct probe *p)
 {
-	const int threads = pool_threads(pool);
-	const size_t n = (size_t)32 << 20;
-	struct probe p = { .kern = kernels_best(), .n = n };
-	float *a = mem_calloc(n * (size_t)threads, sizeof(*a));
-	float *b = mem_calloc(HOT_K * 64, sizeof(*b));
-	double *sum = mem_calloc((size_t)threads, sizeof(*sum)), best;
+	const int threads = pool_threads(p->pool);
+	const double work = 2e-9 * HOT_TIMES * HOT_M * HOT_K * p->kern->strip * threads;
+	const double bytes = 1e-9 * (double)(p->n * sizeof(*p->data)) * threads;
+	double gflops[ROUNDS], gbs[ROUNDS], mid;
 
-	p.c = mem_calloc((size_t)threads * HOT_M * 64, sizeof(*p.c));
-	if (!a || !b || !sum || !p.c)
-		return -1;
-	memset(a, 1, n * (size_t)threads * sizeof(*a));
-	p.a = a;
-	p.b = b;
-	p.sum = sum;
-	*gflops = *gbs = 0;
-	for (int r = 0; r < 5; r++) {
-		double start = now(cpu);
+	for (int r = -1; r < ROUNDS; r++) {
+		double start = now(p->cpu);
 
-		pool_run(pool, threads, hot_item, &p);
-		best = 2e-9 * 2000 * HOT_M * HOT_K * p.kern->strip * threads / (now(cpu) - start);
-		*gflops = best > *gflops ? best : *gflops;
-		start = now(cpu);
-		pool_run(pool, threads, read_item, &p);
-		best = 4e-9 * (double)n * threads / (now(cpu) - start);
-		*gbs = best > *gbs ? best : *gbs;
+		pool_run(p->pool, threads, hot_item, p);
+		gflops[r < 0 ? 0 : r] = work / (now(p->cpu) - start);
+		start = now(p->cpu);
+		pool_run(p->pool, threads, read_item, p);
+		gbs[r < 0 ? 0 : r] = bytes / (now(p->cpu) - start);
 	}
-	free(a);
-	free(b);
-	free(sum);
-	free(p.c);
-	return 0;
+	mid = median(gflops, ROUNDS);
+	p->gflops = mid > p->gflops ? mid : p->gflops;
+	mid = median(gbs, ROUNDS);
+	p->gbs = mid > p->gbs ? mid : p->gbs;
+	/* sorted now */
+	p->top[0] = gflops[ROUNDS - 1] > p->top[0] ? gflops[ROUNDS - 1] : p->top[0];
+	p->top[1] = gbs[ROUNDS - 1] > p->top[1] ? gbs[ROUNDS - 1] : p->top[1];
+}
+
+static void probe_print(const struct probe *p)
+{
+	printf("limits at threads=%d: fp32 %.1f GFLOP/s (best %.1f), reading %.1f GB/s (best "
+	       "%.1f)\n",
+	       pool_threads(p->pool), p->gflops, p->top[0], p->gbs, p->top[1]);
 }
 
 /* --- invented weights, in memory --- */
@@ -242,7 +274,7 @@ static double layer_weights(const struct llama *l)
 }
 
 static int measure_reading(struct decoder *d, const struct llama *l, const struct options *o,
-			   double gflops, double gbs, struct err *err)
+			   struct probe *limit, struct err *err)
 {
 	const int n = o->prompt, vocab = l->cfg.vocab;
 	struct session *s = session_new(d, n + o->write, err);
@@ -270,11 +302,14 @@ static int measure_reading(struct decoder *d, const struct llama *l, const struc
 	if (err->code)
 		goto done;
 	token = median(t, o->write);
+	probe_run(limit);
+	probe_print(limit);
 	printf("%6.0f M  %-5s %2d  prompt %8.1f tok/s %6.1f GFLOP/s %5.1f %%   one token %8.1f "
 	       "tok/s %6.2f GB/s %5.1f %%\n",
 	       (double)l->parameters / 1e6, l->types, o->threads, n / prompt,
-	       2e-9 * layer_weights(l) * n / prompt, 2e-7 * layer_weights(l) * n / prompt / gflops,
-	       1 / token, 1e-9 * bytes / token, 1e-7 * bytes / token / gbs);
+	       2e-9 * layer_weights(l) * n / prompt,
+	       2e-7 * layer_weights(l) * n / prompt / limit->gflops, 1 / token,
+	       1e-9 * bytes / token, 1e-7 * bytes / token / limit->gbs);
 done:
 	session_free(s);
 	free(id);
@@ -283,7 +318,7 @@ done:
 }
 
 static int measure_lora(struct decoder *d, const struct llama *l, const struct options *o,
-			double gflops, struct err *err)
+			struct probe *limit, struct err *err)
 {
 	const int n = o->prompt;
 	const struct adamw adam = { 1e-4, 0.9, 0.999, 1e-8, 0, 1 };
@@ -312,12 +347,14 @@ static int measure_lora(struct decoder *d, const struct llama *l, const struct o
 	}
 	if (!err->code) {
 		step = median(t, o->repeat);
+		probe_run(limit);
+		probe_print(limit);
 		printf("%6.0f M  %-5s %2d  LoRA step of %d tokens %8.2f s %8.1f tok/s %6.1f "
 		       "GFLOP/s %5.1f %%   work memory %.2f GB, resident at most %.2f GB, loss "
 		       "%.3f\n",
 		       (double)l->parameters / 1e6, l->types, o->threads, n, step, n / step,
 		       4e-9 * layer_weights(l) * n / step,
-		       4e-7 * layer_weights(l) * n / step / gflops,
+		       4e-7 * layer_weights(l) * n / step / limit->gflops,
 		       (double)decoder_work_bytes(d) / 1e9, peak_gb(), loss / 8);
 	}
 	free(id);
@@ -336,10 +373,11 @@ static int measure(const struct llama *l, const struct options *o, struct err *e
 								       : FROZEN_AUTO };
 	struct pool *pool = pool_new(o->threads, err);
 	struct decoder *d = NULL;
-	double gflops, gbs;
+	struct probe limit = { 0 };
 
-	if (!pool || limits(pool, o->cpu, &gflops, &gbs))
+	if (!pool || probe_make(&limit, pool, o->cpu))
 		goto done;
+	probe_run(&limit);
 	if (o->lora) {
 		c.lora_rank = 16;
 		c.lora_alpha = 16;
@@ -347,12 +385,13 @@ static int measure(const struct llama *l, const struct options *o, struct err *e
 	}
 	d = decoder_new(&c, 1, err);
 	if (d && o->lora)
-		measure_lora(d, l, o, gflops, err);
+		measure_lora(d, l, o, &limit, err);
 	else if (d)
-		measure_reading(d, l, o, gflops, gbs, err);
+		measure_reading(d, l, o, &limit, err);
 	fflush(stdout);
 done:
 	decoder_free(d);
+	probe_free(&limit);
 	pool_free(pool);
 	return err->code;
 }
