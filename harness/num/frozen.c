@@ -102,7 +102,7 @@ static size_t lay_out(struct frozen_product *p, char *base)
 		p->q.d = (float *)(void *)(base + at);
 		at += frozen_line(values / UNIT * sizeof(float));
 		p->q.sum = (float *)(void *)(base + at);
-		at += frozen_line(values / 16 * sizeof(float));
+		at += frozen_line(values / UNIT * sizeof(float));
 	}
 	p->tiles = base + at;
 	if (p->way == FROZEN_BF16_DOTS)
@@ -145,7 +145,7 @@ static void quantise_item(void *ctx, int i, int worker)
 
 	(void)worker;
 	p->job->kern->weight->quantise(p->x + r * cols, p->f->w.cols, p->q.q + r * cols,
-				       p->q.d + r * (cols / UNIT), p->q.sum + r * (cols / 16));
+				       p->q.d + r * (cols / UNIT), p->q.sum + r * (cols / UNIT));
 }
 
 static void dots_item(void *ctx, int i, int worker)

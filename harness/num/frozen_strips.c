@@ -119,7 +119,7 @@ static void tiles_item(void *ctx, int i, int worker)
 	} else {
 		q.q += (size_t)r * (size_t)cols;
 		q.d += (size_t)r * (size_t)(cols / UNIT);
-		q.sum += (size_t)r * (size_t)(cols / 16);
+		q.sum += (size_t)r * (size_t)(cols / UNIT);
 		kern->weight->word_tiles(p->kind, &q, cols, k0, m, k, dst);
 	}
 }

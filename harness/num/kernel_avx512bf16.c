@@ -10,8 +10,6 @@
 #define KERNEL_NAME  "avx512bf16"
 #define HAVE_QUADS   1
 
-#define DOT_BYTES(u, s)                                                                            \
-	((i8x)_mm256_dpbusd_epi32(_mm256_setzero_si256(), (__m256i)(u), (__m256i)(s)))
 #define DOT_PAIRS(acc, a, b) ((vi)_mm512_dpwssd_epi32((__m512i)(acc), (__m512i)(a), (__m512i)(b)))
 #define DOT_QUADS(acc, u, s) ((vi)_mm512_dpbusd_epi32((__m512i)(acc), (__m512i)(u), (__m512i)(s)))
 

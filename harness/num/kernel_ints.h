@@ -1,47 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of quantised weights with rows of x in 8 bits, in words of 32 bits.  Part of
- * kernel_body.h.  An instruction set may define DOT_BYTES (products of 32 bytes in sums of four;
- * the unsigned ones at most 128), DOT_PAIRS, and with HAVE_QUADS DOT_QUADS; their meaning is that
- * of the portable ones here.
+ * kernel_body.h.  An instruction set may define DOT_PAIRS, and with HAVE_QUADS DOT_QUADS; their
+ * meaning is that of the portable ones here.
  */
 #ifndef HARNESS_NUM_KERNEL_INTS_H
 #define HARNESS_NUM_KERNEL_INTS_H
 
-#include "harness/num/kernel_units.h"
-
-/* 32-byte vectors pass between inlined functions only, also where registers are shorter */
-#pragma GCC diagnostic ignored "-Wpsabi"
+#include "harness/num/kernel_int_dots.h"
 
 #ifndef HAVE_QUADS
 #define HAVE_QUADS 0
 #endif
 #ifndef INTS_FAST
 #define INTS_FAST 0
-#endif
-
-typedef int8_t b32 __attribute__((vector_size(32)));
-typedef uint8_t u32b __attribute__((vector_size(32))); /* wraps */
-typedef uint16_t w32b __attribute__((vector_size(32)));
-typedef b32 b32_any __attribute__((aligned(1), may_alias));
-typedef int32_t i8x __attribute__((vector_size(32)));
-typedef float f8x __attribute__((vector_size(32)));
-
-#ifndef DOT_BYTES
-INLINE i8x dot_bytes(const b32 u, const b32 s)
-{
-	uint8_t a[32];
-	int8_t b[32];
-	int32_t sum[8] = { 0 };
-	i8x r;
-
-	memcpy(a, &u, 32);
-	memcpy(b, &s, 32);
-	for (int i = 0; i < 32; i++)
-		sum[i / 4] += a[i] * b[i];
-	memcpy(&r, sum, sizeof(r));
-	return r;
-}
-#define DOT_BYTES(u, s) dot_bytes(u, s)
 #endif
 
 #ifndef DOT_PAIRS
@@ -91,13 +62,9 @@ static inline void quantise(const float *x, int k, int8_t *q, float *d, float *s
 			for (int l = 0; l < LANES; l++)
 				q[i * LANES + l] = (int8_t)t[l];
 		}
-		for (int h = 0; h < 2; h++) {
-			int s = 0;
-
-			for (int j = 0; j < 16; j++)
-				s += q[h * 16 + j];
-			sum[2 * u + h] = (float)s;
-		}
+		sum[u] = 0;
+		for (int j = 0; j < UNIT; j++)
+			sum[u] += (float)q[j];
 	}
 }
 
@@ -176,87 +143,6 @@ INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t
 	return s;
 }
 
-/* -v where sign is -1, v where it is 0; -128 becomes 128, unsigned. */
-#define NEGATED(v, sign) ((b32)(((u32b)(v) ^ (u32b)(sign)) - (u32b)(sign)))
-
-/* Unit u + v of a row, v < 8 within a block of 256. */
-INLINE void int_dot_unit(const enum weight_type type, const int m, const uint8_t *row, int u,
-			 const int v, int units, const struct quant_rows *x, f8x acc[GROUP][2],
-			 float off[GROUP])
-{
-	b32 w = unit_bytes(type, row, u + v, v), sign = w < 0, size = NEGATED(w, sign);
-	struct unit_scales s = unit_scales(type, row, u + v, v);
-
-#pragma GCC unroll 4
-	for (int i = 0; i < m; i++) {
-		ptrdiff_t at = (ptrdiff_t)i * units + u + v;
-		b32 q = *(const b32_any *)(x->q + at * UNIT);
-		float d = x->d[at], a = d * s.d[0], b = d * s.d[1];
-		i8x n = type == WEIGHT_Q8_0 ? DOT_BYTES(size, NEGATED(q, sign)) : DOT_BYTES(w, q);
-		f8x scale = type == WEIGHT_Q6_K ? (f8x){ a, a, a, a, b, b, b, b } : a - (f8x){ 0 };
-
-		acc[i][v & 1] += __builtin_convertvector(n, f8x) * scale;
-		if (type == WEIGHT_Q6_K)
-			off[i] += d * (s.off[0] * x->sum[2 * at] + s.off[1] * x->sum[2 * at + 1]);
-		else if (type != WEIGHT_Q8_0)
-			off[i] += d * s.off[0] * (x->sum[2 * at] + x->sum[2 * at + 1]);
-	}
-}
-
-INLINE void int_dot_row(const enum weight_type type, const int m, const uint8_t *row, int k,
-			const struct quant_rows *x, bool add, float *y, ptrdiff_t ldy)
-{
-	f8x acc[GROUP][2] = { { { 0 } } };
-	float off[GROUP] = { 0 };
-	const int units = k / UNIT, step = type == WEIGHT_Q4_K || type == WEIGHT_Q6_K ? 8 : 2;
-	int u = 0;
-
-	for (; u + step <= units; u += step)
-#pragma GCC unroll 8
-		for (int v = 0; v < step; v++)
-			int_dot_unit(type, m, row, u, v, units, x, acc, off);
-	for (; u < units; u++)
-		int_dot_unit(type, m, row, u, 0, units, x, acc, off);
-#pragma GCC unroll 4
-	for (int i = 0; i < m; i++) {
-		f8x t = acc[i][0] + acc[i][1];
-		float s =
-			((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7])) - off[i];
-
-		y[i * ldy] = add ? y[i * ldy] + s : s;
-	}
-}
-
-INLINE void int_dots_group(const enum weight_type type, const int m, const uint8_t *w,
-			   size_t row_bytes, int rows, int k, const struct quant_rows *x, bool add,
-			   float *y, ptrdiff_t ldy)
-{
-	for (int j = 0; j < rows; j++)
-		int_dot_row(type, m, w + (size_t)j * row_bytes, k, x, add, y + j, ldy);
-}
-
-INLINE void int_dots_type(const enum weight_type type, const uint8_t *w, size_t row_bytes, int rows,
-			  int k, const struct quant_rows *x, int m, bool add, float *y,
-			  ptrdiff_t ldy)
-{
-	for (int i = 0; i < m; i += GROUP) {
-		const ptrdiff_t at = (ptrdiff_t)i * k;
-		const struct quant_rows part = { x->q + at, x->d + at / UNIT, x->sum + at / 16 };
-
-#define GROUP_CALL(n) int_dots_group(type, n, w, row_bytes, rows, k, &part, add, y, ldy)
-		EACH_GROUP((m - i < GROUP ? m - i : GROUP), GROUP_CALL)
-#undef GROUP_CALL
-		y += GROUP * ldy;
-	}
-}
-
-static inline void int_dots(enum weight_type type, const void *w, size_t row_bytes, int rows, int k,
-			    const struct quant_rows *x, int m, bool add, float *y, ptrdiff_t ldy){
-#define CALL(t) int_dots_type(t, w, row_bytes, rows, k, x, m, add, y, ldy)
-	EACH_BLOCK_TYPE(type, CALL)
-#undef CALL
-}
-
 /* Pairs carry the scales of q4_K (each 32 values) and q6_K (each 16) in the integers. */
 INLINE void words_type(const enum weight_type type, const enum word_kind kind, const uint8_t *row,
 		       int at, int n, int32_t *word, float *d, float *min)
@@ -329,7 +215,7 @@ static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, i
 				ptrdiff_t r = (ptrdiff_t)(i0 + i) * (ld / UNIT) + u;
 				bool there = i0 + i < m;
 				const int8_t *q = x->q + r * UNIT;
-				float sum = there ? x->sum[2 * r] + x->sum[2 * r + 1] : 0;
+				float sum = there ? x->sum[r] : 0;
 				float scale[2] = { there ? x->d[r] : 0, there ? x->d[r] * sum : 0 };
 
 				for (int p = 0; p < n; p++) {

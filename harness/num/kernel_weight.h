@@ -18,7 +18,7 @@
 struct quant_rows {
 	int8_t *q;  /* (m, k), k whole units */
 	float *d;   /* (m, k / 32) */
-	float *sum; /* (m, k / 16) sums of q over each 16 */
+	float *sum; /* (m, k / 32) sums of q */
 };
 
 /* How a word of packed operands is multiplied. */
@@ -48,7 +48,7 @@ struct weight_kernels {
 	/* y (m, rows; row stride ldy) = or += x (m, k) w' for m <= DOTS_ROWS */
 	void (*dots)(enum weight_type type, const void *w, size_t row_bytes, int rows, int k,
 		     const float *x, int m, bool add, float *y, ptrdiff_t ldy);
-	/* One row of k values (whole units): q (k), d (k / 32), sum (k / 16). */
+	/* One row of k values (whole units): q (k), d and sum (k / 32). */
 	void (*quantise)(const float *x, int k, int8_t *q, float *d, float *sum);
 	/* The same product as dots with quantised x and a quantised type. */
 	void (*int_dots)(enum weight_type type, const void *w, size_t row_bytes, int rows, int k,

@@ -9,7 +9,7 @@
 
 #if defined(__AVX512BW__) && defined(__F16C__) && defined(KERNEL_TABLE)
 
-#include <immintrin.h>
+#include "harness/num/kernel_x86.h"
 
 #define LANES	     16
 #define ROWS	     12
@@ -19,19 +19,18 @@
 #define LOAD_S8(p)  ((vi)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i_u *)(p))))
 #define LOAD_U16(p) ((vi)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i_u *)(p))))
 #define LOAD_F16(p) ((vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(p))))
-#define HALF(p)	    _cvtsh_ss((unsigned short)((p)[0] | (p)[1] << 8))
+#define QUARTERS(p, step)                                                                          \
+	((bv)_mm512_inserti64x4(_mm512_castsi256_si512(TWO_16(p, step)),                           \
+				TWO_16((p) + 2 * (step), step), 1))
+#define PERMUTE(v, index) ((fv)_mm512_permutexvar_ps((__m512i)(index), (__m512)(v)))
 
-#define NIBBLES(p)                                                                                 \
-	((b32)_mm256_and_si256(                                                                    \
-		_mm256_set_m128i(_mm_srli_epi16(_mm_loadu_si128((const __m128i_u *)(p)), 4),       \
-				 _mm_loadu_si128((const __m128i_u *)(p))),                         \
-		_mm256_set1_epi8(15)))
-
-#ifndef DOT_BYTES
+#ifdef DOT_QUADS
+#define DOT_BYTES(acc, u, s) DOT_QUADS(acc, u, s)
+#else
 /* The unsigned bytes are at most 128, so sums of two fit 16 bits. */
-#define DOT_BYTES(u, s)                                                                            \
-	((i8x)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)(u), (__m256i)(s)),                  \
-				_mm256_set1_epi16(1)))
+#define DOT_BYTES(acc, u, s)                                                                       \
+	((acc) + (iv)_mm512_madd_epi16(_mm512_maddubs_epi16((__m512i)(u), (__m512i)(s)),           \
+				       _mm512_set1_epi16(1)))
 #endif
 #ifndef DOT_PAIRS
 #define DOT_PAIRS(acc, a, b) ((acc) + (vi)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
