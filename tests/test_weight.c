@@ -376,6 +376,147 @@ static void test_products(void **state)
 	}
 }
 
+/* x of one row as the integer products take it: per 32 values to whole steps of a 127th of
+ * the largest, ties to even.  Values that fp32 could round the other way are moved. */
+static void quantised(float *x, double *q, int cols)
+{
+	for (int u = 0; u < cols; u += 32) {
+		double top = 0, d;
+
+		for (int j = u; j < u + 32; j++)
+			top = fmax(top, fabs((double)x[j]));
+		d = top / 127;
+		for (int j = u; j < u + 32; j++) {
+			double steps = (double)x[j] / d;
+
+			if (fabs(steps - floor(steps) - 0.5) < 1e-3)
+				x[j] = (float)(d * (floor(steps) + 0.25));
+			q[j] = top > 0 ? d * rint((double)x[j] / d) : 0;
+		}
+	}
+}
+
+static void check_ints(const struct frozen *f, const struct kernels *kern, int m, const float *x,
+		       const double *q, const double *w)
+{
+	int rows = f->w.rows, cols = f->w.cols;
+	struct frozen_job job = { .kern = kern, .path = FROZEN_INT8 };
+	float *y = aligned((size_t)m * (size_t)rows * sizeof(*y));
+	float *alone = aligned((size_t)rows * sizeof(*alone));
+
+	job.work = aligned(frozen_work(&job, f, m));
+	frozen_nt(&job, f, m, x, false, y);
+	for (int i = 0; i < m; i++)
+		for (int j = 0; j < rows; j++) {
+			double sum = 0, size = 0, v;
+
+			for (int p = 0; p < cols; p++) {
+				v = q[i * cols + p] * w[j * cols + p];
+				sum += v;
+				size += fabs(v);
+			}
+			CHECK_NEAR((double)y[i * rows + j], sum, 2e-6 * size);
+		}
+	/* few rows at once: each as if it were alone */
+	for (int i = 0; i < m && m <= 8; i++) {
+		frozen_nt(&job, f, 1, x + (size_t)i * (size_t)cols, false, alone);
+		CHECK(!memcmp(alone, y + (size_t)i * (size_t)rows, (size_t)rows * sizeof(float)));
+	}
+	free(job.work);
+	free(y);
+	free(alone);
+}
+
+/* The largest and smallest bytes of weights and x too: nothing may saturate. */
+static void ints_case(enum weight_type type, int rows, int cols, bool extreme,
+		      const struct kernels *kern, struct rng *r)
+{
+	static const int ms[] = { 1, 2, 3, 7, 8, 13, 65 };
+	size_t bytes = weight_row_bytes(type, cols) * (size_t)rows, n = 65 * (size_t)cols;
+	uint8_t *data = (uint8_t *)aligned(bytes + 1) + 1;
+	struct weight view = { type, rows, cols, data };
+	double *w = aligned((size_t)rows * (size_t)cols * sizeof(*w));
+	double *q = aligned(n * sizeof(*q));
+	float *x = normals(n, r);
+	struct frozen f;
+	struct err err = { 0 };
+
+	random_rows(type, data, bytes, r);
+	for (size_t i = 0; i < n && extreme; i++)
+		x[i] = rng_u64(r) % 2 ? 1.0f : -1.0f;
+	for (size_t i = 0; i < bytes && extreme && type == WEIGHT_Q8_0; i++)
+		data[i] = i % 34 < 2 ? data[i] : rng_u64(r) % 2 ? 0x80 : 0x7f;
+	for (int i = 0; i < 65; i++)
+		quantised(x + i * cols, q + i * cols, cols);
+	for (int i = 0; i < rows; i++)
+		for (int j = 0; j < cols; j++)
+			w[i * cols + j] =
+				value_at(type, data + weight_row_bytes(type, cols) * (size_t)i, j);
+	for (int pack = 0; pack < 2; pack++) {
+		frozen_make(&f, &view, pack, kern, &err);
+		CHECK_OK(&err);
+		for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
+			check_ints(&f, kern, ms[i], x, q, w);
+		frozen_free(&f);
+	}
+	free(data - 1);
+	free(w);
+	free(q);
+	free(x);
+}
+
+static void test_ints(void **state)
+{
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 6, 0);
+	for (size_t s = 0; s < sizeof(kernel_sets) / sizeof(kernel_sets[0]); s++) {
+		const struct kernels *kern = kernel_set(kernel_sets[s]);
+
+		for (int t = WEIGHT_Q8_0; kern && t < WEIGHT_TYPES; t++)
+			for (int extreme = 0; extreme < 2; extreme++) {
+				enum weight_type type = (enum weight_type)t;
+				bool large = weight_block(type) > 32;
+
+				ints_case(type, 35, large ? 768 : 32 * 19, extreme, kern, &r);
+				ints_case(type, 64, large ? 256 : 32 * 3, extreme, kern, &r);
+			}
+	}
+}
+
+/* Zeros count as zeros; what is not finite makes its rows NaN and no other. */
+static void test_ints_edges(void **state)
+{
+	float x[2][64] = { { 0 } }, w[3][64], y[2][3];
+	uint8_t data[3 * 2 * 34];
+	struct weight view = { WEIGHT_Q8_0, 3, 64, data };
+	struct frozen f;
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3 * 64; i++)
+		w[i / 64][i % 64] = (float)(i % 64 - 31);
+	CHECK(weight_encode(WEIGHT_Q8_0, w[0], data, (size_t)3 * 64));
+	x[0][5] = 1e-42f;
+	x[1][40] = (float)INFINITY;
+	for (size_t s = 0; s < sizeof(kernel_sets) / sizeof(kernel_sets[0]); s++) {
+		struct frozen_job job = { .kern = kernel_set(kernel_sets[s]) };
+
+		if (!job.kern)
+			continue;
+		frozen_make(&f, &view, false, job.kern, &err);
+		CHECK_OK(&err);
+		job.path = FROZEN_INT8;
+		job.work = aligned(frozen_work(&job, &f, 2));
+		frozen_nt(&job, &f, 2, x[0], false, y[0]);
+		for (int j = 0; j < 3; j++)
+			CHECK(y[0][j] == 0 && isnan(y[1][j]));
+		free(job.work);
+		frozen_free(&f);
+	}
+}
+
 static void test_make(void **state)
 {
 	float x[64] = { 0 };
@@ -400,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_f16),    cmocka_unit_test(test_bf16),
 		cmocka_unit_test(test_decode), cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_make),   cmocka_unit_test(test_products),
+		cmocka_unit_test(test_ints),   cmocka_unit_test(test_ints_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
