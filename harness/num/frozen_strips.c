@@ -97,6 +97,12 @@ static char *tiles_at(const struct frozen_product *p, int row, int k0, int k)
 		       (size_t)row * sizeof(float);
 }
 
+/* What a byte of a quad lies above the value it stands for; the mins of q4_K are apart. */
+static int quad_offset(enum weight_type type)
+{
+	return type == WEIGHT_Q8_0 ? 128 : type == WEIGHT_Q4_0 ? 8 : 0;
+}
+
 static void tiles_item(void *ctx, int i, int worker)
 {
 	const struct frozen_product *p = ctx;
@@ -120,7 +126,8 @@ static void tiles_item(void *ctx, int i, int worker)
 		q.q += (size_t)r * (size_t)cols;
 		q.d += (size_t)r * (size_t)(cols / UNIT);
 		q.sum += (size_t)r * (size_t)(cols / UNIT);
-		kern->weight->word_tiles(p->kind, &q, cols, k0, m, k, dst);
+		kern->weight->word_tiles(p->kind, &q, quad_offset(p->f->w.type), cols, k0, m, k,
+					 dst);
 	}
 }
 
@@ -145,7 +152,6 @@ static void run_tiles(const struct frozen_product *p, const void *strip, int r, 
 
 		if (p->f->w.type == WEIGHT_Q4_K)
 			b.min = b.d + (size_t)(k / UNIT) * (size_t)kern->strip;
-		b.offset = p->f->w.type == WEIGHT_Q8_0 ? 128 : p->f->w.type == WEIGHT_Q4_0 ? 8 : 0;
 		kern->weight->word_panel(p->kind, m, n, k, tiles, &b, add, y, rows);
 	}
 }

@@ -33,38 +33,57 @@ INLINE vi dot_quads(vi acc, vi u, vi s)
 #define DOT_QUADS(acc, u, s) dot_quads(acc, u, s)
 #endif
 
+typedef int32_t i8x __attribute__((vector_size(32)));
+typedef uint32_t u8x __attribute__((vector_size(32))); /* wraps */
+typedef int8_t s8x __attribute__((vector_size(8)));
+
+INLINE i8x greater(i8x a, i8x b)
+{
+	i8x more = a > b;
+
+	return (more & a) | (~more & b);
+}
+
+/* Bits of the largest |x| of a unit; those of numbers that are not finite lie above all others. */
+INLINE int32_t top_bits(const float *x)
+{
+	i8x top = { 0 };
+
+#pragma GCC unroll 4
+	for (int i = 0; i < UNIT; i += 8)
+		top = greater(top, (i8x) * (const f8x_any *)(x + i) & 0x7fffffff);
+	top = greater(top, __builtin_shufflevector(top, top, 4, 5, 6, 7, 0, 1, 2, 3));
+	top = greater(top, __builtin_shufflevector(top, top, 2, 3, 0, 1, 6, 7, 4, 5));
+	top = greater(top, __builtin_shufflevector(top, top, 1, 0, 3, 2, 5, 4, 7, 6));
+	return top[0];
+}
+
 /* x that is not finite makes the scale NaN, and so whatever comes of it. */
 static inline void quantise(const float *x, int k, int8_t *q, float *d, float *sum)
 {
-	const vf magic = splat(12582912.0f);
-
 	for (int u = 0; u < k / UNIT; u++, x += UNIT, q += UNIT) {
-		vf most = { 0 }, bad = { 0 };
-		float top = 0, inverse;
+		int32_t bits = top_bits(x);
+		u8x all = { 0 };
+		float top, inverse;
 
-		for (int i = 0; i < VECTORS; i++) {
-			vf v = load(x + i * LANES), a = (vf)((vi)v & 0x7fffffff);
-
-			most = pick(a > most, a, most);
-			bad += v - v;
-		}
-		for (int i = 0; i < LANES; i++)
-			top = most[i] > top ? most[i] : top;
+		memcpy(&top, &bits, sizeof(top));
 		inverse = top > 0 ? 127.0f / top : 0;
 		if (inverse > 1e38f) /* below the smallest numbers: nothing is left of them */
 			inverse = top = 0;
-		d[u] = lane_sum(bad) == 0 ? top / 127.0f : NAN;
-		for (int i = 0; i < VECTORS; i++) {
-			vi n = (vi)(load(x + i * LANES) * splat(inverse) + magic) - 0x4b400000;
-			int32_t t[LANES];
+		d[u] = bits < 0x7f800000 ? top / 127.0f : NAN;
+#pragma GCC unroll 4
+		for (int i = 0; i < UNIT; i += 8) {
+			/* adding 1.5 * 2^23 rounds to an integer */
+			f8x v = *(const f8x_any *)(x + i) * inverse + 12582912.0f;
+			u8x n = (u8x)v - 0x4b400000;
+			s8x bytes = __builtin_convertvector(n, s8x);
 
-			memcpy(t, &n, sizeof(t));
-			for (int l = 0; l < LANES; l++)
-				q[i * LANES + l] = (int8_t)t[l];
+			all += n;
+			memcpy(q + i, &bytes, sizeof(bytes));
 		}
-		sum[u] = 0;
-		for (int j = 0; j < UNIT; j++)
-			sum[u] += (float)q[j];
+		all += __builtin_shufflevector(all, all, 4, 5, 6, 7, 0, 1, 2, 3);
+		all += __builtin_shufflevector(all, all, 2, 3, 0, 1, 6, 7, 4, 5);
+		sum[u] = (float)(int32_t)(all[0] + all[1]);
 	}
 }
 
@@ -147,6 +166,13 @@ INLINE struct unit_scales unit_scales(const enum weight_type type, const uint8_t
 INLINE void words_type(const enum weight_type type, const enum word_kind kind, const uint8_t *row,
 		       int at, int n, int32_t *word, float *d, float *min)
 {
+	const size_t part = part_bytes(type);
+	const uint8_t *next = row + (size_t)(at / (PART * UNIT) + 1) * part;
+
+	/* what the next pass over the depth will read: far apart, so processors do not foresee it
+	 */
+	for (size_t i = 0; i < part; i += 64)
+		__builtin_prefetch(next + i, 0, 2);
 	for (int u = at / UNIT; u < (at + n) / UNIT; u++, d += STRIP, min += STRIP) {
 		b32 bytes = unit_bytes(type, row, u, u % 8);
 		struct unit_scales s = unit_scales(type, row, u, u % 8);
@@ -204,8 +230,8 @@ INLINE int unit_words(const enum word_kind kind)
 	return (kind == WORD_QUADS ? UNIT / 4 : UNIT / 2) * ROWS + 3 * ROWS;
 }
 
-static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, int ld, int at,
-			      int m, int k, int32_t *dst)
+static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, int offset, int ld,
+			      int at, int m, int k, int32_t *dst)
 {
 	int per = kind == WORD_QUADS ? 4 : 2, n = UNIT / per;
 
@@ -216,7 +242,8 @@ static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, i
 				bool there = i0 + i < m;
 				const int8_t *q = x->q + r * UNIT;
 				float sum = there ? x->sum[r] : 0;
-				float scale[2] = { there ? x->d[r] : 0, there ? x->d[r] * sum : 0 };
+				float scale[2] = { there ? x->d[r] : 0,
+						   there ? x->d[r] * -sum : 0 };
 
 				for (int p = 0; p < n; p++) {
 					int32_t word = 0;
@@ -231,7 +258,7 @@ static inline void word_tiles(enum word_kind kind, const struct quant_rows *x, i
 				}
 				memcpy(&dst[n * ROWS + i], &scale[0], 4);
 				memcpy(&dst[(n + 1) * ROWS + i], &scale[1], 4);
-				dst[(n + 2) * ROWS + i] = (int32_t)sum;
+				dst[(n + 2) * ROWS + i] = -offset * (int32_t)sum;
 			}
 }
 
@@ -248,90 +275,121 @@ INLINE vi load_words(const int32_t *p)
 	return (vi)load((const float *)(const void *)p);
 }
 
-/* One tile against one strip, k values in units: sum (ROWS, STRIP) written. */
-INLINE void word_tile(const enum word_kind kind, const bool mins, int units, const int32_t *a,
-		      const struct word_panel *b, float sum[ROWS * STRIP])
+/* Half a tile: its integer and its float sums all stay in registers. */
+#define HALF_ROWS (ROWS / 2)
+
+/* The products of unit u; starts: what the sums of quads begin with (rows). */
+INLINE void unit_sums(const enum word_kind kind, const int32_t *a, const int32_t *starts,
+		      const int32_t *word, vi acc[HALF_ROWS][2])
+{
+	const int n = kind == WORD_QUADS ? UNIT / 4 : UNIT / 2;
+
+#pragma GCC unroll 8
+	for (int i = 0; i < HALF_ROWS; i++)
+		acc[i][0] = acc[i][1] = int_splat(kind == WORD_QUADS ? starts[i] : 0);
+#pragma GCC unroll 8
+	for (int p = 0; p < n; p++, a += ROWS, word += STRIP) {
+		vi b0 = load_words(word), b1 = load_words(word + LANES);
+
+#pragma GCC unroll 8
+		for (int i = 0; i < HALF_ROWS; i++) {
+			vi x = int_splat(a[i]);
+
+			if (kind == WORD_QUADS) {
+				acc[i][0] = DOT_QUADS(acc[i][0], b0, x);
+				acc[i][1] = DOT_QUADS(acc[i][1], b1, x);
+			} else {
+				acc[i][0] = DOT_PAIRS(acc[i][0], x, b0);
+				acc[i][1] = DOT_PAIRS(acc[i][1], x, b1);
+			}
+		}
+	}
+}
+
+/* Half a tile against one strip. */
+INLINE void half_tile(const enum word_kind kind, const bool mins, int units, const int32_t *a,
+		      const struct word_panel *b, vf sum[HALF_ROWS][2])
 {
 	const int n = kind == WORD_QUADS ? UNIT / 4 : UNIT / 2;
 	const int32_t *word = b->word;
 
-	memset(sum, 0, ROWS * STRIP * sizeof(*sum));
-	for (int u = 0; u < units; u++, a += unit_words(kind)) {
+#pragma GCC unroll 8
+	for (int i = 0; i < HALF_ROWS; i++)
+		sum[i][0] = sum[i][1] = splat(0);
+	for (int u = 0; u < units; u++, a += unit_words(kind), word += n * STRIP) {
 		const int32_t *d = a + n * ROWS;
-		vi acc[ROWS][2];
+		vi acc[HALF_ROWS][2];
 
-#pragma GCC unroll 16
-		for (int i = 0; i < ROWS; i++)
-			acc[i][0] = acc[i][1] =
-				int_splat(kind == WORD_QUADS ? -b->offset * d[2 * ROWS + i] : 0);
-		for (int p = 0; p < n; p++, word += STRIP) {
-			vi b0 = load_words(word), b1 = load_words(word + LANES);
-
-#pragma GCC unroll 16
-			for (int i = 0; i < ROWS; i++) {
-				vi x = int_splat(a[p * ROWS + i]);
-
-				if (kind == WORD_QUADS) {
-					acc[i][0] = DOT_QUADS(acc[i][0], b0, x);
-					acc[i][1] = DOT_QUADS(acc[i][1], b1, x);
-				} else {
-					acc[i][0] = DOT_PAIRS(acc[i][0], x, b0);
-					acc[i][1] = DOT_PAIRS(acc[i][1], x, b1);
-				}
-			}
-		}
+		unit_sums(kind, a, d + 2 * ROWS, word, acc);
 #pragma GCC unroll 2
 		for (int v = 0; v < 2; v++) {
 			vf scale = load(b->d + u * STRIP + v * LANES);
 			vf min = mins ? load(b->min + u * STRIP + v * LANES) : scale;
 
-#pragma GCC unroll 16
-			for (int i = 0; i < ROWS; i++) {
-				float *s = sum + i * STRIP + v * LANES;
-				vf t = load(s);
-
+#pragma GCC unroll 8
+			for (int i = 0; i < HALF_ROWS; i++) {
 				if (mins)
-					t = FMA(min, splat(-word_float(d + ROWS + i)), t);
-				store(s, FMA(int_float(acc[i][v]) * scale, splat(word_float(d + i)),
-					     t));
+					sum[i][v] = FMA(min, splat(word_float(d + ROWS + i)),
+							sum[i][v]);
+				sum[i][v] = FMA(int_float(acc[i][v]) * scale,
+						splat(word_float(d + i)), sum[i][v]);
 			}
 		}
 	}
 }
 
-/* sum (ROWS, STRIP) to c, as much as is there. */
-INLINE void put_sums(const float *sum, int rows, int n, bool add, float *c, ptrdiff_t ldc)
+/* sum (rows, STRIP) to c, as much as is there. */
+INLINE void put_sums(vf sum[][2], const int most, int rows, int n, bool add, float *c,
+		     ptrdiff_t ldc)
 {
-	for (int i = 0; i < rows; i++, c += ldc, sum += STRIP)
+	float edge[STRIP];
+
+#pragma GCC unroll 16
+	for (int i = 0; i < most; i++, c += ldc) {
+		if (i >= rows)
+			return;
+		if (n == STRIP) {
+			store(c, add ? load(c) + sum[i][0] : sum[i][0]);
+			store(c + LANES, add ? load(c + LANES) + sum[i][1] : sum[i][1]);
+			continue;
+		}
+		store(edge, sum[i][0]);
+		store(edge + LANES, sum[i][1]);
 		for (int j = 0; j < n; j++)
-			c[j] = add ? c[j] + sum[j] : sum[j];
+			c[j] = add ? c[j] + edge[j] : edge[j];
+	}
+}
+
+INLINE void word_panel_kind(const enum word_kind kind, const bool mins, int m, int n, int units,
+			    const int32_t *a, const struct word_panel *b, bool add, float *c,
+			    ptrdiff_t ldc)
+{
+	for (int i = 0; i < m; i += HALF_ROWS, c += HALF_ROWS * ldc) {
+		int rows = m - i < HALF_ROWS ? m - i : HALF_ROWS;
+		vf sum[HALF_ROWS][2];
+
+		for (int r = 0; r < rows; r++)
+			__builtin_prefetch(c + r * ldc, 1);
+		half_tile(kind, mins, units, a, b, sum);
+		put_sums(sum, HALF_ROWS, rows, n, add, c, ldc);
+		a += i % ROWS ? units * unit_words(kind) - HALF_ROWS : HALF_ROWS;
+	}
 }
 
 static inline void word_panel(enum word_kind kind, int m, int n, int k, const int32_t *a,
 			      const struct word_panel *b, bool add, float *c, ptrdiff_t ldc)
 {
-	float sum[ROWS * STRIP];
-	int units = k / UNIT;
+	const bool quads = HAVE_QUADS && kind == WORD_QUADS;
+	const int units = k / UNIT;
 
-	for (int i = 0; i < m; i += ROWS, c += ROWS * ldc) {
-		int rows = m - i < ROWS ? m - i : ROWS;
-
-		for (int r = 0; r < rows; r++)
-			__builtin_prefetch(c + r * ldc, 1);
-#if HAVE_QUADS
-		if (kind == WORD_QUADS && b->min)
-			word_tile(WORD_QUADS, true, units, a, b, sum);
-		else if (kind == WORD_QUADS)
-			word_tile(WORD_QUADS, false, units, a, b, sum);
-		else
-#endif
-			if (b->min)
-			word_tile(WORD_PAIRS, true, units, a, b, sum);
-		else
-			word_tile(WORD_PAIRS, false, units, a, b, sum);
-		a += units * unit_words(kind);
-		put_sums(sum, rows, n, add, c, ldc);
-	}
+	if (quads && b->min)
+		word_panel_kind(WORD_QUADS, true, m, n, units, a, b, add, c, ldc);
+	else if (quads)
+		word_panel_kind(WORD_QUADS, false, m, n, units, a, b, add, c, ldc);
+	else if (b->min)
+		word_panel_kind(WORD_PAIRS, true, m, n, units, a, b, add, c, ldc);
+	else
+		word_panel_kind(WORD_PAIRS, false, m, n, units, a, b, add, c, ldc);
 }
 
 #endif

@@ -33,7 +33,6 @@ enum word_kind {
 struct word_panel {
 	const int32_t *word;
 	const float *d, *min; /* min NULL: none */
-	int offset;	      /* of the bytes of quads */
 };
 
 struct weight_kernels {
@@ -58,9 +57,10 @@ struct weight_kernels {
 	void (*words)(enum weight_type type, enum word_kind kind, const void *row, int at, int n,
 		      int32_t *word, float *d, float *min);
 	/* Tiles of quantised x (rows m of k values from value `at` of rows with `ld` values): per
-	 * unit its words (words of a unit, rows), d (rows), sum d (rows), sum (rows). */
-	void (*word_tiles)(enum word_kind kind, const struct quant_rows *x, int ld, int at, int m,
-			   int k, int32_t *dst);
+	 * unit its words (words of a unit, rows), d (rows), -sum d (rows), -offset sum (rows);
+	 * offset: what the bytes of the weight's quads lie above their values. */
+	void (*word_tiles)(enum word_kind kind, const struct quant_rows *x, int offset, int ld,
+			   int at, int m, int k, int32_t *dst);
 	/* c (m, n; row stride ldc) = or += a b: tiles of x against one strip. */
 	void (*word_panel)(enum word_kind kind, int m, int n, int k, const int32_t *a,
 			   const struct word_panel *b, bool add, float *c, ptrdiff_t ldc);
