@@ -121,7 +121,7 @@ TESTENV := LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 UBSAN_OPTIONS=print_stac
 
 $B/tests/%: $B/tests/%.o $B/libmerc.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmerc.a $(LDLIBS) $(TESTLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmerc.a $(LDLIBS) $(TESTLIBS) $(PEERLIBS)
 $B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
 tests: $(BIN) $(FAULT) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
@@ -136,6 +136,8 @@ PEERS ?= $(firstword $(wildcard ../shared/peers) scripts/peers)
 bench: $(BENCH:%.c=$B/%) all
 	@MERC='$B/merc' BENCH='$B/tests' PEERS='$(PEERS)' PEER_PYTHON='$(PEER_PYTHON)' \
 		./scripts/bench/bench.py $(if $(FULL),--full) $(BENCHFLAGS) $(PARTS)
+# oneDNN stands beside our products where it is installed
+$B/tests/bench_gemm: PEERLIBS = $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) -E - >/dev/null 2>&1 && echo -ldnnl)
 bench-%: $B/tests/bench_%
 	$<
 

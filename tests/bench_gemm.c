@@ -10,10 +10,12 @@
 #include <time.h>
 
 #include "harness/num/gemm.h"
+#include "harness/num/kernel_weight.h"
 #include "harness/num/weight.h"
+#include "tests/onednn.h"
 
 #define ROUNDS 101
-#define WAYS   16
+#define WAYS   20
 
 static double cpu_s(void)
 {
@@ -58,20 +60,23 @@ static void fill(float *p, size_t n)
 	}
 }
 
-/* The fp32 peak: one tile that never leaves the first-level cache. */
-static double peak(const struct kernels *kern)
+/* The peaks of fp32 and of bf16 (0: no such products): a tile against a strip that never leave
+ * the first-level cache. */
+static double peak(const struct kernels *kern, bool bf16)
 {
-	int m = kern->rows, n = kern->strip, k = 64;
+	const int m = kern->rows, n = kern->strip, k = 256;
 	float *a = room((size_t)(m * k) * 4), *b = room((size_t)(n * k) * 4);
 	float *c = room((size_t)(m * n) * 4);
 	double best = 0;
 
-	for (int r = 0; r < 20; r++) {
+	for (int r = 0; r < 20 && !(bf16 && !kern->weight->bf16); r++) {
 		double t = cpu_s();
 
-		for (int i = 0; i < 20000; i++)
+		for (int i = 0; i < 5000 && bf16; i++)
+			kern->weight->bf16_panel(m, n, k, (void *)a, (void *)b, false, c, n);
+		for (int i = 0; i < 5000 && !bf16; i++)
 			kern->panel(m, n, k, a, b, false, c, n);
-		t = 2e-9 * 20000 * m * n * k / (cpu_s() - t);
+		t = 2e-9 * 5000 * m * n * k / (cpu_s() - t);
 		best = t > best ? t : best;
 	}
 	free(a);
@@ -109,17 +114,22 @@ struct table {
 	void *data[WEIGHT_TYPES];
 	struct frozen f[WEIGHT_TYPES][2]; /* as it lies, packed */
 	void *scratch;
+	struct onednn peer[ONEDNN_TYPES];
+	bool there[ONEDNN_TYPES];
 };
 
 struct way {
 	const char *name;
 	enum weight_type type;
-	int packed; /* -1: both operands change; -2: OpenBLAS */
+	int packed; /* -1: both operands change; -2: OpenBLAS; from -3 on: oneDNN's types */
 	enum frozen_path path;
 };
 
 static const struct way ways[] = {
 	{ "OpenBLAS", WEIGHT_F32, -2, FROZEN_AUTO },
+	{ "oneDNN f32", WEIGHT_F32, -3 - ONEDNN_F32, FROZEN_AUTO },
+	{ "oneDNN bf16", WEIGHT_BF16, -3 - ONEDNN_BF16, FROZEN_AUTO },
+	{ "oneDNN int8", WEIGHT_Q8_0, -3 - ONEDNN_INT8, FROZEN_AUTO },
 	{ "own f32 x f32", WEIGHT_F32, -1, FROZEN_AUTO },
 	{ "f32", WEIGHT_F32, 0, FROZEN_AUTO },
 	{ "f32 packed", WEIGHT_F32, 1, FROZEN_AUTO },
@@ -169,10 +179,16 @@ static void table_make(struct table *t)
 		}
 	}
 	t->scratch = room(work);
+	for (int i = 0; i < ONEDNN_TYPES; i++)
+		t->there[i] = onednn_make(&t->peer[i], (enum onednn_type)i, t->s.m, t->s.n, t->s.k,
+					  t->x, t->w, t->y);
 }
 
 static void table_free(struct table *t)
 {
+	for (int i = 0; i < ONEDNN_TYPES; i++)
+		if (t->there[i])
+			onednn_free(&t->peer[i]);
 	for (int i = 0; i < WEIGHT_TYPES; i++) {
 		frozen_free(&t->f[i][0]);
 		frozen_free(&t->f[i][1]);
@@ -185,13 +201,21 @@ static void table_free(struct table *t)
 	free(t->scratch);
 }
 
-static void run_way(const struct table *t, const struct way *w)
+/* Whether it can run here. */
+static bool has_way(const struct table *t, const struct way *w)
+{
+	return w->packed > -3 || t->there[-3 - w->packed];
+}
+
+static void run_way(struct table *t, const struct way *w)
 {
 	struct shape s = t->s;
 	struct gemm_ctx g = { .kern = t->kern, .work = t->work };
 	struct frozen_job job = { .kern = t->kern, .path = w->path, .work = t->scratch };
 
-	if (w->packed == -2)
+	if (w->packed <= -3)
+		onednn_run(&t->peer[-3 - w->packed]);
+	else if (w->packed == -2)
 		gemm_library(s.m, s.n, s.k, t->x, t->w, t->y);
 	else if (w->packed == -1)
 		gemm_nt(&g, s.m, s.n, s.k, t->x, t->w, false, t->y);
@@ -199,7 +223,9 @@ static void run_way(const struct table *t, const struct way *w)
 		frozen_nt(&job, &t->f[w->type][w->packed], s.m, t->x, false, t->y);
 }
 
-static void bench(const struct kernels *kern, struct shape s, int rounds, double top, double read)
+/* top: the peaks of fp32 and bf16 */
+static void bench(const struct kernels *kern, struct shape s, int rounds, const double top[2],
+		  double read)
 {
 	struct table t = { .kern = kern, .s = s };
 	int n = (int)(sizeof(ways) / sizeof(ways[0]));
@@ -211,7 +237,7 @@ static void bench(const struct kernels *kern, struct shape s, int rounds, double
 		for (int i = 0; i < n; i++) {
 			double from = cpu_s();
 
-			for (int a = 0; a < again; a++)
+			for (int a = 0; a < again && has_way(&t, &ways[i]); a++)
 				run_way(&t, &ways[i]);
 			if (r >= 0)
 				time[i][r] = (cpu_s() - from) / again;
@@ -219,9 +245,13 @@ static void bench(const struct kernels *kern, struct shape s, int rounds, double
 	for (int i = 0; i < n; i++) {
 		double sec = median(time[i], rounds);
 		double bytes = (double)weight_row_bytes(ways[i].type, s.k) * s.n;
+		bool bf16 = ways[i].type == WEIGHT_BF16 && top[1] > 0;
 
-		printf("%4d x %4d x %4d  %-17s %7.1f GF/s %4.0f%% of peak", s.m, s.n, s.k,
-		       ways[i].name, 1e-9 * flops / sec, 1e-7 * flops / sec / top);
+		if (!has_way(&t, &ways[i]))
+			continue;
+		printf("%4d x %4d x %4d  %-17s %7.1f GF/s %4.0f%% of the %s peak", s.m, s.n, s.k,
+		       ways[i].name, 1e-9 * flops / sec, 1e-7 * flops / sec / top[bf16],
+		       bf16 ? "bf16" : "fp32");
 		if (s.m <= 8)
 			printf("  %5.1f GB/s %4.0f%% of reading", 1e-9 * bytes / sec,
 			       1e-7 * bytes / sec / read);
@@ -238,7 +268,7 @@ int main(int argc, char **argv)
 	static const int ms[] = { 1, 4, 32, 128, 256, 512 };
 	int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 7;
 	const struct kernels *kern = argc > 2 ? kernels_named(argv[2]) : kernels_best();
-	double top, read;
+	double top[2], read;
 	char text[512];
 
 	if (!kern || rounds < 1 || rounds > ROUNDS) {
@@ -246,10 +276,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	num_blas_one_thread();
-	top = peak(kern);
+	top[0] = peak(kern, false);
+	top[1] = peak(kern, true);
 	read = bandwidth(kern);
-	printf("%s\n%s: peak %.1f GF/s, reading %.1f GB/s\n",
-	       num_blas_describe(kern, text, sizeof(text)), kern->name, top, read);
+	printf("%s\n%s: peak %.1f GF/s in fp32, %.1f in bf16 (0: none), reading %.1f GB/s\n",
+	       num_blas_describe(kern, text, sizeof(text)), kern->name, top[0], top[1], read);
 	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
 		for (size_t j = 0; j < sizeof(ms) / sizeof(ms[0]); j++) {
 			struct shape s = weights[i];

@@ -343,7 +343,7 @@ INLINE void int_dot_part(const enum weight_type type, const int m, const uint8_t
 	fv scale[GROUP][2] = { 0 };
 
 	/* the row that comes next, where the work on each byte would hide it from the processor */
-	for (size_t at = 0; at < part_bytes(type) && type != WEIGHT_Q8_0; at += 64)
+	for (size_t at = 0; at < part_bytes(type) && (type != WEIGHT_Q8_0 || m > 1); at += 64)
 		__builtin_prefetch(w + row_bytes + at);
 #pragma GCC unroll 4
 	for (int i = 0; i < m; i++) {
