@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define ARENA_ALIGN 16
 #define ARENA_CHUNK ((size_t)64 * 1024)
@@ -114,4 +117,11 @@ void arena_free(struct arena *a)
 		free(c);
 	}
 	*a = (struct arena){ 0 };
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

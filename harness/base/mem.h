@@ -41,4 +41,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((war
 /* Frees every block and leaves an empty arena. */
 void arena_free(struct arena *a);
 
+/* Gives memory that was freed back to the system, where the C library keeps it and can. */
+void mem_trim(void);
+
 #endif

@@ -50,6 +50,12 @@ static int depth_of(const struct gemm_ctx *g, int k)
 	return least(k, g->mixed && g->kern->weight->bf16 ? 2 * DEPTH : DEPTH);
 }
 
+/* Floats or words of one packed row or column, k deep. */
+static int packed_deep(const struct gemm_ctx *g, int k)
+{
+	return g->mixed && g->kern->weight->bf16 ? (k + 1) / 2 : k;
+}
+
 /* Columns of an item, whole strips: enough items for the pool, enough work in each. */
 static int group_size(const struct product *p)
 {
@@ -70,7 +76,7 @@ static void pack_item(void *ctx, int i, int worker)
 	if (i < p->bands) {
 		int r = i * BAND, rows = least(BAND, p->m - r);
 		const float *a = p->a + r * p->ars;
-		float *to = p->pa + (size_t)r * (size_t)p->k;
+		float *to = p->pa + (size_t)r * (size_t)packed_deep(p->g, p->k);
 
 		if (in_words(p))
 			kern->weight->bf16_pack_rows((void *)to, a, p->ars, p->acs, rows, p->k);
@@ -82,7 +88,7 @@ static void pack_item(void *ctx, int i, int worker)
 	} else {
 		int j = (i - p->bands) * p->group, cols = least(p->group, p->n - j);
 		const float *b = p->b + j * p->bcs;
-		float *to = p->pb + (size_t)j * (size_t)p->k;
+		float *to = p->pb + (size_t)j * (size_t)packed_deep(p->g, p->k);
 
 		if (in_words(p))
 			kern->weight->bf16_pack((void *)to, b, p->brs, p->bcs, p->k, cols);
@@ -99,9 +105,9 @@ static void tiles_item(void *ctx, int i, int worker)
 	const struct kernels *kern = p->g->kern;
 	int r = i / p->groups * BAND, j0 = i % p->groups * p->group;
 	int end = least(j0 + p->group, p->n);
-	const float *a = p->pa + (size_t)r * (size_t)p->k, *b = p->pb + (size_t)j0 * (size_t)p->k;
 	bool words = in_words(p);
-	int rows = least(BAND, p->m - r), deep = words ? (p->k + 1) / 2 : p->k;
+	int rows = least(BAND, p->m - r), deep = packed_deep(p->g, p->k);
+	const float *a = p->pa + (size_t)r * (size_t)deep, *b = p->pb + (size_t)j0 * (size_t)deep;
 	float *c = p->c + (ptrdiff_t)r * p->n;
 	const void *word_a = a;
 
@@ -167,7 +173,7 @@ static void multiply(struct product *p, int k)
 	}
 	p->group = group_size(p);
 	p->groups = pieces(p->n, p->group);
-	p->pa = p->pb + kernels_packed(kern, depth, p->n);
+	p->pa = p->pb + kernels_packed(kern, packed_deep(p->g, depth), p->n);
 	for (int k0 = 0; k0 < k; k0 += depth) {
 		p->k = least(depth, k - k0);
 		pool_run(pool, p->bands + p->groups, pack_item, p);
@@ -222,12 +228,12 @@ void gemm_library(int m, int n, int k, const float *a, const float *b, float *c)
 size_t gemm_work(const struct gemm_ctx *g, int m, int n, int k)
 {
 	size_t rows = (size_t)g->kern->rows;
-	int depth = depth_of(g, k);
+	int deep = packed_deep(g, depth_of(g, k));
 
 	if (as_it_lies(g, n, k))
 		return kernels_packed(g->kern, k, n);
-	return kernels_packed(g->kern, depth, n) +
-	       ((size_t)m + rows - 1) / rows * rows * (size_t)depth;
+	return kernels_packed(g->kern, deep, n) +
+	       ((size_t)m + rows - 1) / rows * rows * (size_t)deep;
 }
 
 void num_blas_one_thread(void)

@@ -170,6 +170,7 @@ void workspace_reset(struct workspace *w)
 	if (!grow)
 		return;
 	free(w->base);
+	mem_trim(); /* what was spilled: else the process holds it beside the new block */
 	w->base = aligned_alloc(ALIGN, want);
 	w->size = w->base ? want : 0;
 }
