@@ -80,6 +80,8 @@ struct behaviour {
 	double calm_height, calm_y; /* of the shot's first face; height 0: none yet */
 	struct record *rec;
 	size_t n, cap;
+	void (*show)(void *ctx, const struct behaviour_sight *sight);
+	void *show_ctx;
 };
 
 struct behaviour *behaviour_new(struct err *err)
@@ -510,6 +512,35 @@ static void feature_row(const struct span *s, int row, int height, struct behavi
 	}
 }
 
+void behaviour_watch(struct behaviour *b,
+		     void (*show)(void *ctx, const struct behaviour_sight *sight), void *ctx)
+{
+	b->show = show;
+	b->show_ctx = ctx;
+}
+
+static void show_records(const struct behaviour *b, const struct span *s)
+{
+	for (size_t i = 0; b->show && i < b->n; i++) {
+		const struct record *r = &b->rec[i];
+		const struct face *f = &r->face;
+
+		b->show(b->show_ctx,
+			&(struct behaviour_sight){
+				.time_s = r->t,
+				.cut = i && r->shot != b->rec[i - 1].shot,
+				.measured = r >= s->r && r < s->r + s->n,
+				.face = f->found,
+				.x = f->x,
+				.y = f->y,
+				.height = f->height,
+				.tilt = f->tilt,
+				.mouth = f->found && f->measured ? f->mouth * percent_of_face : NAN,
+				.motion = r->motion.valid ? 100 * r->motion.share : NAN,
+			});
+	}
+}
+
 int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct err *err)
 {
 	const struct span s = longest_shot(b);
@@ -528,6 +559,7 @@ int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct e
 		for (int row = 0; row < BEHAVIOUR_ROWS; row++)
 			feature_row(&s, row, b->height, out);
 	}
+	show_records(b, &s);
 	b->n = 0;
 	b->calm_height = 0;
 	if (b->width) {

@@ -84,6 +84,21 @@ int behaviour_picture(struct behaviour *b, const struct picture *p, struct err *
  * cues are invalid.  Face and posture cues need brows and mouth to be seen in a third of
  * the pictures.  The meter can then be reused for the next utterance. */
 int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct err *err);
+/* What the meter saw in one picture, for people who look at it.  Pixels are those of the
+ * pictures handed in. */
+struct behaviour_sight {
+	double time_s;
+	bool cut;		   /* the first picture of another shot */
+	bool measured;		   /* of the shot that the cues were read from */
+	bool face;		   /* the speaker's face was found: */
+	double x, y, height, tilt; /* its centre, pixels, and its roll, degrees */
+	double mouth;		   /* opening, percent of the face height; NaN: not seen */
+	double motion;		   /* outside the head, percent of the picture; NaN: not seen */
+};
+/* Calls show for every picture, in order of time, from within behaviour_finish(), when it is known
+ * whom the cues belong to.  show NULL: nobody looks.  It holds for later utterances too. */
+void behaviour_watch(struct behaviour *b,
+		     void (*show)(void *ctx, const struct behaviour_sight *sight), void *ctx);
 /* Accepts NULL. */
 void behaviour_free(struct behaviour *b);
 
