@@ -9,6 +9,7 @@ const struct version *version_get(void)
 	static const struct version version = {
 		.number = MERC_VERSION,
 		.commit = MERC_COMMIT,
+		.measuring = MERC_MEASURING,
 		.compiler = MERC_COMPILER,
 		.mode = MERC_MODE,
 		.flags = MERC_FLAGS,

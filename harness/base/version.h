@@ -9,9 +9,10 @@ struct version {
 	const char *number; /* "0.1.0" */
 	const char
 		*commit; /* git's short name, "-dirty" behind it when files differ; or "unknown" */
-	const char *compiler; /* first line of the compiler's own version */
-	const char *mode;     /* debug, release, asan, ubsan, tsan */
-	const char *flags;    /* every compiler flag */
+	const char *measuring; /* another one for every change of the sources that measure clips */
+	const char *compiler;  /* first line of the compiler's own version */
+	const char *mode;      /* debug, release, asan, ubsan, tsan */
+	const char *flags;     /* every compiler flag */
 };
 
 const struct version *version_get(void);

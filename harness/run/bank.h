@@ -21,8 +21,8 @@ struct measured {
 	struct cue_set speech, behaviour;
 	struct feat audio, video[PART_COUNT]; /* data owned by the bank's arena */
 	unsigned media_status;		      /* enum media_status */
-	bool failed;			      /* media was named but cannot be read */
-	float ms[STAGE_COUNT];		      /* what it cost when it was measured; 0: not done */
+	int error; /* enum err_code: why media that was named cannot be read; 0: it was */
+	float ms[STAGE_COUNT]; /* what it cost when it was measured; 0: not done */
 };
 
 struct bank {

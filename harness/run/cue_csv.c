@@ -53,7 +53,8 @@ static void find_cues(struct cue_reader *r, const struct csv_table *t, enum form
 		k->part[i] = form == FORM_OWN ? cue_part_index(t->header[i]) : -1;
 		/* "speech" is the sentence made from the numbers: it is made anew */
 		if (form == FORM_OWN && k->cue[i] < 0 && k->part[i] < 0 && i != k->id &&
-		    i != k->split && strcmp(t->header[i], "speech") && !r->ignored)
+		    i != k->split && strcmp(t->header[i], "speech") &&
+		    strcmp(t->header[i], "status") && !r->ignored)
 			r->ignored = arena_strdup(&r->out->mem, t->header[i]);
 	}
 }

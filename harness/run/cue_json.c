@@ -34,7 +34,7 @@ static int read_member(struct cue_reader *r, const struct json *v, long line, in
 		if (type == JSON_STRING && *json_str(v, ""))
 			return cue_keep_sentence(r, utt, part, json_str(v, ""), line);
 	} else if (strcmp(key, "id") && strcmp(key, "split") && strcmp(key, "speech") &&
-		   strcmp(key, "schema_version") && !r->ignored) {
+		   strcmp(key, "status") && strcmp(key, "schema_version") && !r->ignored) {
 		r->ignored = arena_strdup(&r->out->mem, key);
 	}
 	return 0;

@@ -10,19 +10,12 @@
 #include "harness/base/io.h"
 #include "harness/base/str.h"
 #include "harness/base/thread.h"
+#include "harness/base/version.h"
 #include "harness/cue/acoustic.h"
 #include "harness/cue/behaviour.h"
 #include "harness/cue/speech.h"
 #include "harness/media/media.h"
 #include "harness/run/pack.h"
-
-/* Change when a measurement changes its meaning: old cache entries are then left alone. */
-#define MEASURE_VERSION 3
-
-#define RATE	    16000
-#define FPS	    12.0
-#define HEIGHT	    144
-#define MAX_SECONDS 60.0 /* a longer row of a corpus is a cutting error: measured this far */
 
 /* The part of a record that has a fixed size; feature rows follow. */
 struct stored {
@@ -53,6 +46,20 @@ struct job {
 	int done;
 };
 
+struct media_request measure_request(const struct media_ref *ref, bool sound, bool pictures)
+{
+	return (struct media_request){
+		.start_ms = ref->start_ms,
+		.end_ms = ref->end_ms,
+		.max_seconds = MEASURE_MAX_SECONDS,
+		.rate = sound ? MEASURE_RATE : 0,
+		.frames = pictures,
+		.crop = (int)ref->crop,
+		.max_height = MEASURE_HEIGHT,
+		.fps = MEASURE_FPS,
+	};
+}
+
 static int on_picture(void *ctx, const struct picture *p, struct err *err)
 {
 	struct taking *t = ctx;
@@ -72,21 +79,14 @@ static bool same_span(const struct media_ref *a, const struct media_ref *b)
 static int read_span(struct taking *t, const struct media_ref *ref, bool sound, bool pictures,
 		     struct media_audio *audio, struct err *err)
 {
-	struct media_request rq = {
-		.start_ms = ref->start_ms,
-		.end_ms = ref->end_ms,
-		.max_seconds = MAX_SECONDS,
-		.rate = sound ? RATE : 0,
-		.frames = pictures,
-		.crop = (int)ref->crop,
-		.max_height = HEIGHT,
-		.fps = FPS,
-		.on_picture = on_picture,
-		.ctx = t,
-	};
+	struct media_request rq = measure_request(ref, sound, pictures);
 	double start = clock_s(), before = t->meter_ms;
 	unsigned status;
-	int rc = media_read(ref->path, &rq, audio, &status, err);
+	int rc;
+
+	rq.on_picture = on_picture;
+	rq.ctx = t;
+	rc = media_read(ref->path, &rq, audio, &status, err);
 
 	t->s.media_status |= status;
 	t->s.ms[STAGE_DECODE] += (float)(1e3 * (clock_s() - start) - (t->meter_ms - before));
@@ -227,8 +227,9 @@ static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX
 	struct strbuf b = { 0 };
 	char hash[HASH_HEX];
 
-	strbuf_addf(&b, "measure %d|%s|%d|%g|%d|%g|%zu", MEASURE_VERSION, media_versions(), RATE,
-		    FPS, HEIGHT, MAX_SECONDS, sizeof(struct stored));
+	strbuf_addf(&b, "measure %s|%s|%d|%g|%d|%g|%zu", version_get()->measuring, media_versions(),
+		    MEASURE_RATE, MEASURE_FPS, MEASURE_HEIGHT, MEASURE_MAX_SECONDS,
+		    sizeof(struct stored));
 	for (int i = 0; i < 2 && !err->code; i++) {
 		if (!ref[i]->path || content_hash(j, ref[i]->path, hash, err))
 			continue;
@@ -316,7 +317,7 @@ static int list_failures(struct job *j, struct corpus *corpus, struct err *err)
 
 		if (!j->result[i].code)
 			continue;
-		j->b->m[i].failed = true;
+		j->b->m[i].error = j->result[i].code;
 		j->b->n_failed++;
 		log_info(j->o->log, "warning: %s: %s", u->id, j->result[i].msg);
 		corpus_issue(corpus, ISSUE_WARN, "clip-unreadable",
@@ -324,6 +325,45 @@ static int list_failures(struct job *j, struct corpus *corpus, struct err *err)
 			     j->result[i].msg);
 	}
 	return err->code;
+}
+
+static const char *error_name(int code)
+{
+	switch (code) {
+	case ERR_MISSING:
+		return "missing";
+	case ERR_FORMAT:
+		return "not-media";
+	case ERR_DATA:
+		return "unusable";
+	case ERR_LIMIT:
+		return "over-limit";
+	default:
+		return "failed";
+	}
+}
+
+void measured_status(const struct measured *m, const struct utterance *u, char out[STATUS_SIZE])
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} flags[] = { { MEDIA_NO_AUDIO, "no-audio" },
+		      { MEDIA_NO_VIDEO, "no-video" },
+		      { MEDIA_CUT, "cut" },
+		      { MEDIA_DAMAGED, "damaged" } };
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		if (m->media_status & flags[i].flag)
+			len += (size_t)snprintf(out + len, STATUS_SIZE - len, "%s%s",
+						len ? "+" : "", flags[i].name);
+	if (m->error || !len)
+		snprintf(out, STATUS_SIZE, "%s",
+			 m->error			  ? error_name(m->error)
+			 : u->audio.path || u->video.path ? "ok"
+							  : "no-clip");
 }
 
 int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,

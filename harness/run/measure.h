@@ -5,12 +5,28 @@
 #ifndef HARNESS_RUN_MEASURE_H
 #define HARNESS_RUN_MEASURE_H
 
+#include "harness/media/media.h"
 #include "harness/run/bank.h"
 
 /* Fills m[i] (n_utt, zeroed) for every utterance that names a clip; feature rows
  * go to mem.  Counts into *b: n_media, n_cached, n_failed.  A clip that cannot be read
- * sets m[i].failed and becomes an oddity of the corpus. */
+ * sets m[i].error and becomes an oddity of the corpus. */
 int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,
 		   struct err *err);
+
+/* How clips are read to be measured. */
+#define MEASURE_RATE   16000 /* Hz, mono */
+#define MEASURE_FPS    12.0
+#define MEASURE_HEIGHT 144
+#define MEASURE_MAX_SECONDS                                                                        \
+	60.0 /* a longer row of a corpus is a cutting error: measured this far */
+
+/* A request that reads this span so, still without on_picture. */
+struct media_request measure_request(const struct media_ref *ref, bool sound, bool pictures);
+
+/* One word of what became of a clip, for tables: ok; no-audio, no-video, cut, damaged (several
+ * with + between them); missing, not-media, unusable, over-limit, failed; no-clip. */
+enum { STATUS_SIZE = 64 };
+void measured_status(const struct measured *m, const struct utterance *u, char out[STATUS_SIZE]);
 
 #endif
