@@ -70,6 +70,7 @@ static const struct unit units[] = {
 	{ "Lip Tightener", "lips", "tightened" },
 	{ "Lips Part", "lips", "parted" },
 	{ "Jaw Drop", "jaw", "dropped" },
+	{ "Lip Suck", "lips", "sucked in" },
 };
 
 enum strength { NOT_SAID, SLIGHT, MODERATE, STRONG, VERY_STRONG };
