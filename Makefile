@@ -180,7 +180,7 @@ $B/fuzz-%: tests/fuzz/entry.c $(FUZZ:%.c=$B/%.o) $B/libmerc.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $^ $(LDLIBS)
 
 # The tests of the vector kernels on an emulated processor with AVX-512, for machines that have
-# none; no part of a check: make emulate [PROCESSOR=tigerlake] [KERNEL=FILE] [EMULATE='num weight']
+# none; no part of a check: make emulate [PROCESSOR=NAME] [KERNEL=FILE] [EMULATE='num weight']
 EMULATE ?= num weight
 emulate: deps $(EMULATE:%=$B/tests/test_%)
 	PROCESSOR='$(PROCESSOR)' KERNEL='$(KERNEL)' ./scripts/emulate.sh $(filter $B/%,$^)

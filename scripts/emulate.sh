@@ -5,7 +5,8 @@
 # usage: scripts/emulate.sh PROGRAM...          (make emulate does it for the tests of the kernels)
 #
 # KERNELS=NAME   the kernel set that the tests walk (default avx512; empty: all of them)
-# PROCESSOR=NAME one of `bochs -help cpu` (default corei7_skylake_x; tigerlake has VNNI too)
+# PROCESSOR=NAME one of `bochs -help cpu` (default corei7_skylake_x), perhaps with features:
+#                'corei7_skylake_x, add_features="avx512vnni,avx512bf16"'
 # KERNEL=FILE    the Linux kernel to boot (default: the newest /boot/vmlinuz-*)
 # MINUTES=N      gives up after so long (default 60)
 #

@@ -199,9 +199,8 @@ static void nn_tiles_item(void *ctx, int i, int worker)
 	const struct frozen_product *p = ctx;
 	const struct kernels *kern = p->job->kern;
 	int rows = p->f->w.rows, depth = frozen_depth(p->way), k0 = i * depth;
-
-	void *to = p->tiles + nn_tile_bytes(kern, p->m, k0);
 	int k = frozen_least(depth, rows - k0);
+	void *to = p->tiles + nn_tile_bytes(kern, p->m, k0);
 
 	(void)worker;
 	if (p->way == FROZEN_BF16)
