@@ -346,11 +346,10 @@ static void test_noise(void **state)
 	rng_seed(&rng, 5, 0);
 	for (size_t k = 0; k < ARRAY_LEN(size); k++) {
 		const int w = size[k][0], h = size[k][1];
-		struct picture p = { w,
-				     h,
-				     { data, data + 333 * 333, data + 2 * 333 * 333 },
-				     { w, (w + 1) / 2, (w + 1) / 2 },
-				     0 };
+		struct picture p = { .width = w,
+				     .height = h,
+				     .plane = { data, data + 333 * 333, data + 2 * 333 * 333 },
+				     .stride = { w, (w + 1) / 2, (w + 1) / 2 } };
 		struct behaviour_result r;
 
 		for (int i = 0; i < 12; i++) {

@@ -260,7 +260,10 @@ static void test_statuses(void **state)
 	     *mp4 = scratch_file(dir, "a.mp4"), *mute = scratch_file(dir, "mute.mp4");
 	struct media_spec spec = { .width = 64, .height = 48, .fps = 5, .quality = 30 };
 	uint8_t plane[64 * 48] = { 0 };
-	struct picture p = { 64, 48, { plane, plane, plane }, { 64, 32, 32 }, 0 };
+	struct picture p = { .width = 64,
+			     .height = 48,
+			     .plane = { plane, plane, plane },
+			     .stride = { 64, 32, 32 } };
 	struct media_request rq = everything();
 	struct err err = { 0 };
 	struct media_writer *w = media_writer_open(mute, &spec, &err);

@@ -105,6 +105,11 @@ static void test_bad_requests(void **state)
 		{ .end_ms = -1, .rate = RATE, .crop = 3 },
 		{ .end_ms = -1, .rate = RATE, .max_height = -1 },
 		{ .end_ms = -1, .rate = RATE, .max_seconds = 1e9 },
+		{ .end_ms = -1, .frames = true, .count = -1 },
+		{ .end_ms = -1, .frames = true, .count = 3, .fps = 2 },
+		{ .end_ms = -1, .frames = true, .at_s = (const double[]){ 1, 0.5 }, .n_at = 2 },
+		{ .end_ms = -1, .frames = true, .at_s = (const double[]){ -1 }, .n_at = 1 },
+		{ .end_ms = 500, .frames = true, .at_s = (const double[]){ 0.5 }, .n_at = 1 },
 	};
 	struct err err = { 0 };
 
@@ -163,7 +168,7 @@ static void test_truncated(void **state)
 			refused(path, ERR_FORMAT, "not readable");
 		} else {
 			must_read(path, everything(), &seen);
-			CHECK(seen.status & MEDIA_DAMAGED);
+			CHECK(seen.status & MEDIA_SHORT);
 			CHECK(seen.audio.n > RATE && seen.audio.n < 2 * RATE);
 			for (int i = 0; i < seen.audio.n; i++)
 				CHECK_NEAR(seen.audio.pcm[i], tone(i, RATE), 2e-5);
@@ -197,7 +202,8 @@ static void test_header_lies(void **state)
 	put(path, data, len);
 	CHECK(!media_probe(path, &info, &err));
 	must_read(path, everything(), &seen);
-	CHECK(seen.status == (MEDIA_NO_VIDEO | MEDIA_DAMAGED) && seen.audio.n == RATE);
+	CHECK((seen.status & ~(unsigned)MEDIA_DAMAGED) == (MEDIA_NO_VIDEO | MEDIA_SHORT) &&
+	      info.seconds == 40 && seen.audio.n == RATE);
 	media_audio_free(&seen.audio);
 	/* a rate out of this world must not size a buffer */
 	store_u32(data + 24, 0x7fffffff);
@@ -205,6 +211,132 @@ static void test_header_lies(void **state)
 	read_all(path, everything(), &seen, &err);
 	CHECK(err.code && strstr(err.msg, path) && !seen.audio.pcm);
 	free(data);
+	free(path);
+	scratch_remove(dir);
+}
+
+/* Overwrites the four bytes that lie `skip` behind the first such name. */
+static void patch(char *data, size_t len, const char *name, size_t skip, const char *four)
+{
+	size_t at = 0;
+
+	while (at + 4 <= len && memcmp(data + at, name, 4) != 0)
+		at++;
+	CHECK(at + skip + 4 <= len);
+	memcpy(data + at + skip, four, 4);
+}
+
+/* Headers whose duration is not that of what follows. */
+static void test_duration_lies(void **state)
+{
+	static const struct {
+		const char *name, *field;
+		size_t skip;
+		const char *value;
+		unsigned status;
+	} lies[] = {
+		{ "a.mp4", "mvhd", 20, "\0\0\x7f\0", MEDIA_SHORT }, /* 32 s of 3 */
+		{ "b.mp4", "mvhd", 20, "\0\0\3\0", MEDIA_LONG },    /* 0.8 s */
+		{ "a.avi", "vids", 32, "\377\1\0\0", MEDIA_SHORT },
+		{ "b.avi", "vids", 32, "\5\0\0\0", MEDIA_LONG },
+		{ "c.avi", "auds", 32, "\0\20\0\0", MEDIA_LONG },
+	};
+	char *dir = scratch_make(), *data;
+	struct err err = { 0 };
+	size_t len;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(lies); k++) {
+		char *path = path_join(dir, lies[k].name);
+
+		write_clip(path, 36, RATE);
+		CHECK(!io_read_file(path, 1 << 24, &data, &len, &err));
+		patch(data, len, lies[k].field, lies[k].skip, lies[k].value);
+		put(path, data, len);
+		must_read(path, everything(), &seen);
+		CHECK(seen.status == lies[k].status && seen.n == 36 && seen.audio.n == 3 * RATE);
+		media_audio_free(&seen.audio);
+		free(data);
+		free(path);
+	}
+	scratch_remove(dir);
+}
+
+static void test_status_text(void **state)
+{
+	char text[64], small[9];
+
+	(void)state;
+	media_status_text(MEDIA_OK, text, sizeof(text));
+	CHECK(!strcmp(text, "ok"));
+	media_status_text(MEDIA_NO_AUDIO | MEDIA_CUT | MEDIA_NO_VECTORS, text, sizeof(text));
+	CHECK(!strcmp(text, "no-audio+cut+no-vectors"));
+	media_status_text(127, text, sizeof(text));
+	CHECK(!strcmp(text, "no-audio+no-video+cut+damaged+short+long+no-vectors"));
+	media_status_text(127, small, sizeof(small));
+	CHECK(!strcmp(small, "no-audio"));
+}
+
+/* What a file may cost is bounded, and the message says which bound it met. */
+static void test_limits(void **state)
+{
+	const struct media_spec large = { .width = 1280, .height = 960, .fps = 5, .quality = 30 };
+	static uint8_t plane[1280 * 960];
+	const struct picture p = { .width = 1280,
+				   .height = 960,
+				   .plane = { plane, plane, plane },
+				   .stride = { 1280, 640, 640 } };
+	char *dir = scratch_make(), *path = path_join(dir, "a.mp4");
+	struct media_request rq = everything();
+	struct err err = { 0 };
+	struct media_writer *w = media_writer_open(path, &large, &err);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		media_write_picture(w, &p, &err);
+	media_writer_close(&w, &err);
+	CHECK_OK(&err);
+	rq.rate = 0;
+	must_read(path, rq, &seen);
+	CHECK(seen.n == 3);
+	rq.max_mb = 1;
+	read_all(path, rq, &seen, &err);
+	CHECK_ERR(&err, ERR_LIMIT, "more than 1 MB");
+	rq.max_mb = 64;
+	must_read(path, rq, &seen);
+	CHECK(seen.n == 3);
+	rq.max_wall_s = 1e-9;
+	read_all(path, rq, &seen, &err);
+	CHECK(strstr(err.msg, path));
+	CHECK_ERR(&err, ERR_LIMIT, "gave up after 1e-09 s");
+	free(path);
+	scratch_remove(dir);
+}
+
+/* A table that claims more entries than memory could hold is the file's fault: the run that
+ * reads it goes on. */
+static void test_hostile_tables(void **state)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "a.mp4"), *data;
+	static const char *const table[] = { "stsz", "stts", "stsc", "stco" };
+	struct err err = { 0 };
+	size_t len;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(table); k++) {
+		write_clip(path, 12, RATE);
+		CHECK(!io_read_file(path, 1 << 24, &data, &len, &err));
+		patch(data, len, table[k], k ? 8 : 12, "\x7f\xff\xff\xf0");
+		if (!k) /* all samples of one size: no table behind the count */
+			patch(data, len, table[k], 8, "\0\0\0\1");
+		put(path, data, len);
+		if (read_all(path, everything(), &seen, &err))
+			CHECK(err.code != ERR_NOMEM && strstr(err.msg, path));
+		else
+			media_audio_free(&seen.audio);
+		err = (struct err){ 0 };
+		free(data);
+	}
 	free(path);
 	scratch_remove(dir);
 }
@@ -334,7 +466,10 @@ static void test_writer_cleans_up(void **state)
 	};
 	char *dir = scratch_make(), *path = path_join(dir, "a.mp4");
 	uint8_t plane[64 * 48] = { 0 };
-	struct picture p = { 64, 48, { plane, plane, plane }, { 64, 32, 32 }, 0 };
+	struct picture p = { .width = 64,
+			     .height = 48,
+			     .plane = { plane, plane, plane },
+			     .stride = { 64, 32, 32 } };
 	struct err err = { 0 };
 	struct media_writer *w = media_writer_open(path, &spec, &err);
 
@@ -385,6 +520,8 @@ int main(void)
 		cmocka_unit_test(test_not_media),	 cmocka_unit_test(test_wrong_extension),
 		cmocka_unit_test(test_bad_requests),	 cmocka_unit_test(test_span_outside),
 		cmocka_unit_test(test_truncated),	 cmocka_unit_test(test_header_lies),
+		cmocka_unit_test(test_duration_lies),	 cmocka_unit_test(test_status_text),
+		cmocka_unit_test(test_limits),		 cmocka_unit_test(test_hostile_tables),
 		cmocka_unit_test(test_mutations),	 cmocka_unit_test(test_writer_refuses),
 		cmocka_unit_test(test_writer_cleans_up), cmocka_unit_test(test_full_disk),
 	};

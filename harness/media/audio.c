@@ -26,7 +26,7 @@ static int no_memory(const struct audio_track *t, struct err *err)
 	return err_set(err, ERR_NOMEM, "%s: no memory for its sound", t->src->path);
 }
 
-int audio_track_open(struct audio_track *t, const struct media_source *src,
+int audio_track_open(struct audio_track *t, struct media_source *src,
 		     const struct media_request *rq, const struct span *span, struct err *err)
 {
 	*t = (struct audio_track){ .src = src, .out_rate = rq->rate };
@@ -97,7 +97,7 @@ static int push(struct audio_track *t, const float *x, int n, struct err *err)
 	out = (uint8_t *)t->out;
 	got = swr_convert(t->resample, &out, room, x ? &in : NULL, n);
 	if (got < 0)
-		return source_fail(t->src->path, "resampling", got, err);
+		return source_stop(t->src, "resampling", got, err);
 	return keep(t, t->out, got, err);
 }
 
@@ -132,7 +132,7 @@ static int open_mix(struct audio_track *t, struct err *err)
 		if (ret >= 0)
 			ret = swr_init(t->resample);
 	}
-	return ret < 0 ? source_fail(t->src->path, "preparing its sound", ret, err) : 0;
+	return ret < 0 ? source_stop(t->src, "preparing its sound", ret, err) : 0;
 }
 
 static int gcd(int a, int b)
@@ -229,7 +229,7 @@ static int take_frame(struct audio_track *t, struct err *err)
 	got = swr_convert(t->mix, &out, f->nb_samples, (const uint8_t **)f->extended_data,
 			  f->nb_samples);
 	if (got < 0)
-		return source_fail(t->src->path, "mixing its sound", got, err);
+		return source_stop(t->src, "mixing its sound", got, err);
 	return push(t, t->mono + skip, (got < n ? got : n) - skip, err);
 }
 
@@ -246,15 +246,31 @@ static int finish(struct audio_track *t, struct err *err)
 	return push(t, NULL, 0, err);
 }
 
+/* The key frame that pictures need may lie seconds before the sound that is wanted. */
+static bool too_early(const struct audio_track *t, const AVPacket *pkt)
+{
+	double end;
+
+	if (!pkt || pkt->pts == AV_NOPTS_VALUE || pkt->duration <= 0)
+		return false;
+	end = (double)(pkt->pts + pkt->duration) * av_q2d(t->src->audio->time_base) -
+	      t->src->zero_s;
+	return end < (double)t->first_out / t->out_rate - MEDIA_PREROLL_S;
+}
+
 int audio_track_packet(struct audio_track *t, const AVPacket *pkt, struct err *err)
 {
-	int ret = avcodec_send_packet(t->dec, pkt);
+	int ret;
 
+	if (too_early(t, pkt))
+		return 0;
+	ret = avcodec_send_packet(t->dec, pkt);
 	if (ret == AVERROR(ENOMEM))
-		return no_memory(t, err);
+		return source_stop(t->src, "decoding its sound", ret, err);
 	if (ret < 0 && ret != AVERROR_EOF)
 		t->status |= MEDIA_DAMAGED;
 	while (!t->done && (ret = avcodec_receive_frame(t->dec, t->frame)) >= 0) {
+		t->decoded += t->frame->nb_samples;
 		take_frame(t, err);
 		av_frame_unref(t->frame);
 		if (err->code)

@@ -7,6 +7,7 @@
 #define HARNESS_MEDIA_MEDIA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "harness/base/err.h"
@@ -24,6 +25,12 @@ struct media_info {
 int media_probe(const char *path, struct media_info *info, struct err *err);
 /* One line naming the libraries' versions as they run, for manifests and cache keys. */
 const char *media_versions(void);
+
+/* What a reading cost. */
+struct media_work {
+	long pictures;	/* decoded */
+	double sound_s; /* decoded */
+};
 
 /* What to read from one file, in one pass. */
 struct media_request {
@@ -46,6 +53,18 @@ struct media_request {
 	 * Returns 0, or an error it set, which ends the reading. */
 	int (*on_picture)(void *ctx, const struct picture *p, struct err *err);
 	void *ctx;
+	/* Instead of a rate: so many pictures, one for each of as many equal parts of the
+	 * span, or of what the file says it holds of the span; 0: not by count. */
+	int count;
+	/* Instead of either: for each of these seconds from the span's start (rising, below
+	 * its length) the picture shown at that time; a time that the pictures do not cover
+	 * gets none.  Long stretches between them are passed over by the file's index. */
+	const double *at_s;
+	int n_at;
+	bool vectors;		 /* motion vectors with each picture */
+	double max_wall_s;	 /* wall seconds of reading without on_picture; <= 0: 120 */
+	int max_mb;		 /* of decoded pictures held at a time; <= 0: 1024 */
+	struct media_work *work; /* added to; NULL: not counted */
 };
 
 struct media_audio {
@@ -55,21 +74,26 @@ struct media_audio {
 
 enum media_status {
 	MEDIA_OK,
-	MEDIA_NO_AUDIO = 1,
-	MEDIA_NO_VIDEO = 2,
-	MEDIA_CUT = 4,
-	MEDIA_DAMAGED = 8
+	MEDIA_NO_AUDIO = 1, /* asked for, but not in the span */
+	MEDIA_NO_VIDEO = 2, /* the same */
+	MEDIA_CUT = 4,	    /* max_seconds cut the span */
+	MEDIA_DAMAGED = 8,  /* packets failed to decode, or time stamps went back */
+	MEDIA_SHORT = 16, /* ends over half a second before its header says: truncated, or a lie */
+	MEDIA_LONG = 32,  /* goes on over half a second after that */
+	MEDIA_NO_VECTORS = 64, /* asked for, but this codec gives none */
 };
 
-/* Reads the span.  *status: what was asked for but is not in the span (flags; the
- * call still succeeds), MEDIA_CUT when max_seconds cut it, MEDIA_DAMAGED when
- * packets failed to decode, time stamps went back, or a stream ended half a second
- * before its header says.  An unreadable file, or a span of which nothing is there,
- * is an error: ERR_MISSING, ERR_FORMAT (not media, a folder), ERR_DATA (empty,
- * outside, nothing decodes), ERR_ARG (the request), ERR_LIMIT, ERR_IO, ERR_NOMEM,
- * or what on_picture set.  audio may be NULL if rate is 0; it is owned by the
- * caller and empty on failure.  Thread-safe; one thread a call; memory is bounded by
- * max_seconds and pictures of 8192x8192. */
+/* Names of the flags joined by '+' ("no-audio+short"; "ok" for none), as people and tables
+ * read them.  Truncates to size. */
+void media_status_text(unsigned status, char *text, size_t size);
+
+/* Reads the span.  *status: flags of what is not as asked; the call still succeeds.  An
+ * unreadable file, or a span of which nothing is there, is an error: ERR_MISSING,
+ * ERR_FORMAT (not media, a folder), ERR_DATA (empty, outside, nothing decodes), ERR_ARG
+ * (the request), ERR_LIMIT (time, memory, reads), ERR_IO, ERR_NOMEM, or what on_picture
+ * set.  audio may be NULL if rate is 0; it is owned by the caller and empty on failure.
+ * Thread-safe; one thread a call, so max_wall_s bounds processor time too; memory is
+ * bounded by max_seconds, max_mb and pictures of 8192x8192. */
 int media_read(const char *path, const struct media_request *rq, struct media_audio *audio,
 	       unsigned *status, struct err *err);
 void media_audio_free(struct media_audio *a);

@@ -24,7 +24,7 @@ int media_probe(const char *path, struct media_info *info, struct err *err)
 	struct media_source s;
 
 	*info = (struct media_info){ 0 };
-	if (source_open(&s, path, err))
+	if (source_open(&s, path, 0, 0, err))
 		return err->code;
 	copy_name(info->container, sizeof(info->container), s.fmt->iformat->name);
 	if (s.fmt->duration != AV_NOPTS_VALUE)

@@ -6,17 +6,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "harness/base/mem.h"
 #include "harness/media/source.h"
 #include "harness/media/track.h"
 
 #define DEFAULT_MAX_SECONDS 600
-/* Read before the span: decoders and the resampler need what came before. */
-#define PREROLL_S   0.25
-#define MAX_PACKETS 4000000L
-/* A stream that ends this much earlier than its header says is damaged. */
-#define SHORT_S 0.5
+#define MAX_PACKETS	    4000000L
+/* A header that is further off than this is wrong. */
+#define LIE_S 0.5
 
 struct reading {
 	struct media_source src;
@@ -26,6 +26,38 @@ struct reading {
 	bool want_audio, want_frames; /* and the stream is there */
 	unsigned status;
 };
+
+static struct span make_span(const struct media_request *rq)
+{
+	struct span s = { .start = (double)rq->start_ms / 1000, .open = rq->end_ms < 0 };
+	double max = rq->max_seconds > 0 ? rq->max_seconds : DEFAULT_MAX_SECONDS;
+
+	s.end = s.open ? INFINITY : (double)rq->end_ms / 1000;
+	if (s.end - s.start > max) {
+		s.cut = !s.open;
+		s.end = s.start + max;
+	}
+	return s;
+}
+
+static int check_pictures(const char *path, const struct media_request *rq, const struct span *span,
+			  struct err *err)
+{
+	if (rq->count < 0 || rq->n_at < 0 || (rq->fps > 0) + (rq->count > 0) + (rq->n_at > 0) > 1)
+		return err_set(err, ERR_ARG,
+			       "%s: pictures by rate, by count or by times: one of the three",
+			       path);
+	for (int i = 0; i < rq->n_at; i++)
+		if (!(rq->at_s[i] >= (i ? rq->at_s[i - 1] : 0) &&
+		      rq->at_s[i] < span->end - span->start))
+			return err_set(err, ERR_ARG,
+				       "%s: a picture at %g s: times rise within the span", path,
+				       rq->at_s[i]);
+	if (!(rq->fps >= 0) || rq->max_height < 0 || rq->crop < 0 || rq->crop > 2)
+		return err_set(err, ERR_ARG, "%s: fps %g, height %d, crop %d", path, rq->fps,
+			       rq->max_height, rq->crop);
+	return 0;
+}
 
 static int check_request(const char *path, const struct media_request *rq,
 			 const struct media_audio *audio, struct err *err)
@@ -43,32 +75,18 @@ static int check_request(const char *path, const struct media_request *rq,
 	if (rq->start_ms < 0 || (rq->end_ms >= 0 && rq->end_ms <= rq->start_ms))
 		return err_set(err, ERR_ARG, "%s: the span %.3f to %.3f s is empty", path,
 			       (double)rq->start_ms / 1000, (double)rq->end_ms / 1000);
-	if (!(rq->fps >= 0) || rq->max_height < 0 || rq->crop < 0 || rq->crop > 2)
-		return err_set(err, ERR_ARG, "%s: fps %g, height %d, crop %d", path, rq->fps,
-			       rq->max_height, rq->crop);
 	return 0;
 }
 
-static struct span make_span(const struct media_request *rq)
-{
-	struct span s = { .start = (double)rq->start_ms / 1000, .open = rq->end_ms < 0 };
-	double max = rq->max_seconds > 0 ? rq->max_seconds : DEFAULT_MAX_SECONDS;
-
-	s.end = s.open ? INFINITY : (double)rq->end_ms / 1000;
-	if (s.end - s.start > max) {
-		s.cut = !s.open;
-		s.end = s.start + max;
-	}
-	return s;
-}
-
 /* A file that cannot seek is read from its start: slower, the same result. */
-static void seek(struct reading *r)
+static void seek(struct reading *r, const struct media_request *rq)
 {
 	const AVStream *st = r->want_frames ? r->src.video : r->src.audio;
-	double to = r->span.start - PREROLL_S;
+	double first = r->want_frames && !r->want_audio && rq->n_at ? rq->at_s[0] : 0;
+	double to = fmax(r->span.start + first - MEDIA_PREROLL_S, 0);
 
-	if (to > 0)
+	/* Matroska's list of key frames is read by the first seeking */
+	if (to > 0 || rq->n_at)
 		av_seek_frame(r->src.fmt, st->index,
 			      (int64_t)floor((to + r->src.zero_s) / av_q2d(st->time_base)),
 			      AVSEEK_FLAG_BACKWARD);
@@ -103,7 +121,9 @@ static int feed(struct reading *r, struct err *err)
 	if (!pkt)
 		return err_set(err, ERR_NOMEM, "%s: out of memory", r->src.path);
 	for (long n = 0; !enough(r) && !err->code; n++) {
-		ret = n < MAX_PACKETS ? av_read_frame(r->src.fmt, pkt) : AVERROR_EXIT;
+		ret = n < MAX_PACKETS && !budget_late(&r->src.budget)
+			      ? av_read_frame(r->src.fmt, pkt)
+			      : AVERROR_EXIT;
 		if (ret < 0)
 			break;
 		give(r, pkt, err);
@@ -111,7 +131,7 @@ static int feed(struct reading *r, struct err *err)
 	}
 	av_packet_free(&pkt);
 	if (ret == AVERROR(ENOMEM) || ret == AVERROR_EXIT)
-		source_fail(r->src.path, "reading", ret, err);
+		source_stop(&r->src, "reading", ret, err);
 	else if (ret < 0 && ret != AVERROR_EOF)
 		r->status |= MEDIA_DAMAGED;
 	if (!err->code && r->want_audio && !r->audio.done)
@@ -121,12 +141,31 @@ static int feed(struct reading *r, struct err *err)
 	return err->code;
 }
 
-/* A stream stopped before the span's end although its header promises more. */
-static bool too_short(const struct reading *r, const AVStream *st, double got_s)
+/* Compares where a stream ended with where its header says it does; done: there was more. */
+static unsigned judge_end(const struct reading *r, const AVStream *st, double got_s, bool done)
 {
 	double said = source_stream_end(&r->src, st);
 
-	return said > 0 && got_s < fmin(said, r->span.end) - SHORT_S;
+	if (said > 0 && got_s > said + LIE_S)
+		return MEDIA_LONG;
+	return said > 0 && !done && got_s < fmin(said, r->span.end) - LIE_S ? MEDIA_SHORT : 0;
+}
+
+/* Compares what the file says of itself with what it says of its streams. */
+static unsigned judge_file(const struct media_source *s)
+{
+	double said = source_file_end(s), most = 0;
+
+	for (unsigned i = 0; i < s->fmt->nb_streams; i++) {
+		double end = source_stream_end(s, s->fmt->streams[i]);
+
+		if (!(end > 0))
+			return 0;
+		most = fmax(most, end);
+	}
+	if (!(said > 0))
+		return 0;
+	return said > most + LIE_S ? MEDIA_SHORT : said < most - LIE_S ? MEDIA_LONG : 0;
 }
 
 static int judge(struct reading *r, const struct media_request *rq, struct err *err)
@@ -135,18 +174,19 @@ static int judge(struct reading *r, const struct media_request *rq, struct err *
 	bool beyond = (r->want_audio && r->audio.beyond) || (r->want_frames && r->frames.beyond);
 	bool streams = r->want_audio || r->want_frames;
 
-	if (r->want_audio) {
-		r->status |= r->audio.status;
-		if (!r->audio.done &&
-		    too_short(r, r->src.audio, r->span.start + (double)r->audio.n / rq->rate))
-			r->status |= MEDIA_DAMAGED;
-	}
+	r->status |= judge_file(&r->src);
+	if (r->want_audio)
+		r->status |=
+			r->audio.status |
+			judge_end(r, r->src.audio, r->span.start + (double)r->audio.n / rq->rate,
+				  r->audio.done);
 	if (r->want_frames) {
-		r->status |= r->frames.status;
-		if (!r->frames.done && too_short(r, r->src.video, r->frames.seen_s))
-			r->status |= MEDIA_DAMAGED;
+		r->status |= r->frames.status |
+			     judge_end(r, r->src.video, r->frames.seen_s, r->frames.done);
+		if (rq->vectors && !r->frames.any_vector)
+			r->status |= MEDIA_NO_VECTORS;
 	}
-	if (streams && !any && r->status & MEDIA_DAMAGED)
+	if (streams && !any && r->status & (MEDIA_DAMAGED | MEDIA_SHORT))
 		return err_set(err, ERR_DATA, "%s: nothing could be decoded; the file is damaged",
 			       r->src.path);
 	if (streams && !any)
@@ -169,9 +209,10 @@ int media_read(const char *path, const struct media_request *rq, struct media_au
 	*status = MEDIA_OK;
 	if (audio)
 		*audio = (struct media_audio){ .rate = rq->rate };
-	if (check_request(path, rq, audio, err) || source_open(&r.src, path, err))
-		return err->code;
 	r.span = make_span(rq);
+	if (check_request(path, rq, audio, err) || check_pictures(path, rq, &r.span, err) ||
+	    source_open(&r.src, path, rq->max_wall_s, rq->max_mb, err))
+		return err->code;
 	r.want_audio = rq->rate && r.src.audio;
 	r.want_frames = rq->frames && r.src.video;
 	if (r.want_audio && audio_track_open(&r.audio, &r.src, rq, &r.span, err))
@@ -179,7 +220,7 @@ int media_read(const char *path, const struct media_request *rq, struct media_au
 	if (r.want_frames && frame_track_open(&r.frames, &r.src, rq, &r.span, err))
 		goto out;
 	if (r.want_audio || r.want_frames)
-		seek(&r);
+		seek(&r, rq);
 	if (feed(&r, err) || judge(&r, rq, err))
 		goto out;
 	*status = r.status;
@@ -189,6 +230,11 @@ int media_read(const char *path, const struct media_request *rq, struct media_au
 		r.audio.pcm = NULL;
 	}
 out:
+	if (rq->work) {
+		rq->work->pictures += r.frames.decoded;
+		rq->work->sound_s +=
+			r.audio.in_rate ? (double)r.audio.decoded / r.audio.in_rate : 0;
+	}
 	audio_track_close(&r.audio);
 	frame_track_close(&r.frames);
 	source_close(&r.src);
@@ -199,4 +245,17 @@ void media_audio_free(struct media_audio *a)
 {
 	free(a->pcm);
 	*a = (struct media_audio){ 0 };
+}
+
+void media_status_text(unsigned status, char *text, size_t size)
+{
+	static const char *const name[] = { "no-audio", "no-video", "cut",	 "damaged",
+					    "short",	"long",	    "no-vectors" };
+	size_t used = 0;
+
+	snprintf(text, size, "ok");
+	for (size_t i = 0; i < ARRAY_LEN(name) && used < size; i++)
+		if (status & 1U << i)
+			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "+" : "",
+						 name[i]);
 }
