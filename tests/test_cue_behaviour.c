@@ -25,7 +25,10 @@ struct canvas {
 
 static void canvas_init(struct canvas *k)
 {
-	k->p = (struct picture){ W, H, { k->y, k->u, k->v }, { W, W / 2, W / 2 }, 0 };
+	k->p = (struct picture){ .width = W,
+				 .height = H,
+				 .plane = { k->y, k->u, k->v },
+				 .stride = { W, W / 2, W / 2 } };
 }
 
 static void place(struct canvas *k, double x, double y, double scale, double degrees)

@@ -251,6 +251,7 @@ const struct verb verb_cues = {
 	       "settings "
 	       "have changed, so an interrupted run goes on where it was.  The column status says "
 	       "what became of each clip: ok, or no-audio, no-video, cut (too long), damaged, "
+	       "short or long (beside what its header says), "
 	       "missing, not-media, unusable, over-limit, failed, no-clip.\n"
 	       "--show FILE prints what was measured of one clip with units, the sentences as far "
 	       "as there are thresholds (--words, or a corpus), and draws sound, pitch, intensity, "

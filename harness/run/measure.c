@@ -345,25 +345,12 @@ static const char *error_name(int code)
 
 void measured_status(const struct measured *m, const struct utterance *u, char out[STATUS_SIZE])
 {
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} flags[] = { { MEDIA_NO_AUDIO, "no-audio" },
-		      { MEDIA_NO_VIDEO, "no-video" },
-		      { MEDIA_CUT, "cut" },
-		      { MEDIA_DAMAGED, "damaged" } };
-	size_t len = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-		if (m->media_status & flags[i].flag)
-			len += (size_t)snprintf(out + len, STATUS_SIZE - len, "%s%s",
-						len ? "+" : "", flags[i].name);
-	if (m->error || !len)
-		snprintf(out, STATUS_SIZE, "%s",
-			 m->error			  ? error_name(m->error)
-			 : u->audio.path || u->video.path ? "ok"
-							  : "no-clip");
+	if (m->error)
+		snprintf(out, STATUS_SIZE, "%s", error_name(m->error));
+	else if (!u->audio.path && !u->video.path)
+		snprintf(out, STATUS_SIZE, "no-clip");
+	else
+		media_status_text(m->media_status, out, STATUS_SIZE);
 }
 
 int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,

@@ -24,8 +24,8 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 /* A request that reads this span so, still without on_picture. */
 struct media_request measure_request(const struct media_ref *ref, bool sound, bool pictures);
 
-/* One word of what became of a clip, for tables: ok; no-audio, no-video, cut, damaged (several
- * with + between them); missing, not-media, unusable, over-limit, failed; no-clip. */
+/* One word of what became of a clip, for tables: ok; no-audio, no-video, cut, damaged, short, long
+ * (several with + between them); missing, not-media, unusable, over-limit, failed; no-clip. */
 enum { STATUS_SIZE = 64 };
 void measured_status(const struct measured *m, const struct utterance *u, char out[STATUS_SIZE]);
 
