@@ -140,6 +140,10 @@ bench: $(BENCH:%.c=$B/%) all
 $B/tests/bench_gemm: PEERLIBS = $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) -E - >/dev/null 2>&1 && echo -ldnnl)
 bench-%: $B/tests/bench_%
 	$<
+# cues come with Praat's and torchaudio's beside them
+bench-cues:
+	+@$(MAKE) --no-print-directory bench PARTS=cues
+.PHONY: bench-cues
 
 # PyTorch's side of tests/test_curve.c anew (package python3-torch)
 PEER_PYTHON ?= /usr/bin/python3

@@ -18,6 +18,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import machine  # noqa: E402  (after the line above)
+import part_cues
 import part_environment
 import part_gemm
 import part_llama
@@ -35,7 +36,7 @@ PARTS = {
     "tokenizer": part_plain.tokenizer,
     "decoder": part_plain.decoder,
     "media": part_media.run,
-    "cues": part_plain.cues,
+    "cues": part_cues.run,
 }
 SHORT = ("environment", "gemm", "train", "llama", "packing", "load", "tokenizer", "media")
 
