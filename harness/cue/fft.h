@@ -8,14 +8,15 @@
 #include "harness/base/err.h"
 
 struct fft {
-	int n;		  /* power of two, 4..2^20 */
-	float *cs, *sn;	  /* (n/2) cos, sin(2 pi k / n) */
-	float *wre, *wim; /* (n) work */
+	int n;			    /* power of two, 16..2^20 */
+	float *cs, *sn;		    /* (3n/4) cos, sin(2 pi k / n) */
+	float *first_cs, *first_sn; /* (3, n/4) those of the first pass, in its order */
+	float *wre, *wim;	    /* (n) work */
 };
 
 int fft_init(struct fft *f, int n, struct err *err);
 void fft_free(struct fft *f);
-/* Smallest power of two >= n, at least 4. */
+/* Smallest power of two >= n, at least 16. */
 int fft_size(int n);
 
 /* X[k] = sum_t x[t] exp(-2 pi i k t / n), in place. */
