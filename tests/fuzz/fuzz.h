@@ -14,6 +14,7 @@
 
 /* Every target, by name; a new one is a line here and a file. */
 #define FUZZ_LIST(X)                                                                               \
+	X(action_units)                                                                            \
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
 	X(llama_bin)                                                                               \
