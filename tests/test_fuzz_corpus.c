@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "harness/media/media.h"
 #include "tests/fuzz/fuzz.h"
 #include "models/backbone/peft.h"
 #include "tests/tokenizer_fixture.h"
@@ -297,6 +298,41 @@ static void write_tokenizer_seeds(void)
 		  "\xf0\x9f\x98\x80 '\xc5\xbf \xc2\xbd");
 }
 
+/* A clip of a few small pictures, sound, or both. */
+static void seed_media(const char *name, int side, int rate)
+{
+	struct media_spec spec = { .width = side, .height = side, .fps = 4, .quality = 30 };
+	static float pcm[4000];
+	static uint8_t plane[64 * 64];
+	char *dir = scratch_make(), *path = path_join(dir, name);
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	struct media_writer *w;
+
+	spec.rate = rate;
+	w = media_writer_open(path, &spec, &err);
+	for (int i = 0; i < rate / 4; i++)
+		pcm[i] = (float)(i % 40) / 50 - 0.4F;
+	for (int i = 0; w && side && i < 3; i++) {
+		const struct picture p = { .width = side,
+					   .height = side,
+					   .plane = { plane, plane, plane },
+					   .stride = { side, side / 2, side / 2 } };
+
+		memset(plane + i * 3 * side, 200, (size_t)side);
+		media_write_picture(w, &p, &err);
+	}
+	if (w && rate)
+		media_write_audio(w, pcm, rate / 4, &err);
+	media_writer_close(&w, &err);
+	CHECK_OK(&err);
+	add_file(&b, dir, name);
+	put_seed("media", name, &b);
+	strbuf_free(&b);
+	free(path);
+	scratch_remove(dir);
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -317,6 +353,10 @@ static void write_seeds(void)
 	seed_hf("shards", c, WEIGHT_F16, 2);
 	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
 	write_tokenizer_seeds();
+	seed_media("sound.wav", 0, 8000);
+	seed_media("mute.mp4", 64, 0);
+	seed_media("both.mp4", 32, 8000);
+	seed_media("both.avi", 32, 0);
 }
 
 /* --- replay ---------------------------------------------------------------------------------- */

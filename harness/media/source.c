@@ -58,7 +58,13 @@ int source_fail(const char *path, const char *doing, int av_code, struct err *er
 
 int source_stop(const struct media_source *s, const char *doing, int av_code, struct err *err)
 {
-	if (!budget_fail(&s->budget, s->path, doing, av_code, err))
+	if (budget_fail(&s->budget, s->path, doing, av_code, err))
+		return err->code;
+	/* demuxers say so of files that end too early */
+	if (av_code == AVERROR(EIO))
+		err_set(err, ERR_DATA, "%s: %s: the file is damaged, or cannot be read to its end",
+			s->path, doing);
+	else
 		source_fail(s->path, doing, av_code, err);
 	return err->code;
 }

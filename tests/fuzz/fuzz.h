@@ -18,6 +18,7 @@
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
 	X(llama_bin)                                                                               \
+	X(media)                                                                                   \
 	X(peft)                                                                                    \
 	X(safetensors)                                                                             \
 	X(tokenizer_bin)                                                                           \
