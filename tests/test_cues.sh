@@ -122,6 +122,18 @@ units()
 		grep "Target face: jaw strongly dropped. (Action units at 0.50 s.)"
 }
 check "--action-units becomes a sentence" units
+units_of_corpus()
+{
+	mkdir "$dir/units" && printf 'frame, confidence, AU12_r\n1, 0.9, 1.5\n' >"$dir/units/train_$(id "$clip").csv"
+	$cues -q --cues "$dir/units" --format jsonl -o "$dir/units.jsonl" &&
+		[ "$(grep -c 'Target face: mouth corners raised\.' "$dir/units.jsonl")" = 1 ] &&
+		grep "\"$(id "$clip")\",\"split\":\"train\"" "$dir/units.jsonl" |
+			grep -q 'Target face: mouth corners raised\.' || return 1
+	echo "2, 0.9, 9" >>"$dir/units/train_$(id "$clip").csv"
+	! $cues -q --cues "$dir/units" -o "$dir/units.csv" 2>"$dir/err" && cat "$dir/err" &&
+		grep -q "$(id "$clip").csv:3: " "$dir/err"
+}
+check "tables of action units become face sentences of a corpus" units_of_corpus
 film()
 {
 	"$merc" cues -q --video "$dir/film.mp4" "$clip" --words "$dir/words.json" &&

@@ -174,24 +174,38 @@ static void find_peak(struct action_units *out, const struct shot *s, size_t n)
 	out->used = used;
 }
 
+bool action_units_are_in(const struct csv_table *t)
+{
+	struct err none = { 0 };
+	struct columns k;
+
+	return !find_columns(t, &k, &none);
+}
+
+int action_units_of_table(struct action_units *out, const struct csv_table *t, struct err *err)
+{
+	struct shot *shot;
+	struct columns k;
+
+	*out = (struct action_units){ .peak_s = NAN };
+	if (find_columns(t, &k, err))
+		return err->code;
+	if (!NEW_ARRAY(shot, t->n_rows))
+		return err_set(err, ERR_NOMEM, "%s: no memory", t->path);
+	for (size_t r = 0; r < t->n_rows && !err->code; r++)
+		read_shot(t, &k, &t->row[r], &shot[r], err);
+	if (!err->code)
+		find_peak(out, shot, t->n_rows);
+	free(shot);
+	return err->code;
+}
+
 static int read_csv(struct action_units *out, const char *path, struct err *err)
 {
 	struct csv_table t = { 0 };
-	struct shot *shot = NULL;
-	struct columns k;
 
-	if (csv_table_read(&t, path, ',', FILE_LIMIT, err) || find_columns(&t, &k, err))
-		goto done;
-	if (!NEW_ARRAY(shot, t.n_rows)) {
-		err_set(err, ERR_NOMEM, "%s: no memory", path);
-		goto done;
-	}
-	for (size_t r = 0; r < t.n_rows && !err->code; r++)
-		read_shot(&t, &k, &t.row[r], &shot[r], err);
-	if (!err->code)
-		find_peak(out, shot, t.n_rows);
-done:
-	free(shot);
+	if (!csv_table_read(&t, path, ',', FILE_LIMIT, err))
+		action_units_of_table(out, &t, err);
 	csv_table_free(&t);
 	return err->code;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "harness/base/csv.h"
 #include "harness/base/err.h"
 #include "harness/base/str.h"
 
@@ -44,6 +45,11 @@ struct action_units {
  * ERR_LIMIT: over 64 MB; ERR_ARG: another suffix. */
 #define ACTION_UNIT_CONFIDENCE 0.8
 int action_units_read(struct action_units *out, const char *path, const char *id, struct err *err);
+
+/* Whether a table that was read is one of OpenFace's. */
+bool action_units_are_in(const struct csv_table *t);
+/* The units of such a table; errors as above. */
+int action_units_of_table(struct action_units *out, const struct csv_table *t, struct err *err);
 
 /* "slightly Cheek Raiser": the intensities of published files, barely (over
  * ACTION_UNIT_LEAST), slightly (from 0.2), moderately (1), strongly (2.5), very strongly (5).

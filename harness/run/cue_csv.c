@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cue files that are tables: measurements by clip name, by dialogue and turn, or by id.
+ * Cue files that are tables: measurements by clip name, by dialogue and turn, or by id;
+ * action units of one clip.
  */
 #include "harness/run/cue_reader.h"
 
@@ -8,6 +9,7 @@
 
 #include "harness/base/csv.h"
 #include "harness/base/str.h"
+#include "harness/cue/action_units.h"
 
 enum { CSV_LIMIT = 256 << 20 };
 
@@ -161,6 +163,41 @@ static int read_rows(struct cue_reader *r, const struct csv_table *t, enum form 
 	return 0;
 }
 
+/* dia3_utt4.csv, or test_dia3_utt4.csv where several splits have such a clip. */
+static int find_file(struct cue_reader *r, int *utt)
+{
+	const char *name = path_base(r->path);
+	char id[256];
+
+	if (r->split >= 0) {
+		const size_t n = strlen(split_name[r->split]);
+
+		if (str_starts(name, split_name[r->split]) && name[n] == '_')
+			name += n + 1;
+	}
+	if (!str_format(id, sizeof(id), "%.*s", (int)(strlen(name) - strlen(".csv")), name))
+		return err_set(r->err, ERR_FORMAT, "%s: name of more than %zu bytes", r->path,
+			       sizeof(id));
+	r->n_rows++;
+	return cue_find(r, r->split, id, 0, utt);
+}
+
+/* A table of action units belongs to one clip and says what its face does. */
+static int read_units(struct cue_reader *r, const struct csv_table *t)
+{
+	struct strbuf said = { 0 };
+	struct action_units units;
+	int utt = -1;
+
+	if (!find_file(r, &utt) && utt >= 0 && !action_units_of_table(&units, t, r->err) &&
+	    action_units_describe(&units, &said) > 0)
+		cue_keep_sentence(r, utt, PART_FACE, strbuf_str(&said), units.line);
+	if (said.oom)
+		err_set(r->err, ERR_NOMEM, "%s: no memory", r->path);
+	strbuf_free(&said);
+	return r->err->code;
+}
+
 int cue_read_csv(struct cue_reader *r)
 {
 	struct columns k = { 0 };
@@ -170,7 +207,9 @@ int cue_read_csv(struct cue_reader *r)
 	if (csv_table_read(&t, r->path, ',', CSV_LIMIT, r->err))
 		return r->err->code;
 	form = form_of(&t, &k);
-	if (form == FORM_NONE) {
+	if (form == FORM_NONE && action_units_are_in(&t)) {
+		read_units(r, &t);
+	} else if (form == FORM_NONE) {
 		corpus_issue(r->c, ISSUE_NOTE, "cue-file-unused", r->path, 1, r->err,
 			     "no table of measurements (columns id, filename, or video_id with "
 			     "segment_id, gender and text)");

@@ -3,6 +3,7 @@
  * A folder may hold, for any of the corpora:
  *   *.csv    one row a clip (filename, avg_pitch …; the split is in the file's name),
  *            one row a turn (video_id, gender, segment_id, text …), or our own (id[, split] …)
+ *            or OpenFace's table of the clip in the file's name ([split_]id.csv)
  *   *.jsonl  our own: {"id": …, "split": …, "avg_pitch": …, "face": "sentence", …}
  *   *.json   an array of {"video_id": …, "visual_expression_description": [phrase, …]}
  */
