@@ -28,7 +28,7 @@ endif
 # CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
 ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(CPPFLAGS) $(CFLAGS)
 LDLIBS     := -Wl,--as-needed -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
-              -lxxhash -lutf8proc -lpthread -lm
+              -lxxhash -lutf8proc -lexpat -lpthread -lm
 TESTLIBS   := -lcmocka
 
 # the flags name the folder, so that changing them can never mix objects
