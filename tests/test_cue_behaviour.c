@@ -137,7 +137,7 @@ static struct behaviour_result measure_clip(struct behaviour *b, const double *a
 static struct behaviour *meter(void)
 {
 	struct err err = { 0 };
-	struct behaviour *b = behaviour_new(&err);
+	struct behaviour *b = behaviour_new(NULL, &err);
 
 	CHECK_OK(&err);
 	return b;

@@ -9,6 +9,7 @@
 #include "harness/base/err.h"
 #include "harness/base/picture.h"
 #include "harness/cue/cues.h"
+#include "harness/cue/track.h"
 
 /* The parts, in the order of enum part of harness/core. */
 enum behaviour_part {
@@ -78,8 +79,13 @@ struct behaviour_result {
 /* A meter for one utterance: new, one call a picture in order of time, finish, free.
  * Pictures of one utterance have one size (at least 32 x 32, at most 4096 a side). */
 struct behaviour;
-struct behaviour *behaviour_new(struct err *err);
+/* models: for the faces of real footage, borrowed, they must live longer; NULL: the clips show
+ * drawn figures, whose faces are found by colour. */
+struct behaviour *behaviour_new(const struct face_models *models, struct err *err);
 int behaviour_picture(struct behaviour *b, const struct picture *p, struct err *err);
+/* The sound of the utterance, mono, from the time of its first picture: of several faces the one
+ * whose mouth moves with it is measured.  Any time before behaviour_finish(), or not at all. */
+int behaviour_hear(struct behaviour *b, const float *pcm, int n, int rate, struct err *err);
 /* Writes what was measured; no picture, or none with a face, is no error: the
  * cues are invalid.  Face and posture cues need brows and mouth to be seen in a third of
  * the pictures.  The meter can then be reused for the next utterance. */

@@ -20,15 +20,15 @@ enum { MAX_RAW = 4096, ROWS = SCAN_HEIGHT + 1, LANES = 8 };
 #define CLONED
 #endif
 
-static const float grow = 1.2F;	     /* from one size to the next */
-static const float flat_below = 10;  /* deviation of luma under which nothing is looked for */
+static const float grow = 1.2F;	      /* from one size to the next */
+static const float flat_below = 10;   /* deviation of luma under which nothing is looked for */
 static const float same_share = 0.3F; /* hits whose centres lie nearer, in sides, are one */
 
 struct cascade_scan {
-	int width, height, shrink;		  /* of the luma taken in */
-	uint8_t luma[SCAN_WIDTH * SCAN_HEIGHT];	  /* (height, width) */
-	uint8_t half[SCAN_WIDTH * SCAN_HEIGHT];	  /* octaves below, one after the other */
-	uint8_t level[SCAN_WIDTH * SCAN_HEIGHT];  /* the level looked at */
+	int width, height, shrink;		 /* of the luma taken in */
+	uint8_t luma[SCAN_WIDTH * SCAN_HEIGHT];	 /* (height, width) */
+	uint8_t half[SCAN_WIDTH * SCAN_HEIGHT];	 /* octaves below, one after the other */
+	uint8_t level[SCAN_WIDTH * SCAN_HEIGHT]; /* the level looked at */
 	uint32_t sum[CASCADE_STRIDE * ROWS], square[CASCADE_STRIDE * ROWS];
 	struct hit raw[MAX_RAW];
 	int n;
@@ -188,9 +188,8 @@ INLINE lanes_f window_norms(const struct cascade_scan *s, const struct cascade *
 
 INLINE lanes_i is_below(const struct cascade_node *n, const uint32_t *at, lanes_f norm)
 {
-	lanes_f v =
-		n->weight[0] * __builtin_convertvector(over(at, n->corner[0]), lanes_f) +
-		n->weight[1] * __builtin_convertvector(over(at, n->corner[1]), lanes_f);
+	lanes_f v = n->weight[0] * __builtin_convertvector(over(at, n->corner[0]), lanes_f) +
+		    n->weight[1] * __builtin_convertvector(over(at, n->corner[1]), lanes_f);
 
 	if (n->weight[2] != 0)
 		v += n->weight[2] * __builtin_convertvector(over(at, n->corner[2]), lanes_f);
@@ -267,8 +266,7 @@ CLONED static void scan_level(struct cascade_scan *s, const struct cascade *c,
 	for (int y = y0; y <= y1; y += 2)
 		for (int x = x0; x <= x1; x += 2 * LANES) {
 			const int at = cascade_at(x, y);
-			const lanes_i alive =
-				survivors(c, s->sum + at, window_norms(s, c, at));
+			const lanes_i alive = survivors(c, s->sum + at, window_norms(s, c, at));
 
 			if (none(alive))
 				continue;
@@ -289,10 +287,9 @@ static int merge(struct cascade_scan *s, float least_votes, struct hit *out, int
 		const struct hit h = s->raw[i];
 		struct hit *g = s->raw;
 
-		while (g < s->raw + groups &&
-		       !(fabsf(g->x - h.x) < same_share * g->side &&
-			 fabsf(g->y - h.y) < same_share * g->side &&
-			 fabsf(log2f(g->side / h.side)) < 0.6F))
+		while (g < s->raw + groups && !(fabsf(g->x - h.x) < same_share * g->side &&
+						fabsf(g->y - h.y) < same_share * g->side &&
+						fabsf(log2f(g->side / h.side)) < 0.6F))
 			g++;
 		if (g == s->raw + groups) {
 			groups++;

@@ -17,8 +17,8 @@ enum {
 	MAX_BYTES = 16 << 20,
 	MAX_DEPTH = 12,
 	MAX_NAME = 24,
-	MAX_TEXT = 4096, /* bytes of one element's text */
-	MAX_ITEMS = 1 << 17, /* trees, nodes, leaves, features each */
+	MAX_TEXT = 4096,		    /* bytes of one element's text */
+	MAX_ITEMS = 1 << 17,		    /* trees, nodes, leaves, features each */
 	MAX_NUMBERS = 4 * CASCADE_TREE_MAX, /* of one element */
 	MIN_WINDOW = 8,
 	MAX_WINDOW = 128,
@@ -148,9 +148,9 @@ static void take_nodes(struct reading *r)
 			return;
 		}
 		r->asks[c->nodes] = (int)v[i + 2];
-		c->node[c->nodes++] = (struct cascade_node){ .threshold = (float)v[i + 3],
-							     .child = { child(v[i]),
-									child(v[i + 1]) } };
+		c->node[c->nodes++] =
+			(struct cascade_node){ .threshold = (float)v[i + 3],
+					       .child = { child(v[i]), child(v[i + 1]) } };
 	}
 }
 
@@ -321,8 +321,7 @@ static bool here(const struct reading *r, const char *path)
 	for (int i = 1; i < r->depth; i++) {
 		const size_t n = strlen(r->path[i]);
 
-		if (strncmp(path, r->path[i], n) != 0 ||
-		    path[n] != (i + 1 < r->depth ? '/' : '\0'))
+		if (strncmp(path, r->path[i], n) != 0 || path[n] != (i + 1 < r->depth ? '/' : '\0'))
 			return false;
 		path += n + 1;
 	}

@@ -478,6 +478,38 @@ static int pick_face(struct face_finder *f, const struct picture *p, bool tuned,
 	return at;
 }
 
+/* A large face is averaged down, where one point a sample would show grain. */
+static void cut_patch_even(struct face_finder *f, const struct picture *p, const struct face *face)
+{
+	const double k = face->height / 44, c = cos(face->tilt * pi / 180);
+	const double s = sin(face->tilt * pi / 180);
+	const int taps = (int)fmax(1, fmin(8, lround(k)));
+
+	for (int j = 0; j < FACE_PATCH_H; j++)
+		for (int i = 0; i < FACE_PATCH_W; i++) {
+			float sum = 0;
+
+			for (int t = 0; t < taps * taps; t++) {
+				const double in = (t % taps + 0.5) / taps - 0.5;
+				const double down = (t / taps + 0.5) / taps - 0.5;
+				const double u = i + in - FACE_PATCH_W / 2;
+				const double v = j + down - FACE_PATCH_H / 2;
+
+				sum += luma_at(p, face->x + k * (u * c - v * s),
+					       face->y + k * (u * s + v * c));
+			}
+			f->patch[j][i] = sum / (float)(taps * taps);
+		}
+}
+
+void face_measure_at(struct face_finder *f, const struct picture *p, struct face *face)
+{
+	cut_patch_even(f, p, face);
+	for (int i = 0; i < 2 && level_eyes(f, face); i++)
+		cut_patch_even(f, p, face);
+	measure_features(f, face);
+}
+
 void face_find(struct face_finder *f, const struct picture *p, struct face *out)
 {
 	struct blob blob[BLOB_MAX];

@@ -48,5 +48,8 @@ void face_finder_free(struct face_finder *f);
 void face_finder_reset(struct face_finder *f);
 /* Looks for the face; *out is overwritten. */
 void face_find(struct face_finder *f, const struct picture *p, struct face *out);
+/* Measures what face and head do where place and height are known: *face has them.  The
+ * crop is left in f->patch; the track of the finder is not touched. */
+void face_measure_at(struct face_finder *f, const struct picture *p, struct face *face);
 
 #endif

@@ -127,7 +127,7 @@ static int take(struct taking *t, const struct utterance *u, struct err *err)
 	struct media_audio audio = { 0 };
 	bool both = same_span(&u->audio, &u->video);
 
-	t->meter = behaviour_new(err);
+	t->meter = behaviour_new(NULL, err);
 	if (t->meter && u->audio.path)
 		read_span(t, &u->audio, true, both, &audio, err);
 	if (!err->code && u->video.path && !both)

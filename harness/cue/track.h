@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Faces of real footage: found by cascades every few pictures, followed by their own
+ * look in between, each under a number that it keeps while it is in view.
+ */
+#ifndef HARNESS_CUE_TRACK_H
+#define HARNESS_CUE_TRACK_H
+
+#include "harness/base/err.h"
+#include "harness/base/picture.h"
+#include "harness/cue/cascade.h"
+#include "harness/cue/face.h"
+
+/* Where the package opencv-data puts its cascades. */
+#define FACE_MODELS_DIR "/usr/share/opencv4/haarcascades"
+
+enum { FACE_MODELS = 3, FACES_MAX = 5 };
+
+/* What a face looks like from the front and from either side; read-only, threads share it. */
+struct face_models {
+	struct cascade *cascade[FACE_MODELS];
+};
+
+/* Loads from dir; an error names the file (and the package, where it is missing). */
+int face_models_load(struct face_models *m, const char *dir, struct err *err);
+/* Accepts the zeroed struct. */
+void face_models_free(struct face_models *m);
+
+/* One face in one picture. */
+struct tracked_face {
+	int id; /* from 1, the same for the same face while it is in view */
+	struct face face;
+	double mouth_moves; /* luma change of the mouth beyond that of brows and eyes */
+	float patch[FACE_PATCH_H][FACE_PATCH_W]; /* upright luma */
+};
+
+struct face_tracker;
+/* For pictures of one size; models are borrowed and must live longer. */
+struct face_tracker *face_tracker_new(const struct face_models *models, int width, int height,
+				      struct err *err);
+void face_tracker_free(struct face_tracker *t);
+/* Forgets every face (a cut); numbers go on.  A new clip starts anew from 1. */
+void face_tracker_cut(struct face_tracker *t);
+void face_tracker_reset(struct face_tracker *t);
+/* Takes the next picture; *out points to the faces in view, valid until the next call.
+ * Returns how many. */
+int face_tracker_picture(struct face_tracker *t, const struct picture *p,
+			 const struct tracked_face **out);
+
+/* Is this picture drawn: plain areas without the grain of a camera?  Pictures without
+ * contrast (a black one) are neither: *blank. */
+bool picture_is_drawn(const struct picture *p, bool *blank);
+
+#endif
