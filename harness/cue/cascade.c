@@ -92,20 +92,26 @@ static void halve(const uint8_t *from, int w, int h, uint8_t *to)
 	}
 }
 
-/* level = from (w, h) smaller by scale, 1 to 2, between the pixels. */
+/* Where pixel i of the smaller side lies on the larger one of n pixels. */
+static float between(float i, float scale, int n)
+{
+	return fmaxf(0, fminf((i + 0.5F) * scale - 0.5F, (float)n - 1.01F));
+}
+
+/* level = from (w, h) smaller by scale, at most 2, between the pixels. */
 static void resample(struct cascade_scan *s, const uint8_t *from, int w, int h, float scale, int lw,
 		     int lh)
 {
 	int at[SCAN_WIDTH], share[SCAN_WIDTH];
 
 	for (int x = 0; x < lw; x++) {
-		const float u = fminf(((float)x + 0.5F) * scale - 0.5F, (float)w - 1.01F);
+		const float u = between((float)x, scale, w);
 
 		at[x] = (int)u;
 		share[x] = (int)((u - (float)at[x]) * 128);
 	}
 	for (int y = 0; y < lh; y++) {
-		const float v = fminf(((float)y + 0.5F) * scale - 0.5F, (float)h - 1.01F);
+		const float v = between((float)y, scale, h);
 		const int iv = (int)v, sv = (int)((v - (float)iv) * 128);
 		const uint8_t *a = from + iv * w, *b = a + w;
 		uint8_t *to = s->level + y * lw;
@@ -145,6 +151,7 @@ static void integrate(struct cascade_scan *s, int w, int h)
 /* LANES windows side by side, two pixels apart. */
 typedef int32_t lanes_i __attribute__((vector_size(4 * LANES)));
 typedef float lanes_f __attribute__((vector_size(4 * LANES)));
+typedef double lanes_d __attribute__((vector_size(8 * LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -176,13 +183,12 @@ INLINE lanes_f window_norms(const struct cascade_scan *s, const struct cascade *
 				    cascade_at(w, h) };
 	const lanes_i sum = over(s->sum + at, corner), square = over(s->square + at, corner);
 	const double area = (double)(w - 1) * (h - 1);
+	const lanes_d mean = __builtin_convertvector(sum, lanes_d);
+	const lanes_d norm = area * __builtin_convertvector(square, lanes_d) - mean * mean;
 	lanes_f out;
 
-	for (int i = 0; i < LANES; i++) {
-		const double norm = area * square[i] - (double)sum[i] * sum[i];
-
-		out[i] = norm > area * area * flat_below * flat_below ? (float)sqrt(norm) : 0;
-	}
+	for (int i = 0; i < LANES; i++)
+		out[i] = norm[i] > area * area * flat_below * flat_below ? (float)sqrt(norm[i]) : 0;
 	return out;
 }
 
@@ -325,10 +331,10 @@ int cascade_find(struct cascade_scan *s, const struct cascade *const *c, int n,
 	const uint8_t *from = s->luma;
 	uint8_t *next = s->half;
 	int w = s->width, h = s->height;
-	float octave = 1;
+	float octave = 1, finest = fmaxf((float)w / SCAN_WIDTH, (float)h / SCAN_HEIGHT);
 
 	s->n = 0;
-	for (float scale = fmaxf(1, area->min_side / unit); scale * unit <= area->max_side;
+	for (float scale = fmaxf(finest, area->min_side / unit); scale * unit <= area->max_side;
 	     scale *= grow) {
 		int lw, lh;
 

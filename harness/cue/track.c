@@ -19,11 +19,11 @@ enum {
 	SCAN_EVERY = 4,	   /* pictures */
 	LOOK = 20,	   /* samples a side of what is followed */
 	REACH = 7,	   /* samples it is looked for around its place, each way */
-	FORGET_AFTER = 14, /* pictures that the cascades have not confirmed it */
+	FORGET_AFTER = 16, /* pictures that the cascades have not confirmed it */
 	HITS_MAX = 16,
 };
-static const float least_votes = 3;
-static const float smallest = 1 / 9.0F; /* side, picture heights */
+static const float least_votes = 2;
+static const float smallest = 1 / 9.0F, tiny = 1 / 11.0F; /* side, picture heights */
 static const double least_likeness = 0.6;
 static const double face_by_side = 1.22; /* chin to hairline by the side of a cascade's square */
 
@@ -40,8 +40,8 @@ struct track {
 struct face_tracker {
 	const struct face_models *models;
 	struct cascade_scan *scan;
-	struct face_finder measure; /* the upright crop */
-	int next_id, since_scan;
+	struct face_finder measure;	/* the upright crop */
+	int next_id, since_scan, scans; /* scans of this shot */
 	int width, height;
 	struct track track[FACES_MAX];
 	struct tracked_face out[FACES_MAX];
@@ -117,6 +117,7 @@ void face_tracker_cut(struct face_tracker *t)
 	for (int i = 0; i < FACES_MAX; i++)
 		t->track[i].id = 0;
 	t->since_scan = SCAN_EVERY;
+	t->scans = 0;
 }
 
 void face_tracker_reset(struct face_tracker *t)
@@ -229,7 +230,7 @@ static struct track *track_of(struct face_tracker *t, const struct hit *h)
 
 	for (int i = 0; i < FACES_MAX; i++) {
 		struct track *k = &t->track[i];
-		const double reach = k->visible ? 0.45 : 0.9;
+		const double reach = k->visible ? 0.45 : 2;
 		double d;
 
 		if (!k->id || fabs(log2(h->side / k->side)) > 0.8)
@@ -273,21 +274,42 @@ static void confirm(struct track *k, const struct hit *h)
 	k->unconfirmed = 0;
 }
 
+static bool anybody(const struct face_tracker *t)
+{
+	for (int i = 0; i < FACES_MAX; i++)
+		if (t->track[i].id && t->track[i].visible)
+			return true;
+	return false;
+}
+
+/* Runs the cascades; after the first look at a shot the sides take turns: half the time.
+ * Where nobody is found smaller faces are looked for. */
+static int scan(struct face_tracker *t, struct hit *hit)
+{
+	const float w = (float)t->width, h = (float)t->height;
+	const struct scan_area near = { 0, 0, w, h, smallest * h, 0.9F * h };
+	const struct scan_area far = { 0, 0, w, h, tiny * h, 1.4F * smallest * h };
+	struct cascade *const *all = t->models->cascade;
+	const struct cascade *c[FACE_MODELS] = { all[0], all[1], all[2] };
+	int n, models = FACE_MODELS;
+
+	if (t->scans++) {
+		c[1] = all[1 + t->scans % 2];
+		models = 2;
+	}
+	n = cascade_find(t->scan, c, models, &near, least_votes, hit, HITS_MAX);
+	if (!n && !anybody(t)) {
+		c[1] = all[1];
+		n = cascade_find(t->scan, c, FACE_MODELS, &far, least_votes, hit, HITS_MAX);
+	}
+	return n;
+}
+
 static void find_all(struct face_tracker *t)
 {
-	const struct scan_area area = { 0,
-					0,
-					(float)t->width,
-					(float)t->height,
-					smallest * (float)t->height,
-					0.9F * (float)t->height };
-	const struct cascade *c[FACE_MODELS];
 	struct hit hit[HITS_MAX];
-	int n;
+	const int n = scan(t, hit);
 
-	for (int i = 0; i < FACE_MODELS; i++)
-		c[i] = t->models->cascade[i];
-	n = cascade_find(t->scan, c, FACE_MODELS, &area, least_votes, hit, HITS_MAX);
 	for (int i = 0; i < n; i++) {
 		struct track *k = track_of(t, &hit[i]);
 
