@@ -17,6 +17,7 @@
 
 enum {
 	SCAN_EVERY = 4,	   /* pictures */
+	SCAN_SOON = 2,	   /* early in a shot, and while nobody is in view */
 	LOOK = 20,	   /* samples a side of what is followed */
 	REACH = 7,	   /* samples it is looked for around its place, each way */
 	FORGET_AFTER = 16, /* pictures that the cascades have not confirmed it */
@@ -366,7 +367,7 @@ int face_tracker_picture(struct face_tracker *t, const struct picture *p,
 
 	cascade_scan_picture(t->scan, p);
 	follow_all(t);
-	if (++t->since_scan >= SCAN_EVERY) {
+	if (++t->since_scan >= (t->scans > 1 && anybody(t) ? SCAN_EVERY : SCAN_SOON)) {
 		find_all(t);
 		t->since_scan = 0;
 	}

@@ -47,9 +47,11 @@ int closeup_take(struct closeup *c, const struct media_ref *ref, struct err *err
 	struct media_request rq = measure_request(ref, true, true);
 	struct watching w = { .c = c };
 	struct behaviour_result *seen = NULL;
+	struct face_models faces = { 0 };
 
 	*c = (struct closeup){ .on_sight = err };
-	w.meter = behaviour_new(err);
+	if (!face_models_load(&faces, FACE_MODELS_DIR, err))
+		w.meter = behaviour_new(&faces, err);
 	if (w.meter && !NEW_ARRAY(seen, 1))
 		err_set(err, ERR_NOMEM, "%s: no memory", ref->path);
 	if (err->code || media_probe(ref->path, &c->info, err))
@@ -58,6 +60,7 @@ int closeup_take(struct closeup *c, const struct media_ref *ref, struct err *err
 	rq.ctx = &w;
 	behaviour_watch(w.meter, on_sight, c);
 	if (!media_read(ref->path, &rq, &c->audio, &c->m.media_status, err) && !listen(c, err) &&
+	    !behaviour_hear(w.meter, c->audio.pcm, c->audio.n, MEASURE_RATE, err) &&
 	    !behaviour_finish(w.meter, seen, err)) {
 		c->m.behaviour = seen->cues;
 		c->pictures = seen->pictures;
@@ -67,6 +70,7 @@ done:
 	c->m.error = err->code;
 	c->on_sight = NULL;
 	behaviour_free(w.meter);
+	face_models_free(&faces);
 	free(seen);
 	return err->code;
 }

@@ -39,8 +39,9 @@ struct job {
 	const struct corpus *corpus;
 	const struct bank_options *o;
 	struct pack *pack;
-	struct err *result; /* (n_utt) what went wrong with each */
-	struct err fatal;   /* no memory, cache broken */
+	struct face_models faces; /* of corpora with pictures */
+	struct err *result;	  /* (n_utt) what went wrong with each */
+	struct err fatal;	  /* no memory, cache broken */
 	pthread_mutex_t lock;
 	struct progress progress;
 	int done;
@@ -122,19 +123,21 @@ static int watch(struct taking *t, struct err *err)
 	return err->code;
 }
 
-static int take(struct taking *t, const struct utterance *u, struct err *err)
+static int take(struct taking *t, const struct face_models *faces, const struct utterance *u,
+		struct err *err)
 {
 	struct media_audio audio = { 0 };
 	bool both = same_span(&u->audio, &u->video);
 
-	t->meter = behaviour_new(NULL, err);
+	t->meter = behaviour_new(faces, err);
 	if (t->meter && u->audio.path)
 		read_span(t, &u->audio, true, both, &audio, err);
 	if (!err->code && u->video.path && !both)
 		read_span(t, &u->video, false, true, NULL, err);
 	if (!err->code && u->audio.path)
 		listen(t, &audio, err);
-	if (!err->code && u->video.path)
+	if (!err->code && u->video.path &&
+	    !behaviour_hear(t->meter, audio.pcm, audio.n, MEASURE_RATE, err))
 		watch(t, err);
 	t->s.ms[STAGE_CUES] = (float)t->meter_ms;
 	behaviour_free(t->meter);
@@ -262,7 +265,7 @@ static int measure_one(struct job *j, int i, bool *cached, struct err *err)
 		*cached = true;
 		goto out;
 	}
-	if (take(t, u, err))
+	if (take(t, &j->faces, u, err))
 		goto out;
 	if (pack_record(t, &record) ||
 	    !accept(j->b, &j->b->m[i], strbuf_str(&record), record.len, &j->lock))
@@ -357,14 +360,18 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		   struct err *err)
 {
 	struct job j = { .b = b, .corpus = corpus, .o = o };
-	int total = 0;
+	int total = 0, pictures = 0;
 
-	for (int i = 0; i < corpus->n_utt; i++)
+	for (int i = 0; i < corpus->n_utt; i++) {
 		total += corpus->utt[i].audio.path || corpus->utt[i].video.path;
-	if (!total)
-		return 0;
-	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt))
+		pictures += corpus->utt[i].video.path != NULL;
+	}
+	if (!total || (pictures && face_models_load(&j.faces, FACE_MODELS_DIR, err)))
+		return err->code;
+	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt)) {
+		face_models_free(&j.faces);
 		return err_set(err, ERR_NOMEM, "measuring: no memory");
+	}
 	pthread_mutex_init(&j.lock, NULL);
 	if (!open_cache(&j, err)) {
 		progress_start(&j.progress, o->log, "measuring clips", total);
@@ -379,6 +386,7 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 			list_failures(&j, corpus, err);
 	}
 	pack_close(j.pack);
+	face_models_free(&j.faces);
 	pthread_mutex_destroy(&j.lock);
 	free(j.result);
 	return err->code;

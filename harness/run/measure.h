@@ -17,7 +17,7 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 /* How clips are read to be measured. */
 #define MEASURE_RATE   16000 /* Hz, mono */
 #define MEASURE_FPS    12.0
-#define MEASURE_HEIGHT 144
+#define MEASURE_HEIGHT 360 /* a mouth across a table is then some 15 pixels wide */
 #define MEASURE_MAX_SECONDS                                                                        \
 	60.0 /* a longer row of a corpus is a cutting error: measured this far */
 
