@@ -185,7 +185,7 @@ INLINE lanes_f window_norms(const struct cascade_scan *s, const struct cascade *
 	const double area = (double)(w - 1) * (h - 1);
 	const lanes_d mean = __builtin_convertvector(sum, lanes_d);
 	const lanes_d norm = area * __builtin_convertvector(square, lanes_d) - mean * mean;
-	lanes_f out;
+	lanes_f out = { 0 };
 
 	for (int i = 0; i < LANES; i++)
 		out[i] = norm[i] > area * area * flat_below * flat_below ? (float)sqrt(norm[i]) : 0;

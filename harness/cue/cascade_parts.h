@@ -4,6 +4,7 @@
 #ifndef HARNESS_CUE_CASCADE_PARTS_H
 #define HARNESS_CUE_CASCADE_PARTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {

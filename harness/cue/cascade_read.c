@@ -339,7 +339,7 @@ static void XMLCALL on_begin(void *ctx, const XML_Char *name, const XML_Char **a
 		refuse(r, "not a cascade of OpenCV: elements too deep, or names too long");
 		return;
 	}
-	strcpy(r->path[r->depth++], name);
+	memcpy(r->path[r->depth++], name, strlen(name) + 1);
 	r->len = 0;
 	for (size_t i = 0; i < ARRAY_LEN(element); i++)
 		if (element[i].begin && here(r, element[i].path))
