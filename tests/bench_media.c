@@ -311,13 +311,14 @@ static void bench(void **state)
 	struct err err = { 0 };
 
 	(void)state;
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* long runs show what they have */
 	bench_clip(dir, "a.mp4");
 	bench_clip(dir, "a.avi");
 	bench_clip(dir, "a.wav");
 	scratch_remove(dir);
 	if (made && *made) {
-		bench_beside_ffmpeg(made);
 		bench_cutting(made);
+		bench_beside_ffmpeg(made);
 	}
 	real = real_data("meld/clips/output_repeated_splits_test");
 	if (!real)
