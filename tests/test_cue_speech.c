@@ -7,6 +7,7 @@
 #include "harness/base/rng.h"
 #include "harness/cue/acoustic.h"
 #include "harness/cue/fft.h"
+#include "harness/cue/sinc.h"
 #include "harness/cue/speech.h"
 #include "harness/media/media.h"
 
@@ -104,6 +105,32 @@ static void test_sinc(void **state)
 	CHECK_NEAR(sinc_even(r, 200, 0.5, 40), cos(2 * pi * 0.5 / 37.3), 1e-3);
 	CHECK_NEAR(sinc_peak(r, 200, 37, 40, &x), 1, 1e-3);
 	CHECK_NEAR(x, 37.3, 5e-3);
+}
+
+static void test_sinc_table(void **state)
+{
+	enum { N = 200, LEAD = SINC_TABLE_DEPTH };
+	float room[LEAD + N], *r = room + LEAD;
+	struct err err = { 0 };
+	struct sinc_table t;
+	double x, y;
+
+	(void)state;
+	for (int i = -LEAD; i < N; i++)
+		r[i] = (float)(cos(2 * pi * i / 37.3) + 0.5 * cos(2 * pi * i / 5.1));
+	sinc_table_init(&t, &err);
+	CHECK_OK(&err);
+	/* the last ones have no table */
+	for (double at = 0; at < N - 1; at += 0.173)
+		CHECK_NEAR(sinc_table_at(&t, r, N, at), sinc_even(r, N, at, SINC_TABLE_DEPTH),
+			   5e-5);
+	for (int i = 1; i < N - 1; i++)
+		if (r[i] > r[i - 1] && r[i] >= r[i + 1]) {
+			CHECK_NEAR(sinc_table_peak(&t, r, N, i, &x),
+				   sinc_peak(r, N, i, SINC_TABLE_DEPTH, &y), 5e-5);
+			CHECK_NEAR(x, y, 2e-3);
+		}
+	sinc_table_free(&t);
 }
 
 static void test_intensity(void **state)
@@ -365,11 +392,17 @@ static void test_praat(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fft),	     cmocka_unit_test(test_sinc),
-		cmocka_unit_test(test_intensity),    cmocka_unit_test(test_pitch),
-		cmocka_unit_test(test_pitch_sweep),  cmocka_unit_test(test_harmonicity),
-		cmocka_unit_test(test_syllables),    cmocka_unit_test(test_silence_and_short),
-		cmocka_unit_test(test_every_length), cmocka_unit_test(test_acoustic),
+		cmocka_unit_test(test_fft),
+		cmocka_unit_test(test_sinc),
+		cmocka_unit_test(test_sinc_table),
+		cmocka_unit_test(test_intensity),
+		cmocka_unit_test(test_pitch),
+		cmocka_unit_test(test_pitch_sweep),
+		cmocka_unit_test(test_harmonicity),
+		cmocka_unit_test(test_syllables),
+		cmocka_unit_test(test_silence_and_short),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_acoustic),
 		cmocka_unit_test(test_praat),
 	};
 

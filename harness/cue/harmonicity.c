@@ -6,48 +6,73 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/mem.h"
 #include "harness/cue/pitch.h"
+#include "harness/cue/sinc.h"
+#include "harness/cue/wide.h"
 
-enum { DEPTH_RANK = 30, DEPTH_PLACE = 100 };
+enum { LAGS = 32 /* at a time */ };
+
+typedef float vec8 __attribute__((vector_size(32)));
 
 struct shift {
 	int window, period, max_lag, rate;
-	float *x; /* (window + max_lag) the stretch, mean removed */
-	float *r; /* (max_lag + 1) */
+	float *x;	 /* (window + max_lag, and LAGS) the stretch, mean removed */
+	float *room, *r; /* (max_lag + LAGS) behind SINC_TABLE_DEPTH mirrored lags */
+	struct sinc_table sinc;
 };
+
+/* dots[k] = sum over i of x[i] x[i + k]: LAGS at a time stay in registers.  x must be
+ * readable for LAGS values behind the last one used, and dots have room for as many. */
+static inline ALWAYS_INLINE void dots_of_lags(const float *x, int window, int lags, float *dots)
+{
+	for (int lag = 0; lag < lags; lag += LAGS) {
+		vec8 sum[4] = { { 0 } };
+
+		for (int i = 0; i < window; i++)
+			for (int k = 0; k < 4; k++) {
+				vec8 y;
+
+				memcpy(&y, x + i + lag + 8 * k, sizeof(y));
+				sum[k] += x[i] * y;
+			}
+		memcpy(dots + lag, sum, sizeof(sum));
+	}
+}
+
+WIDE static void dots_of_lags_wide(const float *x, int window, int lags, float *dots)
+{
+	dots_of_lags(x, window, lags, dots);
+}
 
 /* Normalised correlation of x[0..window) with x[lag..lag+window) for lags up to `lags`. */
 static void correlate(const struct shift *s, int lags)
 {
 	double here = 0, there;
 
+	if (wide_here())
+		dots_of_lags_wide(s->x, s->window, lags + 1, s->r);
+	else
+		dots_of_lags(s->x, s->window, lags + 1, s->r);
 	for (int i = 0; i < s->window; i++)
 		here += (double)s->x[i] * s->x[i];
 	there = here;
 	s->r[0] = 1;
 	for (int lag = 1; lag <= lags; lag++) {
 		const float *y = s->x + lag;
-		float part[8] = { 0 };
-		double sum = 0;
-		int i = 0;
 
-		for (; i + 8 <= s->window; i += 8)
-			for (int k = 0; k < 8; k++)
-				part[k] += s->x[i + k] * y[i + k];
-		for (; i < s->window; i++)
-			sum += (double)s->x[i] * y[i];
-		for (int k = 0; k < 8; k++)
-			sum += part[k];
 		there += (double)y[s->window - 1] * y[s->window - 1] -
 			 (double)s->x[lag - 1] * s->x[lag - 1];
-		s->r[lag] = here > 0 && there > 0 ? (float)(sum / sqrt(here * there)) : 0;
+		s->r[lag] = here > 0 && there > 0 ? (float)(s->r[lag] / sqrt(here * there)) : 0;
 	}
+	for (int lag = 1; lag < SINC_TABLE_DEPTH; lag++)
+		s->r[-lag] = lag <= lags ? s->r[lag] : 0;
 }
 
 /* Strength of the strongest maximum, 0 if there is none. */
-static double strongest(const float *r, int lags)
+static double strongest(const struct sinc_table *sinc, const float *r, int lags)
 {
 	double best = 0;
 	int at = 0;
@@ -58,7 +83,7 @@ static double strongest(const float *r, int lags)
 		if (!(r[i] > 0 && r[i] > r[i - 1] && r[i] >= r[i + 1]))
 			continue;
 		bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
-		v = sinc_even(r, lags + 1, i + 0.5 * (r[i + 1] - r[i - 1]) / bend, DEPTH_RANK);
+		v = sinc_table_at(sinc, r, lags + 1, i + 0.5 * (r[i + 1] - r[i - 1]) / bend);
 		if (v > 1)
 			v = 1 / v;
 		if (v > best) {
@@ -69,7 +94,7 @@ static double strongest(const float *r, int lags)
 	if (at) {
 		double x;
 
-		best = sinc_peak(r, lags + 1, at, DEPTH_PLACE, &x);
+		best = sinc_table_peak(sinc, r, lags + 1, at, &x);
 	}
 	return best > 1 ? 1 / best : best;
 }
@@ -119,11 +144,14 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 		top = fmax(top, fabs(pcm[i] - mean));
 	if (!g.n || !(top > 0))
 		return 0;
-	if (!NEW_ARRAY(s.x, (size_t)(window + s.max_lag)) ||
-	    !NEW_ARRAY(s.r, (size_t)s.max_lag + 1)) {
+	if (!NEW_ARRAY(s.x, (size_t)(window + s.max_lag) + LAGS) ||
+	    !NEW_ARRAY(s.room, (size_t)s.max_lag + LAGS + SINC_TABLE_DEPTH)) {
 		err_set(err, ERR_NOMEM, "harmonicity: window of %d", window);
 		goto done;
 	}
+	s.r = s.room + SINC_TABLE_DEPTH;
+	if (sinc_table_init(&s.sinc, err))
+		goto done;
 	for (int f = 0; f < g.n; f++) {
 		double loud;
 		const int lags = load_stretch(&s, pcm, n, g.first + f * g.step, &loud);
@@ -132,7 +160,7 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 		if (lags < 3)
 			continue;
 		correlate(&s, lags);
-		r = strongest(s.r, lags);
+		r = strongest(&s.sinc, s.r, lags);
 		/* the unvoiced candidate wins where the frame is quiet */
 		if (!(r > fmax(0, 2 - loud / top / silence)))
 			continue;
@@ -142,6 +170,7 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 	*db = *frames ? sum / *frames : 0;
 done:
 	free(s.x);
-	free(s.r);
+	free(s.room);
+	sinc_table_free(&s.sinc);
 	return err->code;
 }

@@ -10,11 +10,9 @@
 
 #include "harness/base/mem.h"
 #include "harness/cue/fft.h"
+#include "harness/cue/sinc.h"
 
 static const double pi = 3.14159265358979323846;
-
-/* Sinc depths: to rank candidates, and to place the ones that are kept. */
-enum { DEPTH_RANK = 30, DEPTH_PLACE = 40 };
 
 const struct pitch_config pitch_standard = {
 	.floor = 75,
@@ -39,53 +37,6 @@ struct frame_grid frame_grid_fit(double seconds, double window, double step)
 	return g;
 }
 
-double sinc_even(const float *r, int n, double x, int depth)
-{
-	const int left = (int)floor(x);
-	const double phi = x - left;
-	double sum = 0;
-
-	if (phi < 1e-9 || left + 1 >= n)
-		return r[left < n ? left : n - 1];
-	if (depth > n - 1 - left)
-		depth = n - 1 - left;
-	/* each side: sin(pi d)/(pi d) (1 + cos(pi d / width)) / 2 with d = offset + k */
-	for (int side = 0; side < 2; side++) {
-		const double d0 = side ? 1 - phi : phi, width = d0 + depth;
-		const double turn_c = cos(pi / width), turn_s = sin(pi / width);
-		double c = cos(pi * d0 / width), s = sin(pi * d0 / width);
-		double sine = sin(pi * d0) / pi;
-
-		for (int k = 0; k < depth; k++) {
-			const int at = side ? left + 1 + k : abs(left - k);
-			const double cn = c * turn_c - s * turn_s;
-
-			if (at >= n)
-				break;
-			sum += r[at] * sine / (d0 + k) * (0.5 + 0.5 * c);
-			s = s * turn_c + c * turn_s;
-			c = cn;
-			sine = -sine;
-		}
-	}
-	return sum;
-}
-
-double sinc_peak(const float *r, int n, int i, int depth, double *x)
-{
-	const double h = 0.1, bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
-	double at = bend > 0 ? i + 0.5 * (r[i + 1] - r[i - 1]) / bend : i;
-	const double mid = sinc_even(r, n, at, depth);
-	const double lo = sinc_even(r, n, at - h, depth), hi = sinc_even(r, n, at + h, depth);
-	const double curve = 2 * mid - lo - hi, move = curve > 0 ? 0.5 * h * (hi - lo) / curve : 0;
-
-	*x = at;
-	if (move == 0 || fabs(at + move - i) > 1)
-		return mid;
-	*x = at + move;
-	return mid + 0.5 * move / h * (hi - lo) - 0.5 * curve * move * move / (h * h);
-}
-
 struct candidate {
 	float hz, strength; /* hz 0: unvoiced */
 };
@@ -95,8 +46,10 @@ struct tracker {
 	const struct pitch_config *cfg;
 	int rate, window, half_period, max_lag;
 	struct fft fft;
-	float *hann, *inv_acf;	/* (window), (max_lag + 2): 1 / the window's autocorrelation */
-	float *a, *b;		/* (fft.n) the two frames in work */
+	struct sinc_table sinc;
+	float *hann, *inv_acf; /* (window), (max_lag + 2): 1 / the window's autocorrelation */
+	float *a, *b;	       /* (fft.n) the two frames in work */
+	float *r; /* (SINC_TABLE_DEPTH + window/2 + 1) normalised; lag 0 at SINC_TABLE_DEPTH */
 	struct candidate *cand; /* (frames, candidates) */
 	int *count;		/* (frames) */
 	float *peak;		/* (frames) local over global peak, 0..1 */
@@ -107,6 +60,8 @@ struct tracker {
 static void tracker_free(struct tracker *t)
 {
 	fft_free(&t->fft);
+	sinc_table_free(&t->sinc);
+	free(t->r);
 	free(t->hann);
 	free(t->inv_acf);
 	free(t->a);
@@ -127,10 +82,14 @@ static int tracker_init(struct tracker *t, int rate, int frames, const struct pi
 	t->window = 2 * ((int)floor(3.0 / cfg->floor * rate) / 2 - 1);
 	t->half_period = (int)floor(rate / cfg->floor) / 2 + 1;
 	t->max_lag = t->window / 3 + 2;
-	if (fft_init(&t->fft, fft_size(t->window + t->window / 2), err))
+	/* lags up to a third of the window and a margin: behind 0.72 windows the window's tails
+	 * leave nothing that could come round */
+	if (fft_init(&t->fft, fft_size((int)(1.28 * t->window)), err) ||
+	    sinc_table_init(&t->sinc, err))
 		return err->code;
 	if (!NEW_ARRAY(t->hann, (size_t)t->window) ||
 	    !NEW_ARRAY(t->inv_acf, (size_t)t->window / 2 + 1) ||
+	    !NEW_ARRAY(t->r, (size_t)t->window / 2 + 1 + SINC_TABLE_DEPTH) ||
 	    !NEW_ARRAY(t->a, (size_t)t->fft.n) || !NEW_ARRAY(t->b, (size_t)t->fft.n) ||
 	    !NEW_ARRAY(t->cand, cells) || !NEW_ARRAY(t->best, cells) ||
 	    !NEW_ARRAY(t->from, cells) || !NEW_ARRAY(t->count, (size_t)frames) ||
@@ -199,18 +158,21 @@ static void keep_candidate(const struct pitch_config *cfg, struct candidate *can
 	lag[at] = i;
 }
 
-/* Candidates of one frame from its autocorrelation (r is overwritten by the normalised one). */
-static int find_candidates(const struct tracker *t, float *r, struct candidate *cand)
+/* Candidates of one frame from its autocorrelation. */
+static int find_candidates(const struct tracker *t, const float *acf, struct candidate *cand)
 {
 	const int half = t->window / 2;
+	float *r = t->r + SINC_TABLE_DEPTH;
 	int lag[PITCH_MAX_CANDIDATES], count = 1;
-	const double top = r[0];
+	const double top = acf[0];
 
 	cand[0] = (struct candidate){ 0, 0 };
 	if (!(top > 0))
 		return 1;
 	for (int i = 0; i <= half; i++)
-		r[i] = (float)(r[i] / top * t->inv_acf[i]);
+		r[i] = (float)(acf[i] / top * t->inv_acf[i]);
+	for (int i = 1; i < SINC_TABLE_DEPTH; i++)
+		r[-i] = i <= half ? r[i] : 0;
 	for (int i = 2; i < t->max_lag && i < half; i++) {
 		double dr, bend, x, s;
 
@@ -221,13 +183,13 @@ static int find_candidates(const struct tracker *t, float *r, struct candidate *
 		x = i + dr / bend;
 		if (t->rate / x > t->cfg->ceiling * 2) /* far above: can never be chosen */
 			continue;
-		s = sinc_even(r, half + 1, x, DEPTH_RANK);
+		s = sinc_table_at(&t->sinc, r, half + 1, x);
 		keep_candidate(
 			t->cfg, cand, lag, &count,
 			(struct candidate){ (float)(t->rate / x), (float)(s > 1 ? 1 / s : s) }, i);
 	}
 	for (int k = 1; k < count; k++) {
-		double x, s = sinc_peak(r, half + 1, lag[k], DEPTH_PLACE, &x);
+		double x, s = sinc_table_peak(&t->sinc, r, half + 1, lag[k], &x);
 
 		cand[k].hz = (float)(t->rate / x);
 		cand[k].strength = (float)(s > 1 ? 1 / s : s);

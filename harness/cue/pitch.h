@@ -45,10 +45,4 @@ double pitch_at(const struct pitch_track *track, double seconds);
 int harmonicity_mean(const float *pcm, int n, int rate, double floor, double silence, double *db,
 		     int *frames, struct err *err);
 
-/* Value of the series r (0..n-1) at x by a raised-cosine windowed sinc of up to
- * `depth` points on each side; r is continued to negative indices as an even function. */
-double sinc_even(const float *r, int n, double x, int depth);
-/* Maximum of r near the local maximum i (0 < i < n - 1): *x its place; returns its value. */
-double sinc_peak(const float *r, int n, int i, int depth, double *x);
-
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "harness/cue/sinc.h"
 #include "harness/cue/speech.h"
 
 enum { SINC_DEPTH = 70 };
