@@ -3,6 +3,7 @@
  * shifted, normalised by the energies of both; the highest maximum r says
  * 10 log10(r / (1 - r)) dB (Boersma 1993, equation 4).
  */
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ typedef float vec8 __attribute__((vector_size(32)));
 struct shift {
 	int window, period, max_lag, rate;
 	float *x;	 /* (window + max_lag, and LAGS) the stretch, mean removed */
+	float *energy;	 /* (max_lag + 1) product of the energies of both stretches */
 	float *room, *r; /* (max_lag + LAGS) behind SINC_TABLE_DEPTH mirrored lags */
 	struct sinc_table sinc;
 };
@@ -59,14 +61,16 @@ static void correlate(const struct shift *s, int lags)
 	for (int i = 0; i < s->window; i++)
 		here += (double)s->x[i] * s->x[i];
 	there = here;
-	s->r[0] = 1;
 	for (int lag = 1; lag <= lags; lag++) {
 		const float *y = s->x + lag;
 
 		there += (double)y[s->window - 1] * y[s->window - 1] -
 			 (double)s->x[lag - 1] * s->x[lag - 1];
-		s->r[lag] = here > 0 && there > 0 ? (float)(s->r[lag] / sqrt(here * there)) : 0;
+		s->energy[lag] = (float)(here * there);
 	}
+	s->r[0] = 1;
+	for (int lag = 1; lag <= lags; lag++)
+		s->r[lag] = s->energy[lag] > FLT_MIN ? s->r[lag] / sqrtf(s->energy[lag]) : 0;
 	for (int lag = 1; lag < SINC_TABLE_DEPTH; lag++)
 		s->r[-lag] = lag <= lags ? s->r[lag] : 0;
 }
@@ -106,7 +110,8 @@ static int load_stretch(struct shift *s, const float *pcm, int n, double centre,
 	const int left = (int)floor(centre * s->rate - 0.5), half = s->window / 2;
 	const double begin = centre - 0.5 * (s->period + s->window) / (double)s->rate;
 	int start = (int)floor(begin * s->rate - 0.5), span = s->max_lag + s->window, used = 0;
-	double mean = 0, peak = 0;
+	double mean = 0;
+	float peak = 0;
 
 	if (start < 0)
 		start = 0;
@@ -119,8 +124,11 @@ static int load_stretch(struct shift *s, const float *pcm, int n, double centre,
 		}
 	mean /= used ? used : 1;
 	for (int i = left + 1 - half; i <= left + half; i++)
-		if (i >= 0 && i < n)
-			peak = fmax(peak, fabs(pcm[i] - mean));
+		if (i >= 0 && i < n) {
+			const float v = fabsf(pcm[i] - (float)mean);
+
+			peak = v > peak ? v : peak;
+		}
 	for (int i = 0; i < span; i++)
 		s->x[i] = pcm[start + i] - (float)mean;
 	*loud = peak;
@@ -141,10 +149,11 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 	for (int i = 0; i < n; i++)
 		mean += pcm[i] / (double)n;
 	for (int i = 0; i < n; i++)
-		top = fmax(top, fabs(pcm[i] - mean));
+		top = fabs(pcm[i] - mean) > top ? fabs(pcm[i] - mean) : top;
 	if (!g.n || !(top > 0))
 		return 0;
 	if (!NEW_ARRAY(s.x, (size_t)(window + s.max_lag) + LAGS) ||
+	    !NEW_ARRAY(s.energy, (size_t)s.max_lag + 1) ||
 	    !NEW_ARRAY(s.room, (size_t)s.max_lag + LAGS + SINC_TABLE_DEPTH)) {
 		err_set(err, ERR_NOMEM, "harmonicity: window of %d", window);
 		goto done;
@@ -170,6 +179,7 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 	*db = *frames ? sum / *frames : 0;
 done:
 	free(s.x);
+	free(s.energy);
 	free(s.room);
 	sinc_table_free(&s.sinc);
 	return err->code;

@@ -109,6 +109,8 @@ static float cut_frame(const struct tracker *t, const float *pcm, int n, double 
 {
 	const int left = (int)floor(centre * t->rate - 0.5), half = t->window / 2;
 	const int period = t->rate / (int)t->cfg->floor, start = left + 1 - half;
+	const int from = start < 0 ? -start : 0;
+	const int to = start + t->window > n ? n - start : t->window;
 	double mean = 0;
 	float peak = 0;
 	int used = 0;
@@ -119,15 +121,15 @@ static float cut_frame(const struct tracker *t, const float *pcm, int n, double 
 			used++;
 		}
 	mean /= used ? used : 1;
-	for (int j = 0; j < t->window; j++) {
-		const int i = start + j;
-		const float v = i >= 0 && i < n ? pcm[i] - (float)mean : 0;
+	memset(dst, 0, (size_t)from * sizeof(*dst));
+	for (int j = from; j < to; j++)
+		dst[j] = (pcm[start + j] - (float)mean) * t->hann[j];
+	memset(dst + to, 0, (size_t)(t->fft.n - to) * sizeof(*dst));
+	for (int j = half - t->half_period; j < half + t->half_period; j++) {
+		const float v = fabsf(dst[j]);
 
-		dst[j] = v * t->hann[j];
-		if (j >= half - t->half_period && j < half + t->half_period && fabsf(dst[j]) > peak)
-			peak = fabsf(dst[j]);
+		peak = v > peak ? v : peak;
 	}
-	memset(dst + t->window, 0, (size_t)(t->fft.n - t->window) * sizeof(*dst));
 	return peak;
 }
 
@@ -164,13 +166,13 @@ static int find_candidates(const struct tracker *t, const float *acf, struct can
 	const int half = t->window / 2;
 	float *r = t->r + SINC_TABLE_DEPTH;
 	int lag[PITCH_MAX_CANDIDATES], count = 1;
-	const double top = acf[0];
+	const float scale = 1 / acf[0];
 
 	cand[0] = (struct candidate){ 0, 0 };
-	if (!(top > 0))
+	if (!(acf[0] > 0) || !isfinite(scale))
 		return 1;
 	for (int i = 0; i <= half; i++)
-		r[i] = (float)(acf[i] / top * t->inv_acf[i]);
+		r[i] = acf[i] * scale * t->inv_acf[i];
 	for (int i = 1; i < SINC_TABLE_DEPTH; i++)
 		r[-i] = i <= half ? r[i] : 0;
 	for (int i = 2; i < t->max_lag && i < half; i++) {
@@ -266,8 +268,11 @@ static float global_peak(const float *pcm, int n)
 	for (int i = 0; i < n; i++)
 		mean += pcm[i];
 	mean /= n ? n : 1;
-	for (int i = 0; i < n; i++)
-		peak = fmaxf(peak, fabsf(pcm[i] - (float)mean));
+	for (int i = 0; i < n; i++) {
+		const float v = fabsf(pcm[i] - (float)mean);
+
+		peak = v > peak ? v : peak;
+	}
 	return peak;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "harness/base/mem.h"
+#include "harness/cue/wide.h"
 
 const struct cue_spec speech_cue_spec[SPEECH_CUE_COUNT] = {
 	[CUE_DURATION] = { "duration", "s", "length of the utterance's sound" },
@@ -24,20 +25,36 @@ const struct cue_spec speech_cue_spec[SPEECH_CUE_COUNT] = {
 
 static const double pi = 3.14159265358979323846;
 
-/* Modified Bessel function of the first kind, order 0, by its power series. */
-static double bessel_i0(double x)
+/* Kaiser window with side lobes below -190 dB around weight[half], the edge `span` samples away:
+ * the modified Bessel function of order 0 by its power series, in nested form so that
+ * neighbours are summed together. */
+static void kaiser(float *weight, int half, double span)
 {
-	double term = 1, sum = 1;
+	enum { TERMS = 64, BLOCK = 8 };
+	const double flat = 2 * pi * pi + 0.5;
 
-	for (int k = 1; k < 200 && term > 1e-16 * sum; k++) {
-		term *= x * x / 4 / ((double)k * k);
-		sum += term;
+	for (int i = 0; i <= half; i += BLOCK) {
+		double y[BLOCK], sum[BLOCK];
+
+		for (int k = 0; k < BLOCK; k++) {
+			const double x = (i + k) / span;
+
+			y[k] = x < 1 ? flat * flat * (1 - x * x) / 4 : 0;
+			sum[k] = 1;
+		}
+		for (int term = TERMS; term > 0; term--) {
+			const double scale = 1.0 / (term * term);
+
+			for (int k = 0; k < BLOCK; k++)
+				sum[k] = 1 + y[k] * scale * sum[k];
+		}
+		for (int k = 0; k < BLOCK && i + k <= half; k++)
+			weight[half - i - k] = weight[half + i + k] = (float)sum[k];
 	}
-	return sum;
 }
 
 /* Mean of the squares of x[0..n) under the weights, mean removed first. */
-static double windowed_energy(const float *x, const float *weight, int n)
+static inline ALWAYS_INLINE double weigh(const float *x, const float *weight, int n)
 {
 	enum { LANES = 8 };
 	double mean = 0, sum = 0, norm = 0, a[LANES] = { 0 }, w[LANES] = { 0 };
@@ -70,13 +87,22 @@ static double windowed_energy(const float *x, const float *weight, int n)
 	return sum / norm;
 }
 
+WIDE static double weigh_wide(const float *x, const float *weight, int n)
+{
+	return weigh(x, weight, n);
+}
+
+static double windowed_energy(const float *x, const float *weight, int n)
+{
+	return wide_here() ? weigh_wide(x, weight, n) : weigh(x, weight, n);
+}
+
 int intensity_track(const float *pcm, int n, int rate, double floor_hz, struct intensity_track *out,
 		    struct err *err)
 {
 	const struct frame_grid g =
 		frame_grid_fit((double)n / rate, 6.4 / floor_hz, 0.8 / floor_hz);
 	const int half = (int)floor(3.2 / floor_hz * rate);
-	const double flat = 2 * pi * pi + 0.5; /* Kaiser window with side lobes below -190 dB */
 	float *weight = NULL;
 
 	*out = (struct intensity_track){ .grid = g };
@@ -87,11 +113,7 @@ int intensity_track(const float *pcm, int n, int rate, double floor_hz, struct i
 		free(weight);
 		return err_set(err, ERR_NOMEM, "intensity: %d frames", g.n);
 	}
-	for (int i = -half; i <= half; i++) {
-		const double x = i / (3.2 / floor_hz * rate);
-
-		weight[i + half] = (float)bessel_i0(flat * sqrt(fmax(0, 1 - x * x)));
-	}
+	kaiser(weight, half, 3.2 / floor_hz * rate);
 	for (int f = 0; f < g.n; f++) {
 		const int mid = (int)floor((g.first + f * g.step) * rate);
 		const int lo = mid - half < 0 ? 0 : mid - half;
