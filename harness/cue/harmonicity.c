@@ -21,6 +21,8 @@ typedef float vec8 __attribute__((vector_size(32)));
 struct shift {
 	int window, period, max_lag, rate;
 	float *x;	 /* (window + max_lag, and LAGS) the stretch, mean removed */
+	double *sum;	 /* (n + 1) of sound_sums() */
+	double *squares; /* (window + max_lag + 1) sums of the squares of x before each place */
 	float *energy;	 /* (max_lag + 1) product of the energies of both stretches */
 	float *room, *r; /* (max_lag + LAGS) behind SINC_TABLE_DEPTH mirrored lags */
 	struct sinc_table sinc;
@@ -52,22 +54,15 @@ WIDE static void dots_of_lags_wide(const float *x, int window, int lags, float *
 /* Normalised correlation of x[0..window) with x[lag..lag+window) for lags up to `lags`. */
 static void correlate(const struct shift *s, int lags)
 {
-	double here = 0, there;
+	double here;
 
 	if (wide_here())
 		dots_of_lags_wide(s->x, s->window, lags + 1, s->r);
 	else
 		dots_of_lags(s->x, s->window, lags + 1, s->r);
-	for (int i = 0; i < s->window; i++)
-		here += (double)s->x[i] * s->x[i];
-	there = here;
-	for (int lag = 1; lag <= lags; lag++) {
-		const float *y = s->x + lag;
-
-		there += (double)y[s->window - 1] * y[s->window - 1] -
-			 (double)s->x[lag - 1] * s->x[lag - 1];
-		s->energy[lag] = (float)(here * there);
-	}
+	here = s->squares[s->window];
+	for (int lag = 1; lag <= lags; lag++)
+		s->energy[lag] = (float)(here * (s->squares[lag + s->window] - s->squares[lag]));
 	s->r[0] = 1;
 	for (int lag = 1; lag <= lags; lag++)
 		s->r[lag] = s->energy[lag] > FLT_MIN ? s->r[lag] / sqrtf(s->energy[lag]) : 0;
@@ -109,29 +104,24 @@ static int load_stretch(struct shift *s, const float *pcm, int n, double centre,
 {
 	const int left = (int)floor(centre * s->rate - 0.5), half = s->window / 2;
 	const double begin = centre - 0.5 * (s->period + s->window) / (double)s->rate;
-	int start = (int)floor(begin * s->rate - 0.5), span = s->max_lag + s->window, used = 0;
-	double mean = 0;
-	float peak = 0;
+	int start = (int)floor(begin * s->rate - 0.5), span = s->max_lag + s->window;
+	double square = 0;
+	float mean;
 
 	if (start < 0)
 		start = 0;
 	if (span > n - start)
 		span = n - start;
-	for (int i = left + 1 - s->period; i <= left + s->period; i++)
-		if (i >= 0 && i < n) {
-			mean += pcm[i];
-			used++;
-		}
-	mean /= used ? used : 1;
-	for (int i = left + 1 - half; i <= left + half; i++)
-		if (i >= 0 && i < n) {
-			const float v = fabsf(pcm[i] - (float)mean);
-
-			peak = v > peak ? v : peak;
-		}
+	mean = (float)sound_mean(s->sum, n, left + 1 - s->period, left + s->period + 1);
 	for (int i = 0; i < span; i++)
-		s->x[i] = pcm[start + i] - (float)mean;
-	*loud = peak;
+		s->x[i] = pcm[start + i] - mean;
+	for (int i = 0; i < span; i++) {
+		s->squares[i] = square;
+		square += (double)s->x[i] * s->x[i];
+	}
+	s->squares[span] = square;
+	*loud = sound_peak(pcm, left + 1 - half < 0 ? 0 : left + 1 - half,
+			   left + 1 + half > n ? n : left + 1 + half, mean);
 	return span - s->window;
 }
 
@@ -141,24 +131,27 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 	const struct frame_grid g = frame_grid_fit((double)n / rate, 2 / floor_hz, 0.01);
 	const int window = 2 * ((int)floor(rate / floor_hz) / 2 - 1);
 	struct shift s = { .window = window, .period = (int)floor(rate / floor_hz), .rate = rate };
-	double mean = 0, top = 0, sum = 0;
+	double sum = 0;
+	float top;
 
 	*db = 0;
 	*frames = 0;
 	s.max_lag = window;
-	for (int i = 0; i < n; i++)
-		mean += pcm[i] / (double)n;
-	for (int i = 0; i < n; i++)
-		top = fabs(pcm[i] - mean) > top ? fabs(pcm[i] - mean) : top;
-	if (!g.n || !(top > 0))
+	if (!g.n)
 		return 0;
 	if (!NEW_ARRAY(s.x, (size_t)(window + s.max_lag) + LAGS) ||
+	    !NEW_ARRAY(s.sum, (size_t)n + 1) ||
+	    !NEW_ARRAY(s.squares, (size_t)(window + s.max_lag) + 1) ||
 	    !NEW_ARRAY(s.energy, (size_t)s.max_lag + 1) ||
 	    !NEW_ARRAY(s.room, (size_t)s.max_lag + LAGS + SINC_TABLE_DEPTH)) {
 		err_set(err, ERR_NOMEM, "harmonicity: window of %d", window);
 		goto done;
 	}
 	s.r = s.room + SINC_TABLE_DEPTH;
+	sound_sums(pcm, n, s.sum);
+	top = sound_peak(pcm, 0, n, (float)sound_mean(s.sum, n, 0, n));
+	if (!(top > 0))
+		goto done;
 	if (sinc_table_init(&s.sinc, err))
 		goto done;
 	for (int f = 0; f < g.n; f++) {
@@ -179,6 +172,8 @@ int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double 
 	*db = *frames ? sum / *frames : 0;
 done:
 	free(s.x);
+	free(s.sum);
+	free(s.squares);
 	free(s.energy);
 	free(s.room);
 	sinc_table_free(&s.sinc);

@@ -51,6 +51,7 @@ struct tracker {
 	float *a, *b;	       /* (fft.n) the two frames in work */
 	float *r; /* (SINC_TABLE_DEPTH + window/2 + 1) normalised; lag 0 at SINC_TABLE_DEPTH */
 	struct candidate *cand; /* (frames, candidates) */
+	double *sum;		/* (n + 1) of sound_sums() */
 	int *count;		/* (frames) */
 	float *peak;		/* (frames) local over global peak, 0..1 */
 	float *best;		/* (frames, candidates) */
@@ -67,14 +68,15 @@ static void tracker_free(struct tracker *t)
 	free(t->a);
 	free(t->b);
 	free(t->cand);
+	free(t->sum);
 	free(t->count);
 	free(t->peak);
 	free(t->best);
 	free(t->from);
 }
 
-static int tracker_init(struct tracker *t, int rate, int frames, const struct pitch_config *cfg,
-			struct err *err)
+static int tracker_init(struct tracker *t, int n, int rate, int frames,
+			const struct pitch_config *cfg, struct err *err)
 {
 	const size_t cells = (size_t)frames * (size_t)cfg->candidates;
 
@@ -87,7 +89,7 @@ static int tracker_init(struct tracker *t, int rate, int frames, const struct pi
 	if (fft_init(&t->fft, fft_size((int)(1.28 * t->window)), err) ||
 	    sinc_table_init(&t->sinc, err))
 		return err->code;
-	if (!NEW_ARRAY(t->hann, (size_t)t->window) ||
+	if (!NEW_ARRAY(t->sum, (size_t)n + 1) || !NEW_ARRAY(t->hann, (size_t)t->window) ||
 	    !NEW_ARRAY(t->inv_acf, (size_t)t->window / 2 + 1) ||
 	    !NEW_ARRAY(t->r, (size_t)t->window / 2 + 1 + SINC_TABLE_DEPTH) ||
 	    !NEW_ARRAY(t->a, (size_t)t->fft.n) || !NEW_ARRAY(t->b, (size_t)t->fft.n) ||
@@ -111,19 +113,12 @@ static float cut_frame(const struct tracker *t, const float *pcm, int n, double 
 	const int period = t->rate / (int)t->cfg->floor, start = left + 1 - half;
 	const int from = start < 0 ? -start : 0;
 	const int to = start + t->window > n ? n - start : t->window;
-	double mean = 0;
+	const float mean = (float)sound_mean(t->sum, n, left + 1 - period, left + period + 1);
 	float peak = 0;
-	int used = 0;
 
-	for (int i = left + 1 - period; i <= left + period; i++)
-		if (i >= 0 && i < n) {
-			mean += pcm[i];
-			used++;
-		}
-	mean /= used ? used : 1;
 	memset(dst, 0, (size_t)from * sizeof(*dst));
 	for (int j = from; j < to; j++)
-		dst[j] = (pcm[start + j] - (float)mean) * t->hann[j];
+		dst[j] = (pcm[start + j] - mean) * t->hann[j];
 	memset(dst + to, 0, (size_t)(t->fft.n - to) * sizeof(*dst));
 	for (int j = half - t->half_period; j < half + t->half_period; j++) {
 		const float v = fabsf(dst[j]);
@@ -260,16 +255,30 @@ static void best_path(struct tracker *t, int frames, float *hz)
 	}
 }
 
-static float global_peak(const float *pcm, int n)
+void sound_sums(const float *pcm, int n, double *sum)
 {
-	double mean = 0;
+	double all = 0;
+
+	for (int i = 0; i < n; i++) {
+		sum[i] = all;
+		all += pcm[i];
+	}
+	sum[n] = all;
+}
+
+double sound_mean(const double *sum, int n, int from, int to)
+{
+	from = from < 0 ? 0 : from;
+	to = to > n ? n : to;
+	return to > from ? (sum[to] - sum[from]) / (to - from) : 0;
+}
+
+float sound_peak(const float *pcm, int from, int to, float mean)
+{
 	float peak = 0;
 
-	for (int i = 0; i < n; i++)
-		mean += pcm[i];
-	mean /= n ? n : 1;
-	for (int i = 0; i < n; i++) {
-		const float v = fabsf(pcm[i] - (float)mean);
+	for (int i = from; i < to; i++) {
+		const float v = fabsf(pcm[i] - mean);
 
 		peak = v > peak ? v : peak;
 	}
@@ -280,7 +289,7 @@ int pitch_track(const float *pcm, int n, int rate, const struct pitch_config *cf
 		struct pitch_track *out, struct err *err)
 {
 	const struct frame_grid g = frame_grid_fit((double)n / rate, 3 / cfg->floor, cfg->step);
-	const float top = global_peak(pcm, n);
+	float top;
 	struct tracker t = { 0 };
 
 	*out = (struct pitch_track){ .grid = g };
@@ -288,11 +297,13 @@ int pitch_track(const float *pcm, int n, int rate, const struct pitch_config *cf
 		return 0;
 	if (!NEW_ARRAY(out->hz, (size_t)g.n))
 		return err_set(err, ERR_NOMEM, "pitch: %d frames", g.n);
-	if (tracker_init(&t, rate, g.n, cfg, err)) {
+	if (tracker_init(&t, n, rate, g.n, cfg, err)) {
 		tracker_free(&t);
 		pitch_free(out);
 		return err->code;
 	}
+	sound_sums(pcm, n, t.sum);
+	top = sound_peak(pcm, 0, n, (float)sound_mean(t.sum, n, 0, n));
 	for (int f = 0; f < g.n; f += 2) {
 		const int pair = f + 1 < g.n;
 

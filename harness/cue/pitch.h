@@ -45,4 +45,11 @@ double pitch_at(const struct pitch_track *track, double seconds);
 int harmonicity_mean(const float *pcm, int n, int rate, double floor, double silence, double *db,
 		     int *frames, struct err *err);
 
+/* Means of any stretch of a sound at once: sum (n + 1), sum[i] that of pcm[0..i). */
+void sound_sums(const float *pcm, int n, double *sum);
+/* Mean of the samples from..to-1 that are there, 0 for none. */
+double sound_mean(const double *sum, int n, int from, int to);
+/* Largest |pcm[i] - mean| of from..to-1. */
+float sound_peak(const float *pcm, int from, int to, float mean);
+
 #endif
