@@ -277,6 +277,20 @@ static void fit_meld(struct quantizer *q, const struct csv_table *cues,
 	free(group);
 }
 
+/* The published descriptions that the published train table does not give: a value of each lies
+ * beside a threshold. */
+static void check_known(const char *clip, const char *speaker, const char *text)
+{
+	static const char *const known[] = { "dia77_utt12.wav", "dia52_utt8.wav", "dia163_utt4.wav",
+					     "dia163_utt7.wav", "dia254_utt6.wav" };
+
+	print_message("%s (%s): %s\n", clip, speaker, text);
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (!strcmp(clip, known[i]))
+			return;
+	fail_msg("%s is none of the five", clip);
+}
+
 /* Counts the rows of a gold table whose two sentences are equal to ours. */
 static void compare_gold(const struct quantizer *q, const char *gold_name, const char *cue_name,
 			 int *same, int *impressions, int *all)
@@ -301,7 +315,7 @@ static void compare_gold(const struct quantizer *q, const char *gold_name, const
 		if (!strcmp(strbuf_str(&out), field(&gold, i, "description")))
 			(*same)++;
 		else
-			print_message("%s (%s): %s\n", clip, field(&gold, i, "speaker"), out.s);
+			check_known(clip, field(&gold, i, "speaker"), out.s);
 		strbuf_reset(&out);
 		speech_impression(q, &s, g, &out);
 		*impressions += !strcmp(strbuf_str(&out), field(&gold, i, "impression"));
