@@ -12,7 +12,7 @@
 #include "harness/base/err.h"
 
 /* No single block of memory that the libraries ask for is larger. */
-#define MEDIA_MAX_BLOCK ((size_t)512 << 20)
+#define MEDIA_MAX_BLOCK ((size_t)256 << 20)
 
 struct media_budget {
 	double max_s, end_s;	  /* wall seconds, and the clock_s() at which they are over */
