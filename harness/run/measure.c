@@ -39,9 +39,10 @@ struct job {
 	const struct corpus *corpus;
 	const struct bank_options *o;
 	struct pack *pack;
-	struct face_models faces; /* of corpora with pictures */
-	struct err *result;	  /* (n_utt) what went wrong with each */
-	struct err fatal;	  /* no memory, cache broken */
+	struct face_models faces; /* of corpora with pictures of people */
+	bool drawn;	    /* calibrated corpora show drawn figures: faces are found by colour */
+	struct err *result; /* (n_utt) what went wrong with each */
+	struct err fatal;   /* no memory, cache broken */
 	pthread_mutex_t lock;
 	struct progress progress;
 	int done;
@@ -230,9 +231,9 @@ static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX
 	struct strbuf b = { 0 };
 	char hash[HASH_HEX];
 
-	strbuf_addf(&b, "measure %s|%s|%d|%g|%d|%g|%zu", version_get()->measuring, media_versions(),
-		    MEASURE_RATE, MEASURE_FPS, MEASURE_HEIGHT, MEASURE_MAX_SECONDS,
-		    sizeof(struct stored));
+	strbuf_addf(&b, "measure %s|%s|%d|%g|%d|%g|%zu|%d", version_get()->measuring,
+		    media_versions(), MEASURE_RATE, MEASURE_FPS, MEASURE_HEIGHT,
+		    MEASURE_MAX_SECONDS, sizeof(struct stored), j->drawn);
 	for (int i = 0; i < 2 && !err->code; i++) {
 		if (!ref[i]->path || content_hash(j, ref[i]->path, hash, err))
 			continue;
@@ -265,7 +266,7 @@ static int measure_one(struct job *j, int i, bool *cached, struct err *err)
 		*cached = true;
 		goto out;
 	}
-	if (take(t, &j->faces, u, err))
+	if (take(t, j->drawn ? NULL : &j->faces, u, err))
 		goto out;
 	if (pack_record(t, &record) ||
 	    !accept(j->b, &j->b->m[i], strbuf_str(&record), record.len, &j->lock))
@@ -366,7 +367,8 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		total += corpus->utt[i].audio.path || corpus->utt[i].video.path;
 		pictures += corpus->utt[i].video.path != NULL;
 	}
-	if (!total || (pictures && face_models_load(&j.faces, FACE_MODELS_DIR, err)))
+	j.drawn = !strcmp(bank_kind(b), "calibrated");
+	if (!total || (pictures && !j.drawn && face_models_load(&j.faces, FACE_MODELS_DIR, err)))
 		return err->code;
 	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt)) {
 		face_models_free(&j.faces);
