@@ -46,7 +46,7 @@ SH    := $(sort $(wildcard tests/test_*.sh))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz*.c))
 FAULT := $B/tests/must_fail
 DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d \
-         $(FUZZ:%.c=$B/%.d)
+         $(FUZZ:%.c=$B/%.d) $(LIB:%.c=$B/lint/%.d)
 
 # which groups of scripts/deps.txt the goals at hand need
 NEEDS_deps      := run check lint
@@ -101,8 +101,8 @@ endif
 # the version lives in one object: a new commit compiles that and links again
 $B/version_text.h: FORCE
 	@$(call keep,$@,CC='$(CC)' ./scripts/version.sh $(VERSION) '$(MODE)' '$(ALL_CFLAGS)')
-$B/harness/base/version.o: $B/version_text.h
-$B/harness/base/version.o: EXTRA := -include $B/version_text.h
+$B/harness/base/version.o $B/lint/harness/base/version.o: $B/version_text.h
+$B/harness/base/version.o $B/lint/harness/base/version.o: EXTRA := -include $B/version_text.h
 
 # a source that is gone must leave the archive too
 $B/objects: FORCE
@@ -190,9 +190,17 @@ emulate: deps $(EMULATE:%=$B/tests/test_%)
 	PROCESSOR='$(PROCESSOR)' KERNEL='$(KERNEL)' ./scripts/emulate.sh $(filter $B/%,$^)
 .PHONY: emulate
 
-# objects are looked at too: they show which files hold state
-lint: deps $(OBJ)
-	@CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' OBJECTS='$B' JOBS='$(JOBS)' ./scripts/lint.sh
+# objects are looked at too: they show which files hold state, so they need no optimising
+L := $B/lint
+$L/%.o: %.c | deps
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -O0 -Wno-format-truncation -MMD -MP -c -o $@ $<
+lint-objects: $(LIB:%.c=$L/%.o)
+lint: deps
+	@+$(MAKE) --no-print-directory -j$(JOBS) lint-objects
+	@CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' OBJECTS='$L' JOBS='$(JOBS)' ./scripts/lint.sh
+.PHONY: lint-objects
 
 # --- the main job ----------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ if [ -n "${OBJECTS:-}" ]; then
 	report 'file keeps global state' "$(echo "$prod" | grep '\.c$' | grep -v '^harness/cli/' |
 		while read -r f; do
 			o=$OBJECTS/${f%.c}.o
+			[ -e "$o" ] || echo "$f: no object $o"
 			[ -e "$o" ] && nm -f sysv "$o" | awk -F '|' -v f="$f" '
 				$7 ~ /^\.t?(data|bss)($|\.[^r])/ && $4 ~ /OBJECT|TLS/ {
 					gsub(/[ ]|\.[0-9]+/, "", $1); print f, $1 }'
