@@ -143,7 +143,10 @@ bench-%: $B/tests/bench_%
 # cues come with Praat's and torchaudio's beside them
 bench-cues:
 	+@$(MAKE) --no-print-directory bench PARTS=cues
-.PHONY: bench-cues
+# scores come with scikit-learn's beside them
+bench-scores:
+	+@$(MAKE) --no-print-directory bench PARTS=scores
+.PHONY: bench-cues bench-scores
 
 # PyTorch's side of tests/test_curve.c anew (package python3-torch)
 PEER_PYTHON ?= /usr/bin/python3

@@ -112,14 +112,23 @@ static int joint_make(struct joint *j, const struct tally_set *a, const struct t
 	return 0;
 }
 
+static double run_value(const struct bootstrap_options *o, int k, const int64_t *sum)
+{
+	const int64_t *one = sum + (o->f1_of ? o->f1_of - 1 : 0);
+
+	if (o->f1_of)
+		return metric_f1(one[0], one[k], one[2 * k]);
+	return metric_value(o->metric, k, sum, sum + k, sum + 2 * k);
+}
+
 /* Mean over the runs of a minus mean over the runs of b (if any); sum (width). */
-static double statistic(const struct joint *j, const int64_t *sum, enum metric m)
+static double statistic(const struct joint *j, const int64_t *sum,
+			const struct bootstrap_options *o)
 {
 	double a = 0, b = 0;
 
 	for (int r = 0; r < j->runs_a + j->runs_b; r++) {
-		const int64_t *s = sum + r * 3 * j->k;
-		double v = metric_value(m, j->k, s, s + j->k, s + 2 * j->k);
+		double v = run_value(o, j->k, sum + r * 3 * j->k);
 
 		if (r < j->runs_a)
 			a += v;
@@ -194,7 +203,7 @@ static void replicate_block(void *ctx, int block, int worker)
 			draw_swap(&s->joint, &rng, i, sum);
 		else
 			draw_bootstrap(&s->joint, &rng, sum);
-		s->value[i] = statistic(&s->joint, sum, s->o->metric);
+		s->value[i] = statistic(&s->joint, sum, s->o);
 	}
 }
 
@@ -217,13 +226,15 @@ static int resample_run(struct resample *s, const struct tally_set *a, const str
 			       o->alpha);
 	if (joint_make(&s->joint, a, b, err))
 		return err->code;
+	if (o->f1_of < 0 || o->f1_of > s->joint.k)
+		return err_set(err, ERR_ARG, "F1 of label %d of %d", o->f1_of - 1, s->joint.k);
 	if (swap && s->joint.groups <= EXACT_GROUPS)
 		s->n = 1 << s->joint.groups;
 	if (!NEW_ARRAY(s->sum, (size_t)threads * (size_t)s->joint.width) ||
 	    !NEW_ARRAY(s->value, (size_t)s->n))
 		return err_set(err, ERR_NOMEM, "no memory for %d replicates", s->n);
 	sum_all(&s->joint, s->sum);
-	s->observed = statistic(&s->joint, s->sum, o->metric);
+	s->observed = statistic(&s->joint, s->sum, o);
 	parallel_for((s->n + BLOCK - 1) / BLOCK, threads, replicate_block, s);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct tally_set {
 
 struct bootstrap_options {
 	enum metric metric;
+	int f1_of;	/* 0: the metric; i + 1: F1 of label i instead of it */
 	int replicates; /* B; the usual is 10,000 */
 	double alpha;	/* .05: a 95 % interval */
 	uint64_t seed;	/* replicate b draws from (seed, b), whatever the threads */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 const char *const metric_name[METRIC_COUNT] = {
 	[METRIC_ACCURACY] = "accuracy",	      [METRIC_UAR] = "uar",
@@ -15,6 +16,78 @@ void confusion_add(struct confusion *c, int gold, int answer)
 	assert(c->k > 0 && c->k <= LABEL_MAX);
 	assert(gold >= 0 && gold < c->k && answer < c->k);
 	c->count[gold][answer < 0 ? c->k : answer]++;
+}
+
+#define BLOCK 2048 /* samples whose codes stay in the first-level cache */
+#define WAYS  4	   /* tables side by side: the same cell twice in a row need not wait for itself */
+#define CELLS 512  /* 16 labels x 32 answers */
+
+/* code[i] = gold * 32 + answer, "none" being answer k; nonzero when a label is out of range. */
+static int encode_block(const int32_t *gold, const int32_t *answer, int n, int k, uint16_t *code)
+{
+	int bad = 0;
+
+	for (int i = 0; i < n; i++) {
+		int column = answer[i] < 0 ? k : answer[i];
+
+		bad |= (gold[i] < 0) | (gold[i] >= k) | (answer[i] >= k);
+		code[i] = (uint16_t)((uint32_t)gold[i] << 5 | (uint32_t)column);
+	}
+	return bad;
+}
+
+static void count_block(const uint16_t *code, int n, uint32_t table[WAYS][CELLS])
+{
+	int i = 0;
+
+	for (; i + WAYS <= n; i += WAYS) {
+		uint64_t four;
+
+		memcpy(&four, code + i, sizeof(four));
+		table[0][four & (CELLS - 1)]++;
+		table[1][four >> 16 & (CELLS - 1)]++;
+		table[2][four >> 32 & (CELLS - 1)]++;
+		table[3][four >> 48 & (CELLS - 1)]++;
+	}
+	for (; i < n; i++)
+		table[0][code[i] & (CELLS - 1)]++;
+}
+
+static int name_bad_label(int k, const int32_t *gold, const int32_t *answer, size_t first,
+			  struct err *err)
+{
+	while (gold[first] >= 0 && gold[first] < k && answer[first] < k)
+		first++;
+	return err_set(err, ERR_DATA, "sample %zu: true label %d, answer %d; there are %d labels",
+		       first, gold[first], answer[first], k);
+}
+
+int confusion_add_all(struct confusion *c, const int32_t *gold, const int32_t *answer, size_t n,
+		      struct err *err)
+{
+	const size_t chunk = (size_t)1 << 30; /* no cell of a table can overflow in it */
+	struct confusion sum = *c;
+
+	assert(c->k > 0 && c->k <= LABEL_MAX);
+	for (size_t from = 0; from < n; from += chunk) {
+		uint32_t table[WAYS][CELLS] = { { 0 } };
+		const size_t end = n - from < chunk ? n : from + chunk;
+		uint16_t code[BLOCK];
+
+		for (size_t at = from; at < end; at += BLOCK) {
+			int m = end - at < BLOCK ? (int)(end - at) : BLOCK;
+
+			if (encode_block(gold + at, answer + at, m, c->k, code))
+				return name_bad_label(c->k, gold, answer, at, err);
+			count_block(code, m, table);
+		}
+		for (int i = 0; i < c->k; i++)
+			for (int j = 0; j <= c->k; j++)
+				for (int w = 0; w < WAYS; w++)
+					sum.count[i][j] += table[w][i << 5 | j];
+	}
+	*c = sum;
+	return 0;
 }
 
 void confusion_sum(struct confusion *into, const struct confusion *from)
@@ -40,7 +113,7 @@ void confusion_counts(const struct confusion *c, int64_t *right, int64_t *answer
 }
 
 /* F1 = 2 right / (answered + support), since answered + support = 2tp + fp + fn. */
-static double f1(int64_t right, int64_t answered, int64_t support)
+double metric_f1(int64_t right, int64_t answered, int64_t support)
 {
 	return right ? 2.0 * (double)right / (double)(answered + support) : 0.0;
 }
@@ -64,18 +137,18 @@ double metric_value(enum metric m, int k, const int64_t *right, const int64_t *a
 	case METRIC_ACCURACY:
 		return (double)hits / (double)n;
 	case METRIC_MICRO_F1:
-		return f1(hits, given, n);
+		return metric_f1(hits, given, n);
 	case METRIC_UAR:
 		for (int i = 0; i < k; i++)
 			sum += support[i] ? (double)right[i] / (double)support[i] : 0.0;
 		return sum / present;
 	case METRIC_MACRO_F1:
 		for (int i = 0; i < k; i++)
-			sum += f1(right[i], answered[i], support[i]);
+			sum += metric_f1(right[i], answered[i], support[i]);
 		return sum / k;
 	case METRIC_WEIGHTED_F1:
 		for (int i = 0; i < k; i++)
-			sum += (double)support[i] * f1(right[i], answered[i], support[i]);
+			sum += (double)support[i] * metric_f1(right[i], answered[i], support[i]);
 		return sum / (double)n;
 	case METRIC_COUNT:
 		break;
@@ -92,7 +165,7 @@ static void score_classes(struct scores *out, const int64_t *right, const int64_
 		s->support = support[i];
 		s->precision = answered[i] ? (double)right[i] / (double)answered[i] : 0.0;
 		s->recall = support[i] ? (double)right[i] / (double)support[i] : 0.0;
-		s->f1 = f1(right[i], answered[i], support[i]);
+		s->f1 = metric_f1(right[i], answered[i], support[i]);
 		s->undefined = !answered[i] || !support[i];
 	}
 }

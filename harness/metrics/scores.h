@@ -5,8 +5,10 @@
 #ifndef HARNESS_METRICS_SCORES_H
 #define HARNESS_METRICS_SCORES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/err.h"
 #include "harness/core/labels.h"
 
 /* count[i][j]: true label i answered j; column k: no answer (counts as wrong). */
@@ -33,6 +35,10 @@ struct scores {
 
 /* answer < 0: none. */
 void confusion_add(struct confusion *c, int gold, int answer);
+/* Adds n samples at about the speed of memory.  ERR_DATA names the first one with a true label
+ * outside 0..k-1 or an answer of k or more; *c is as before then. */
+int confusion_add_all(struct confusion *c, const int32_t *gold, const int32_t *answer, size_t n,
+		      struct err *err);
 /* *into += *from; same k. */
 void confusion_sum(struct confusion *into, const struct confusion *from);
 void scores_compute(const struct confusion *c, struct scores *out);
@@ -50,6 +56,8 @@ enum metric {
 };
 extern const char *const metric_name[METRIC_COUNT]; /* keys of metrics.json */
 
+/* F1 of one label from its three counts; 0 where it was neither true nor answered. */
+double metric_f1(int64_t right, int64_t answered, int64_t support);
 /* Value from counts (k each): right answers, answers, samples of each label.
  * NaN when there is no sample. */
 double metric_value(enum metric m, int k, const int64_t *right, const int64_t *answered,

@@ -24,6 +24,7 @@ import part_gemm
 import part_llama
 import part_media
 import part_plain
+import part_scores
 import part_train
 
 PARTS = {
@@ -37,6 +38,7 @@ PARTS = {
     "decoder": part_plain.decoder,
     "media": part_media.run,
     "cues": part_cues.run,
+    "scores": part_scores.run,
 }
 SHORT = ("environment", "gemm", "train", "llama", "packing", "load", "tokenizer", "media")
 
