@@ -274,7 +274,7 @@ static void test_boxes(void **state)
 		free(boxes);
 		skip();
 	}
-	face_models_load(&models, FACE_MODELS_DIR, &err);
+	face_models_load(&models, FACE_CASCADES_DIR, FACE_LANDMARKS, &err);
 	CHECK_OK(&err);
 	b = behaviour_new(&models, &err);
 	behaviour_watch(b, keep, boxes);

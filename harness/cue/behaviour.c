@@ -324,7 +324,7 @@ int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct e
 	*out = (struct behaviour_result){ .pictures = (int)b->n };
 	for (size_t i = 0; i < b->n; i++)
 		out->faces += b->rec[i].face.found;
-	behaviour_read(b->rec, b->n, b->height, out, &from, &to);
+	behaviour_read(b->rec, b->n, b->height, b->footage == FOOTAGE_REAL, out, &from, &to);
 	show_records(b, from, to);
 	b->n = 0;
 	b->calm_height = 0;

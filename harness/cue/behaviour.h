@@ -43,7 +43,13 @@ extern const enum behaviour_part behaviour_cue_part[BEHAVIOUR_CUE_COUNT];
 
 /* A clip is read against its calm start; what follows it up to BEHAVIOUR_SETTLED_S
  * is the way into the expression and left out of the cues.  After a cut of the
- * camera both count anew; the longest shot with a face is the one that is measured. */
+ * camera both count anew; the longest shot with a face is the one that is measured.
+ *
+ * People do not begin a clip calmly.  In real footage the calm level of brows, eyes and mouth is
+ * that of the third of the shot's pictures in which the mouth is least open, kept within what a
+ * face at rest can show (a mouth that stays wide open is not calm), and everything from
+ * BEHAVIOUR_CALM_S on counts; hands and posture are read against the start as elsewhere.  A part
+ * must be seen in an eighth of the pictures instead of a third: people turn away. */
 #define BEHAVIOUR_CALM_S    0.3
 #define BEHAVIOUR_SETTLED_S 0.65
 
@@ -88,7 +94,7 @@ int behaviour_picture(struct behaviour *b, const struct picture *p, struct err *
 int behaviour_hear(struct behaviour *b, const float *pcm, int n, int rate, struct err *err);
 /* Writes what was measured; no picture, or none with a face, is no error: the
  * cues are invalid.  Face and posture cues need brows and mouth to be seen in a third of
- * the pictures.  The meter can then be reused for the next utterance. */
+ * the pictures (real footage: an eighth).  The meter can then be reused for the next utterance. */
 int behaviour_finish(struct behaviour *b, struct behaviour_result *out, struct err *err);
 /* What the meter saw in one picture, for people who look at it.  Pixels are those of the
  * pictures handed in. */

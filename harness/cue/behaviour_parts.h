@@ -25,9 +25,9 @@ struct record {
 };
 
 /* Reads the n records of a clip whose pictures are height pixels high: the longest shot with a
- * face, against its own calm start.  Fills cues and features of the zeroed *out; [*from, *to)
- * are the records that were read. */
-void behaviour_read(const struct record *r, size_t n, int height, struct behaviour_result *out,
-		    size_t *from, size_t *to);
+ * face, against its own calm level.  real: the faces are landmarks of people (see behaviour.h).
+ * Fills cues and features of the zeroed *out; [*from, *to) are the records that were read. */
+void behaviour_read(const struct record *r, size_t n, int height, bool real,
+		    struct behaviour_result *out, size_t *from, size_t *to);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/cue/behaviour_parts.h"
+#include "harness/cue/face_points.h"
 
 static_assert((int)MOTION_GRID == (int)BODY_GRID, "the motion grid is the body's");
 
@@ -59,6 +60,8 @@ static const double oscillation_s = 0.5; /* what moves slower than this is no no
 struct span {
 	const struct record *r;
 	int n, calm, from;
+	int few;      /* a part must be seen in one of so many pictures */
+	double quiet; /* real faces are calm where the mouth is no more open; NaN: in [0, calm) */
 	double anchor_h; /* calm face height, 0 without a face that shows brows and mouth */
 	double anchor_y; /* calm row of its centre */
 };
@@ -95,7 +98,7 @@ static bool read_motion_y(const struct record *r, double *v)
 	return r->face.found && r->motion.valid && r->motion.share > 0.002;
 }
 
-/* Mean of a quantity over pictures [from, to); false when fewer than a third have it. */
+/* Mean of a quantity over pictures [from, to); false when too few have it. */
 static bool mean_over(const struct span *s, reader *read, int from, int to, double *out)
 {
 	double sum = 0, v;
@@ -107,10 +110,41 @@ static bool mean_over(const struct span *s, reader *read, int from, int to, doub
 			n++;
 		}
 	*out = n ? sum / n : 0;
-	return n > 0 && 3 * n >= to - from;
+	return n > 0 && s->few * n >= to - from;
 }
 
-/* Mean over [from, to) minus the calm mean. */
+/* Mean of what brows, eyes or mouth do when calm; of real faces no other than at rest (NULL:
+ * whatever it is). */
+static bool calm_face(const struct span *s, reader *read, const struct face_rest *rest, double *out)
+{
+	double sum = 0, v;
+	int n = 0;
+
+	if (isnan(s->quiet))
+		return mean_over(s, read, 0, s->calm, out);
+	for (int i = 0; i < s->n; i++)
+		if (s->r[i].face.measured && s->r[i].face.mouth <= s->quiet && read(&s->r[i], &v)) {
+			sum += v;
+			n++;
+		}
+	*out = n ? sum / n : 0;
+	if (rest)
+		*out = fmax(rest->low, fmin(rest->high, *out));
+	return n > 0;
+}
+
+/* Mean over [from, to) minus the face's calm mean. */
+static bool face_against_calm(const struct span *s, reader *read, const struct face_rest *rest,
+			      int from, int to, double *out)
+{
+	double calm, now;
+	const bool ok = calm_face(s, read, rest, &calm) && mean_over(s, read, from, to, &now);
+
+	*out = ok ? now - calm : 0;
+	return ok;
+}
+
+/* The same against the mean of the calm start. */
 static bool against_calm(const struct span *s, reader *read, int from, int to, double *out)
 {
 	double calm, now;
@@ -145,7 +179,7 @@ static bool oscillation(const struct span *s, reader *read, int from, int to, do
 		n++;
 	}
 	*out = n ? 100 * sqrt(sum / n) / s->anchor_h : 0;
-	return n >= 3 && 3 * n >= to - from;
+	return n >= 3 && s->few * n >= to - from;
 }
 
 static bool spread(const struct span *s, reader *read, double *out)
@@ -160,7 +194,7 @@ static bool spread(const struct span *s, reader *read, double *out)
 			n++;
 		}
 	*out = n > 1 ? sqrt(fmax(0, (sq - sum * sum / n) / (n - 1))) : 0;
-	return n > 2 && 3 * n >= s->n - s->from;
+	return n > 2 && s->few * n >= s->n - s->from;
 }
 
 /* How often a second the motion rises from under its mean to a quarter over it. */
@@ -184,10 +218,37 @@ static bool bursts(const struct span *s, double *out)
 	return true;
 }
 
-/* The longest run of one shot in which faces were found (or the longest at all). */
-static struct span longest_shot(const struct record *r, size_t n)
+/* The opening of the mouth that a third of the measured pictures do not exceed; NaN: none are. */
+static double quiet_mouth(const struct record *r, int n)
 {
-	struct span best = { 0 };
+	double low = -1, high = -1;
+	int measured = 0;
+
+	for (int i = 0; i < n; i++)
+		if (r[i].face.measured) {
+			measured++;
+			high = fmax(high, r[i].face.mouth);
+		}
+	if (!measured)
+		return NAN;
+	for (int step = 0; step < 40; step++) {
+		const double mid = (low + high) / 2;
+		int under = 0;
+
+		for (int i = 0; i < n; i++)
+			under += r[i].face.measured && r[i].face.mouth <= mid;
+		if (3 * under >= measured)
+			high = mid;
+		else
+			low = mid;
+	}
+	return high;
+}
+
+/* The longest run of one shot in which faces were found (or the longest at all). */
+static struct span longest_shot(const struct record *r, size_t n, bool real)
+{
+	struct span best = { .quiet = NAN, .few = real ? 8 : 3 };
 	int best_score = -1, confirmed = 0;
 
 	for (size_t i = 0; i < n;) {
@@ -208,14 +269,18 @@ static struct span longest_shot(const struct record *r, size_t n)
 	while (best.calm < best.n && best.r[best.calm].t < best.r[0].t + BEHAVIOUR_CALM_S)
 		best.calm++;
 	best.from = best.calm;
-	while (best.from < best.n && best.r[best.from].t < best.r[0].t + BEHAVIOUR_SETTLED_S)
+	while (!real && best.from < best.n &&
+	       best.r[best.from].t < best.r[0].t + BEHAVIOUR_SETTLED_S)
 		best.from++;
+	if (real)
+		best.quiet = quiet_mouth(best.r, best.n);
 	if (best.n - best.from < 3) /* a short clip: all that is not calm */
 		best.from = best.calm;
 	for (int i = 0; i < best.n; i++)
 		confirmed += best.r[i].face.measured;
 	/* skin without brows and mouth (an arm, a wall) is no face */
-	if (mean_over(&best, read_height, 0, best.calm, &best.anchor_h) && 3 * confirmed >= best.n)
+	if (mean_over(&best, read_height, 0, best.calm, &best.anchor_h) &&
+	    best.few * confirmed >= best.n)
 		best.anchor_h = exp2(best.anchor_h);
 	else
 		best.anchor_h = 0;
@@ -237,14 +302,13 @@ static void stretch_cues(const struct span *s, int from, int to, int height, str
 	bool ok;
 
 	*out = (struct cue_set){ 0 };
-	ok = against_calm(s, read_brow, from, to, &v);
+	ok = face_against_calm(s, read_brow, &face_rest_brow, from, to, &v);
 	put(out, CUE_BROW, ok, v * BEHAVIOUR_PERCENT);
-	ok = mean_over(s, read_eyes, 0, s->calm, &w) && mean_over(s, read_eyes, from, to, &v) &&
-	     w > 2;
+	ok = calm_face(s, read_eyes, NULL, &w) && mean_over(s, read_eyes, from, to, &v) && w > 2;
 	put(out, CUE_EYES, ok, ok ? log2((v + 1) / (w + 1)) : 0);
-	ok = against_calm(s, read_corners, from, to, &v);
+	ok = face_against_calm(s, read_corners, &face_rest_corners, from, to, &v);
 	put(out, CUE_CORNERS, ok, v * BEHAVIOUR_PERCENT);
-	ok = against_calm(s, read_mouth, from, to, &v);
+	ok = face_against_calm(s, read_mouth, &face_rest_mouth, from, to, &v);
 	put(out, CUE_JAW, ok, v * BEHAVIOUR_PERCENT);
 	ok = mean_over(s, read_motion, from, to, &v);
 	put(out, CUE_GESTURE, ok, 100 * v);
@@ -272,6 +336,23 @@ static float feature(const struct cue_set *c, enum behaviour_cue cue)
 	return c->ok[cue] ? (float)fmax(-4, fmin(4, c->v[cue] / typical[cue])) : 0;
 }
 
+/* Crops of real faces show the same places only where landmarks held them. */
+static bool shown_crop(const struct span *s, int i)
+{
+	const struct face *f = &s->r[i].face;
+
+	return isnan(s->quiet) ? f->found : f->measured;
+}
+
+static bool calm_crop(const struct span *s, int i)
+{
+	const struct face *f = &s->r[i].face;
+
+	if (isnan(s->quiet))
+		return i < s->calm && f->found;
+	return f->measured && f->mouth <= s->quiet;
+}
+
 /* Mean crop over [from, to) minus the calm one. */
 static bool crop_features(const struct span *s, int from, int to, float *out)
 {
@@ -281,16 +362,16 @@ static bool crop_features(const struct span *s, int from, int to, float *out)
 		return false;
 
 	for (int i = from; i < to; i++)
-		now += s->r[i].face.found;
-	for (int i = 0; i < s->calm; i++)
-		calm += s->r[i].face.found;
+		now += shown_crop(s, i);
+	for (int i = 0; i < s->n; i++)
+		calm += calm_crop(s, i);
 	for (int k = 0; now && calm && k < FACE_CROP * FACE_CROP; k++) {
 		double a = 0, b = 0;
 
 		for (int i = from; i < to; i++)
-			a += s->r[i].face.found ? s->r[i].crop[k] : 0;
-		for (int i = 0; i < s->calm; i++)
-			b += s->r[i].face.found ? s->r[i].crop[k] : 0;
+			a += shown_crop(s, i) ? s->r[i].crop[k] : 0;
+		for (int i = 0; i < s->n; i++)
+			b += calm_crop(s, i) ? s->r[i].crop[k] : 0;
 		out[k] = (float)((a / now - b / calm) / crop_typical);
 	}
 	return now && calm;
@@ -354,10 +435,10 @@ static void feature_row(const struct span *s, int row, int height, struct behavi
 	}
 }
 
-void behaviour_read(const struct record *r, size_t n, int height, struct behaviour_result *out,
-		    size_t *from, size_t *to)
+void behaviour_read(const struct record *r, size_t n, int height, bool real,
+		    struct behaviour_result *out, size_t *from, size_t *to)
 {
-	const struct span s = longest_shot(r, n);
+	const struct span s = longest_shot(r, n, real);
 	double v;
 	bool ok;
 

@@ -478,8 +478,8 @@ static int pick_face(struct face_finder *f, const struct picture *p, bool tuned,
 	return at;
 }
 
-/* A large face is averaged down, where one point a sample would show grain. */
-static void cut_patch_even(struct face_finder *f, const struct picture *p, const struct face *face)
+/* One point a sample would show the grain of a large face. */
+void face_crop_at(struct face_finder *f, const struct picture *p, const struct face *face)
 {
 	const double k = face->height / 44, c = cos(face->tilt * pi / 180);
 	const double s = sin(face->tilt * pi / 180);
@@ -500,14 +500,6 @@ static void cut_patch_even(struct face_finder *f, const struct picture *p, const
 			}
 			f->patch[j][i] = sum / (float)(taps * taps);
 		}
-}
-
-void face_measure_at(struct face_finder *f, const struct picture *p, struct face *face)
-{
-	cut_patch_even(f, p, face);
-	for (int i = 0; i < 2 && level_eyes(f, face); i++)
-		cut_patch_even(f, p, face);
-	measure_features(f, face);
 }
 
 void face_find(struct face_finder *f, const struct picture *p, struct face *out)

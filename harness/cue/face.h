@@ -18,10 +18,11 @@ struct face {
 	double x, y;   /* centre, luma pixels */
 	double height; /* luma pixels, from the area of the skin */
 	double tilt;   /* degrees, top of the head to the picture's right + */
-	/* In 1/44 of the face height; measured is false where the crop has no contrast. */
+	/* In 1/44 of the face height; measured is false where they cannot be seen.  Levels differ
+	 * between this finder and landmarks: they are read against the same clip's. */
 	bool measured;
-	double brow;	/* height of the brows over the face's centre */
-	double eyes;	/* light in the eye region (white of the eyes), area */
+	double brow; /* height of the brows over the face's centre (landmarks: the eyes) */
+	double eyes; /* light in the eye region (white of the eyes; landmarks: open eyes), area */
 	double corners; /* corners of the mouth over its middle */
 	double mouth;	/* opening */
 	bool hands;
@@ -48,8 +49,8 @@ void face_finder_free(struct face_finder *f);
 void face_finder_reset(struct face_finder *f);
 /* Looks for the face; *out is overwritten. */
 void face_find(struct face_finder *f, const struct picture *p, struct face *out);
-/* Measures what face and head do where place and height are known: *face has them.  The
- * crop is left in f->patch; the track of the finder is not touched. */
-void face_measure_at(struct face_finder *f, const struct picture *p, struct face *face);
+/* Cuts the upright crop of a face that was found otherwise into f->patch, averaged down where
+ * the face is large; the track of the finder is not touched. */
+void face_crop_at(struct face_finder *f, const struct picture *p, const struct face *face);
 
 #endif

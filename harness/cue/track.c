@@ -15,6 +15,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/str.h"
+#include "harness/cue/face_look.h"
 
 enum {
 	SCAN_EVERY = 4,	   /* pictures */
@@ -27,13 +28,12 @@ enum {
 static const float least_votes = 2;
 static const float smallest = 1 / 9.0F, tiny = 1 / 11.0F; /* side, picture heights */
 static const double least_likeness = 0.6;
-static const double face_by_side = 1.22; /* chin to hairline by the side of a cascade's square */
 
 struct track {
 	int id; /* 0: free */
 	bool visible;
 	int unconfirmed;
-	double x, y, side;	 /* pixels of the picture */
+	struct face_place at;
 	float look[LOOK * LOOK]; /* luma of the square, mean 0, length 1 */
 	bool before;
 	float patch[FACE_PATCH_H][FACE_PATCH_W];
@@ -42,6 +42,7 @@ struct track {
 struct face_tracker {
 	const struct face_models *models;
 	struct cascade_scan *scan;
+	struct face_look *look;
 	struct face_finder measure;	/* the upright crop */
 	int next_id, since_scan, scans; /* scans of this shot */
 	int width, height;
@@ -52,17 +53,18 @@ struct face_tracker {
 static const struct {
 	const char *file;
 	bool mirrored;
-} model[FACE_MODELS] = {
+} model[FACE_CASCADES] = {
 	{ "haarcascade_frontalface_alt2.xml", false },
 	{ "haarcascade_profileface.xml", false },
 	{ "haarcascade_profileface.xml", true },
 };
 
-int face_models_load(struct face_models *m, const char *dir, struct err *err)
+int face_models_load(struct face_models *m, const char *cascades, const char *landmarks,
+		     struct err *err)
 {
 	*m = (struct face_models){ 0 };
-	for (int i = 0; i < FACE_MODELS && !err->code; i++) {
-		char *path = path_join(dir, model[i].file);
+	for (int i = 0; i < FACE_CASCADES && !err->code; i++) {
+		char *path = path_join(cascades, model[i].file);
 
 		if (!path)
 			err_set(err, ERR_NOMEM, "face models: no memory");
@@ -70,8 +72,11 @@ int face_models_load(struct face_models *m, const char *dir, struct err *err)
 			m->cascade[i] = cascade_load(path, model[i].mirrored, err);
 		free(path);
 	}
+	if (!err->code)
+		m->landmarks = landmarks_load(landmarks, err);
 	if (err->code == ERR_MISSING)
-		err_wrap(err, "faces are found with the cascades of the package opencv-data");
+		err_wrap(err, "faces are found and read with files of the packages opencv-data and "
+			      "libdlib-data");
 	if (err->code)
 		face_models_free(m);
 	return err->code;
@@ -79,8 +84,9 @@ int face_models_load(struct face_models *m, const char *dir, struct err *err)
 
 void face_models_free(struct face_models *m)
 {
-	for (int i = 0; i < FACE_MODELS; i++)
+	for (int i = 0; i < FACE_CASCADES; i++)
 		cascade_free(m->cascade[i]);
+	landmarks_free(m->landmarks);
 	*m = (struct face_models){ 0 };
 }
 
@@ -97,7 +103,8 @@ struct face_tracker *face_tracker_new(const struct face_models *models, int widt
 	t->width = width;
 	t->height = height;
 	t->scan = cascade_scan_new(width, height, err);
-	if (!t->scan || face_finder_init(&t->measure, width, height, err)) {
+	t->look = face_look_new(models->cascade[0], models->landmarks, err);
+	if (!t->scan || !t->look || face_finder_init(&t->measure, width, height, err)) {
 		face_tracker_free(t);
 		return NULL;
 	}
@@ -110,6 +117,7 @@ void face_tracker_free(struct face_tracker *t)
 	if (!t)
 		return;
 	cascade_scan_free(t->scan);
+	face_look_free(t->look);
 	face_finder_free(&t->measure);
 	free(t);
 }
@@ -168,7 +176,7 @@ static double likeness(const struct face_tracker *t, const struct track *k, doub
 	float look[LOOK * LOOK];
 	double sum = 0;
 
-	if (!cut_look(t, x, y, k->side, look))
+	if (!cut_look(t, x, y, k->at.side, look))
 		return -1;
 	for (int i = 0; i < LOOK * LOOK; i++)
 		sum += look[i] * k->look[i];
@@ -179,8 +187,8 @@ static double likeness(const struct face_tracker *t, const struct track *k, doub
  * finer, from the last place.  False: nothing there is like it. */
 static bool follow(const struct face_tracker *t, struct track *k)
 {
-	const double unit = k->side / LOOK;
-	double best = likeness(t, k, k->x, k->y);
+	const double unit = k->at.side / LOOK;
+	double best = likeness(t, k, k->at.x, k->at.y);
 
 	for (double step = 3; step > 0.2; step /= 2)
 		for (int moved = 1, n = 0; moved && n < REACH; n++) {
@@ -188,14 +196,14 @@ static bool follow(const struct face_tracker *t, struct track *k)
 
 			moved = 0;
 			for (int d = 0; d < 4; d++) {
-				const double x = k->x + way[d][0] * step * unit;
-				const double y = k->y + way[d][1] * step * unit;
+				const double x = k->at.x + way[d][0] * step * unit;
+				const double y = k->at.y + way[d][1] * step * unit;
 				const double v = likeness(t, k, x, y);
 
 				if (v > best) {
 					best = v;
-					k->x = x;
-					k->y = y;
+					k->at.x = x;
+					k->at.y = y;
 					moved = 1;
 				}
 			}
@@ -205,7 +213,7 @@ static bool follow(const struct face_tracker *t, struct track *k)
 
 static bool in_view(const struct face_tracker *t, const struct track *k)
 {
-	return k->x > 0 && k->y > 0 && k->x < t->width && k->y < t->height;
+	return k->at.x > 0 && k->at.y > 0 && k->at.x < t->width && k->at.y < t->height;
 }
 
 static void follow_all(struct face_tracker *t)
@@ -235,9 +243,9 @@ static struct track *track_of(struct face_tracker *t, const struct hit *h)
 		const double reach = k->visible ? 0.45 : 2;
 		double d;
 
-		if (!k->id || fabs(log2(h->side / k->side)) > 0.8)
+		if (!k->id || fabs(log2(h->side / k->at.side)) > 0.8)
 			continue;
-		d = hypot(h->x - k->x, h->y - k->y) / (reach * k->side);
+		d = hypot(h->x - k->at.x, h->y - k->at.y) / (reach * k->at.side);
 		if (d < nearest) {
 			nearest = d;
 			best = k;
@@ -256,7 +264,7 @@ static struct track *free_track(struct face_tracker *t)
 
 		if (!k->id)
 			return k;
-		if (!k->visible && (!lost || k->side < lost->side))
+		if (!k->visible && (!lost || k->at.side < lost->at.side))
 			lost = k;
 	}
 	return lost;
@@ -266,12 +274,14 @@ static struct track *free_track(struct face_tracker *t)
  * that its jitter does not look like a nod; all of it where the two disagree. */
 static void confirm(struct track *k, const struct hit *h)
 {
-	const bool jump = !k->visible || hypot(h->x - k->x, h->y - k->y) > 0.2 * k->side;
+	const bool jump = !k->visible || hypot(h->x - k->at.x, h->y - k->at.y) > 0.2 * k->at.side;
 	const double part = jump ? 1 : 0.3;
 
-	k->x += part * (h->x - k->x);
-	k->y += part * (h->y - k->y);
-	k->side *= pow(h->side / k->side, jump ? 0.6 : 0.25);
+	k->at.x += part * (h->x - k->at.x);
+	k->at.y += part * (h->y - k->at.y);
+	k->at.side *= pow(h->side / k->at.side, jump ? 0.6 : 0.25);
+	if (!k->at.settled)
+		k->at.tilt = 0; /* cascades find heads that are about upright */
 	k->visible = true;
 	k->unconfirmed = 0;
 }
@@ -292,8 +302,8 @@ static int scan(struct face_tracker *t, struct hit *hit)
 	const struct scan_area near = { 0, 0, w, h, smallest * h, 0.9F * h };
 	const struct scan_area far = { 0, 0, w, h, tiny * h, 1.4F * smallest * h };
 	struct cascade *const *all = t->models->cascade;
-	const struct cascade *c[FACE_MODELS] = { all[0], all[1], all[2] };
-	int n, models = FACE_MODELS;
+	const struct cascade *c[FACE_CASCADES] = { all[0], all[1], all[2] };
+	int n, models = FACE_CASCADES;
 
 	if (t->scans++) {
 		c[1] = all[1 + t->scans % 2];
@@ -302,7 +312,7 @@ static int scan(struct face_tracker *t, struct hit *hit)
 	n = cascade_find(t->scan, c, models, &near, least_votes, hit, HITS_MAX);
 	if (!n && !anybody(t)) {
 		c[1] = all[1];
-		n = cascade_find(t->scan, c, FACE_MODELS, &far, least_votes, hit, HITS_MAX);
+		n = cascade_find(t->scan, c, FACE_CASCADES, &far, least_votes, hit, HITS_MAX);
 	}
 	return n;
 }
@@ -322,11 +332,11 @@ static void find_all(struct face_tracker *t)
 		}
 		k = free_track(t);
 		if (k)
-			*k = (struct track){ .id = t->next_id++,
-					     .visible = true,
-					     .x = hit[i].x,
-					     .y = hit[i].y,
-					     .side = hit[i].side };
+			*k = (struct track){
+				.id = t->next_id++,
+				.visible = true,
+				.at = { .x = hit[i].x, .y = hit[i].y, .side = hit[i].side }
+			};
 	}
 }
 
@@ -348,10 +358,8 @@ static void look_at(struct face_tracker *t, struct track *k, const struct pictur
 		    struct tracked_face *out)
 {
 	out->id = k->id;
-	out->face = (struct face){
-		.found = true, .x = k->x, .y = k->y, .height = face_by_side * k->side
-	};
-	face_measure_at(&t->measure, p, &out->face);
+	face_look_at(t->look, p, &k->at, &out->face);
+	face_crop_at(&t->measure, p, &out->face);
 	out->mouth_moves = 0;
 	if (k->before)
 		out->mouth_moves = fmax(0, change(k, &t->measure, 7, 7, 17) -
@@ -377,9 +385,9 @@ int face_tracker_picture(struct face_tracker *t, const struct picture *p,
 
 		if (!k->id || !k->visible)
 			continue;
-		k->visible = cut_look(t, k->x, k->y, k->side, k->look);
-		if (k->visible)
-			look_at(t, k, p, &t->out[n++]);
+		look_at(t, k, p, &t->out[n]);
+		k->visible = cut_look(t, k->at.x, k->at.y, k->at.side, k->look);
+		n += k->visible;
 	}
 	*out = t->out;
 	return n;

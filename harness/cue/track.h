@@ -9,19 +9,25 @@
 #include "harness/base/picture.h"
 #include "harness/cue/cascade.h"
 #include "harness/cue/face.h"
+#include "harness/cue/landmarks.h"
 
-/* Where the package opencv-data puts its cascades. */
-#define FACE_MODELS_DIR "/usr/share/opencv4/haarcascades"
+/* Where the packages opencv-data and libdlib-data put what is needed. */
+#define FACE_CASCADES_DIR "/usr/share/opencv4/haarcascades"
+#define FACE_LANDMARKS	  "/usr/share/dlib/shape_predictor_68_face_landmarks.dat"
 
-enum { FACE_MODELS = 3, FACES_MAX = 5 };
+enum { FACE_CASCADES = 3, FACES_MAX = 5 };
 
-/* What a face looks like from the front and from either side; read-only, threads share it. */
+/* What a face looks like from the front and from either side, and where its parts are;
+ * read-only, threads share it. */
 struct face_models {
-	struct cascade *cascade[FACE_MODELS];
+	struct cascade *cascade[FACE_CASCADES];
+	struct landmark_model *landmarks;
 };
 
-/* Loads from dir; an error names the file (and the package, where it is missing). */
-int face_models_load(struct face_models *m, const char *dir, struct err *err);
+/* Loads the cascades of a folder and a landmark model; an error names the file (and the package,
+ * where it is missing). */
+int face_models_load(struct face_models *m, const char *cascades, const char *landmarks,
+		     struct err *err);
 /* Accepts the zeroed struct. */
 void face_models_free(struct face_models *m);
 

@@ -50,7 +50,7 @@ int closeup_take(struct closeup *c, const struct media_ref *ref, struct err *err
 	struct face_models faces = { 0 };
 
 	*c = (struct closeup){ .on_sight = err };
-	if (!face_models_load(&faces, FACE_MODELS_DIR, err))
+	if (!face_models_load(&faces, FACE_CASCADES_DIR, FACE_LANDMARKS, err))
 		w.meter = behaviour_new(&faces, err);
 	if (w.meter && !NEW_ARRAY(seen, 1))
 		err_set(err, ERR_NOMEM, "%s: no memory", ref->path);

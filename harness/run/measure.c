@@ -368,7 +368,8 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		pictures += corpus->utt[i].video.path != NULL;
 	}
 	j.drawn = !strcmp(bank_kind(b), "calibrated");
-	if (!total || (pictures && !j.drawn && face_models_load(&j.faces, FACE_MODELS_DIR, err)))
+	if (!total || (pictures && !j.drawn &&
+		       face_models_load(&j.faces, FACE_CASCADES_DIR, FACE_LANDMARKS, err)))
 		return err->code;
 	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt)) {
 		face_models_free(&j.faces);

@@ -17,6 +17,7 @@
 	X(action_units)                                                                            \
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
+	X(landmarks)                                                                               \
 	X(llama_bin)                                                                               \
 	X(media)                                                                                   \
 	X(peft)                                                                                    \
