@@ -13,6 +13,7 @@
 #include "harness/media/media.h"
 #include "tests/fuzz/fuzz.h"
 #include "models/backbone/peft.h"
+#include "tests/landmark_fixture.h"
 #include "tests/tokenizer_fixture.h"
 #include "tests/weights_fixture.h"
 
@@ -333,6 +334,17 @@ static void seed_media(const char *name, int side, int rate)
 	scratch_remove(dir);
 }
 
+static void seed_landmarks(void)
+{
+	struct landmark_bytes bytes;
+	struct strbuf b = { 0 };
+
+	landmark_fixture(&bytes);
+	strbuf_addn(&b, (const char *)bytes.data, bytes.n);
+	put_seed("landmarks", "model", &b);
+	strbuf_free(&b);
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -345,6 +357,7 @@ static void write_seeds(void)
 	seed_configs();
 	seed_peft("qv", 2, false, LORA_Q | LORA_V);
 	seed_peft("all", 1, true, LORA_ALL);
+	seed_landmarks();
 	seed_bin("untied", false);
 	seed_bin("tied", true);
 	seed_hf("bias", c, WEIGHT_BF16, 1);

@@ -15,7 +15,7 @@
 #include "harness/base/mem.h"
 #include "harness/cue/landmarks_parts.h"
 
-enum { FILE_MAX = 256 << 20 };
+enum { FILE_MAX = 256 << 20, POWER_LOW = -150, POWER_HIGH = 40 };
 
 struct reading {
 	const unsigned char *data;
@@ -23,6 +23,7 @@ struct reading {
 	const char *name;
 	struct err *err;
 	struct landmark_model *m;
+	double two[POWER_HIGH - POWER_LOW + 1]; /* its powers; ldexp() took half of the time */
 };
 
 static int refuse(struct reading *r, const char *what)
@@ -81,11 +82,12 @@ static float number(struct reading *r)
 
 	if (r->err->code)
 		return 0;
-	if (mantissa > 1 << 24 || mantissa < -(1 << 24) || power < -126 - 24 || power > 40) {
+	if (mantissa > 1 << 24 || mantissa < -(1 << 24) || power < POWER_LOW ||
+	    power > POWER_HIGH) {
 		refuse(r, "not a number in single precision that is finite and of use here");
 		return 0;
 	}
-	return (float)ldexp((double)mantissa, (int)power);
+	return (float)((double)mantissa * r->two[power - POWER_LOW]);
 }
 
 static void column(struct reading *r, float *out)
@@ -228,6 +230,8 @@ struct landmark_model *landmarks_parse(const unsigned char *data, size_t size, c
 		err_set(err, ERR_NOMEM, "%s: no memory", name);
 		return NULL;
 	}
+	for (int i = POWER_LOW; i <= POWER_HIGH; i++)
+		r.two[i - POWER_LOW] = ldexp(1, i);
 	count(&r, 1, 1, "another version than 1");
 	column(&r, r.m->mean);
 	if (!err->code)

@@ -19,6 +19,7 @@
 
 enum {
 	SCAN_EVERY = 4,	   /* pictures */
+	SCAN_SETTLED = 8,  /* while everybody in view is looked at closely */
 	SCAN_SOON = 2,	   /* early in a shot, and while nobody is in view */
 	LOOK = 20,	   /* samples a side of what is followed */
 	REACH = 7,	   /* samples it is looked for around its place, each way */
@@ -294,6 +295,16 @@ static bool anybody(const struct face_tracker *t)
 	return false;
 }
 
+static int scan_after(const struct face_tracker *t)
+{
+	if (t->scans < 2 || !anybody(t))
+		return SCAN_SOON;
+	for (int i = 0; i < FACES_MAX; i++)
+		if (t->track[i].id && t->track[i].visible && !t->track[i].at.settled)
+			return SCAN_EVERY;
+	return SCAN_SETTLED;
+}
+
 /* Runs the cascades; after the first look at a shot the sides take turns: half the time.
  * Where nobody is found smaller faces are looked for. */
 static int scan(struct face_tracker *t, struct hit *hit)
@@ -358,7 +369,8 @@ static void look_at(struct face_tracker *t, struct track *k, const struct pictur
 		    struct tracked_face *out)
 {
 	out->id = k->id;
-	face_look_at(t->look, p, &k->at, &out->face);
+	if (face_look_at(t->look, p, &k->at, &out->face))
+		k->unconfirmed = 0;
 	face_crop_at(&t->measure, p, &out->face);
 	out->mouth_moves = 0;
 	if (k->before)
@@ -376,7 +388,7 @@ int face_tracker_picture(struct face_tracker *t, const struct picture *p,
 
 	cascade_scan_picture(t->scan, p);
 	follow_all(t);
-	if (++t->since_scan >= (t->scans > 1 && anybody(t) ? SCAN_EVERY : SCAN_SOON)) {
+	if (++t->since_scan >= scan_after(t)) {
 		find_all(t);
 		t->since_scan = 0;
 	}
