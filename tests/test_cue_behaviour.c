@@ -245,6 +245,41 @@ static void test_parts_apart(void **state)
 	behaviour_free(b);
 }
 
+/* A dark block beside a still figure goes up, or down, at so many pixels a second. */
+static double block_direction(struct behaviour *b, double speed)
+{
+	static struct canvas k;
+	const double still[AXES] = { 0 };
+	struct behaviour_result r;
+	struct err err = { 0 };
+
+	canvas_init(&k);
+	for (int i = 0; i < 2 * FPS; i++) {
+		const double t = (double)i / FPS;
+
+		draw_figure(&k, still, 0);
+		place(&k, 24, 90 - speed * (t - 1), 1, 0);
+		shape(&k, true, 0, 0, 10, 6, 40, 128, 128);
+		k.p.time_s = t;
+		behaviour_picture(b, &k.p, &err);
+		CHECK_OK(&err);
+	}
+	behaviour_finish(b, &r, &err);
+	CHECK_OK(&err);
+	CHECK(r.cues.ok[CUE_MOTION_DIRECTION]);
+	return r.cues.v[CUE_MOTION_DIRECTION];
+}
+
+static void test_direction(void **state)
+{
+	struct behaviour *b = meter();
+
+	(void)state;
+	for (int speed = -30; speed <= 30; speed += 20) /* a face of 44 pixels */
+		CHECK_NEAR(block_direction(b, speed), 100 * speed / 44.0, 8);
+	behaviour_free(b);
+}
+
 static void test_repeats(void **state)
 {
 	const double a[AXES] = { 1, -1, 0.5, 0.3, 1, 0.5, 1, 0, 1, -1, 0.5 };
@@ -554,11 +589,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_axes),	    cmocka_unit_test(test_natural_units),
-		cmocka_unit_test(test_parts_apart), cmocka_unit_test(test_repeats),
-		cmocka_unit_test(test_no_face),	    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_sentences),   cmocka_unit_test(test_snap),
-		cmocka_unit_test(test_units),	    cmocka_unit_test(test_real_clips),
+		cmocka_unit_test(test_parts_apart), cmocka_unit_test(test_direction),
+		cmocka_unit_test(test_repeats),	    cmocka_unit_test(test_no_face),
+		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_cut),	    cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_snap),	    cmocka_unit_test(test_units),
+		cmocka_unit_test(test_real_clips),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

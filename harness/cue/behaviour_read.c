@@ -25,6 +25,8 @@ const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT] = {
 	[CUE_MOTION_HEIGHT] = { "motion_height", "% face",
 				"centre of such motion over the face's, as far as the shoulders "
 				"follow it" },
+	[CUE_MOTION_DIRECTION] = { "motion_direction", "% face/s",
+				   "how fast that centre rises (falls: negative)" },
 	[CUE_HANDS] = { "hand_height", "% face",
 			"height of the hands against calm, less four fifths of the face's rise" },
 	[CUE_NOD] = { "nod", "% face", "vertical oscillation of the head, standard deviation" },
@@ -35,13 +37,21 @@ const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT] = {
 };
 
 const enum behaviour_part behaviour_cue_part[BEHAVIOUR_CUE_COUNT] = {
-	[CUE_BROW] = BEHAVIOUR_FACE,	     [CUE_EYES] = BEHAVIOUR_FACE,
-	[CUE_CORNERS] = BEHAVIOUR_FACE,	     [CUE_JAW] = BEHAVIOUR_FACE,
-	[CUE_MOUTH_RHYTHM] = BEHAVIOUR_FACE, [CUE_GESTURE] = BEHAVIOUR_BODY,
-	[CUE_BURSTS] = BEHAVIOUR_BODY,	     [CUE_MOTION_HEIGHT] = BEHAVIOUR_BODY,
-	[CUE_HANDS] = BEHAVIOUR_BODY,	     [CUE_NOD] = BEHAVIOUR_BODY,
-	[CUE_SHAKE] = BEHAVIOUR_BODY,	     [CUE_LEAN] = BEHAVIOUR_POSTURE,
-	[CUE_RISE] = BEHAVIOUR_POSTURE,	     [CUE_TILT] = BEHAVIOUR_POSTURE,
+	[CUE_BROW] = BEHAVIOUR_FACE,
+	[CUE_EYES] = BEHAVIOUR_FACE,
+	[CUE_CORNERS] = BEHAVIOUR_FACE,
+	[CUE_JAW] = BEHAVIOUR_FACE,
+	[CUE_MOUTH_RHYTHM] = BEHAVIOUR_FACE,
+	[CUE_GESTURE] = BEHAVIOUR_BODY,
+	[CUE_BURSTS] = BEHAVIOUR_BODY,
+	[CUE_MOTION_HEIGHT] = BEHAVIOUR_BODY,
+	[CUE_MOTION_DIRECTION] = BEHAVIOUR_BODY,
+	[CUE_HANDS] = BEHAVIOUR_BODY,
+	[CUE_NOD] = BEHAVIOUR_BODY,
+	[CUE_SHAKE] = BEHAVIOUR_BODY,
+	[CUE_LEAN] = BEHAVIOUR_POSTURE,
+	[CUE_RISE] = BEHAVIOUR_POSTURE,
+	[CUE_TILT] = BEHAVIOUR_POSTURE,
 };
 
 const int behaviour_cols[BEHAVIOUR_PARTS] = { FACE_COLS, BODY_COLS, POSTURE_COLS };
@@ -215,6 +225,32 @@ static bool bursts(const struct span *s, double *out)
 		high = v > (high ? mean : 1.25 * mean);
 	}
 	*out = n / seconds;
+	return true;
+}
+
+/* Slope over time of the height of what moves, pictures weighed by how much does. */
+static bool direction(const struct span *s, double *out)
+{
+	double w = 0, t = 0, y = 0, tt = 0, ty = 0, v;
+	int n = 0;
+
+	for (int i = s->from; i < s->n; i++) {
+		const double at = s->r[i].t - s->r[s->from].t, by = s->r[i].motion.share;
+
+		if (!read_motion_y(&s->r[i], &v))
+			continue;
+		w += by;
+		t += by * at;
+		y += by * v;
+		tt += by * at * at;
+		ty += by * at * v;
+		n++;
+	}
+	tt -= t * t / fmax(w, 1e-9);
+	ty -= t * y / fmax(w, 1e-9);
+	if (n < 4 || s->few * n < s->n - s->from || tt <= 1e-6 || s->anchor_h <= 0)
+		return false;
+	*out = -100 * ty / tt / s->anchor_h;
 	return true;
 }
 
@@ -451,6 +487,8 @@ void behaviour_read(const struct record *r, size_t n, int height, bool real,
 	put(&out->cues, CUE_MOUTH_RHYTHM, ok, v * BEHAVIOUR_PERCENT);
 	ok = bursts(&s, &v);
 	put(&out->cues, CUE_BURSTS, ok, v);
+	ok = direction(&s, &v);
+	put(&out->cues, CUE_MOTION_DIRECTION, ok, v);
 	for (int row = 0; row < BEHAVIOUR_ROWS; row++)
 		feature_row(&s, row, height, out);
 }
