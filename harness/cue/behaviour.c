@@ -203,7 +203,9 @@ static int measure(struct behaviour *b, const struct picture *p, struct record *
 		area = (struct box){ x - 2 * h, y - 0.8 * h, x + 2 * h, y + 3.3 * h };
 	}
 	head = head_box(&r->face, before);
-	motion_measure(&b->motion, p, head.x1 > head.x0 ? &head : NULL, &area, &r->motion);
+	/* real pictures show others who move as well */
+	motion_measure(&b->motion, p, head.x1 > head.x0 ? &head : NULL, &area,
+		       b->footage == FOOTAGE_REAL, &r->motion);
 	return 0;
 }
 

@@ -21,14 +21,15 @@ enum behaviour_part {
 
 /* Lengths are in percent of the face height unless said, angles in degrees. */
 enum behaviour_cue {
-	CUE_BROW,	      /* brow height against calm */
-	CUE_EYES,	      /* eye opening against calm, octaves */
-	CUE_CORNERS,	      /* corners of the mouth over its middle, against calm */
-	CUE_JAW,	      /* mean mouth opening against calm */
-	CUE_MOUTH_RHYTHM,     /* standard deviation of mouth opening */
-	CUE_GESTURE,	      /* motion outside the head: percent of the picture that changes */
-	CUE_BURSTS,	      /* onsets of motion a second */
-	CUE_MOTION_HEIGHT,    /* centre of that motion over the face's (below: negative) */
+	CUE_BROW,	   /* brow height against calm */
+	CUE_EYES,	   /* eye opening against calm, octaves */
+	CUE_CORNERS,	   /* corners of the mouth over its middle, against calm */
+	CUE_JAW,	   /* mean mouth opening against calm */
+	CUE_MOUTH_RHYTHM,  /* standard deviation of mouth opening */
+	CUE_GESTURE,	   /* motion outside the head: percent of the picture that changes; of real
+			    * footage, of what surrounds the speaker */
+	CUE_BURSTS,	   /* onsets of motion a second */
+	CUE_MOTION_HEIGHT, /* centre of that motion over the face's (below: negative) */
 	CUE_MOTION_DIRECTION, /* how fast that centre moves, up +, percent of the face a second */
 	CUE_HANDS, /* height of the hands (skin below the face) against calm, less 4/5 of the
 		    * face's rise, which the shoulders follow */

@@ -12,7 +12,7 @@ static_assert((int)MOTION_GRID == (int)BODY_GRID, "the motion grid is the body's
 
 const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT] = {
 	[CUE_BROW] = { "brow_height", "% face", "height of the brows against calm" },
-	[CUE_EYES] = { "eye_opening", "octaves", "visible white of the eyes against calm" },
+	[CUE_EYES] = { "eye_opening", "octaves", "opening of the eyes against calm" },
 	[CUE_CORNERS] = { "mouth_corners", "% face",
 			  "corners of the mouth over its middle, against calm" },
 	[CUE_JAW] = { "mouth_opening", "% face", "mean opening of the mouth against calm" },
@@ -20,7 +20,7 @@ const struct cue_spec behaviour_cue_spec[BEHAVIOUR_CUE_COUNT] = {
 			       "standard deviation of the mouth's opening" },
 	[CUE_GESTURE] = { "gesture_energy", "% picture",
 			  "share of the picture outside the head that changes from picture to "
-			  "picture" },
+			  "picture (of real footage: around the speaker)" },
 	[CUE_BURSTS] = { "gesture_bursts", "1/s", "onsets of such motion" },
 	[CUE_MOTION_HEIGHT] = { "motion_height", "% face",
 				"centre of such motion over the face's, as far as the shoulders "

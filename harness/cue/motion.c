@@ -73,7 +73,7 @@ static void add_to_grid(const struct box *area, double x, double y, double weigh
 }
 
 void motion_measure(struct motion_meter *m, const struct picture *p, const struct box *head,
-		    const struct box *area, struct motion *out)
+		    const struct box *area, bool only_there, struct motion *out)
 {
 	const double s = m->step;
 	const double cell =
@@ -90,7 +90,7 @@ void motion_measure(struct motion_meter *m, const struct picture *p, const struc
 			const double px = (x + 0.5) * s, py = (y + 0.5) * s;
 
 			change += d;
-			if (inside(head, px, py))
+			if (inside(head, px, py) || (only_there && !inside(area, px, py)))
 				continue;
 			seen++;
 			if (d < MOVING)

@@ -19,7 +19,7 @@ struct box {
 
 struct motion {
 	bool valid;    /* false for the first picture */
-	double share;  /* of the cells outside the head that change, 0..1 */
+	double share;  /* of the cells looked at that change, 0..1 */
 	double height; /* mean row of those, luma pixels; 0 when nothing moves */
 	double change; /* mean absolute difference of the whole picture: large at a cut */
 	float grid[MOTION_GRID * MOTION_GRID]; /* share of changing cells of each part of `area` */
@@ -34,8 +34,9 @@ struct motion_meter {
 int motion_init(struct motion_meter *m, int width, int height, struct err *err);
 void motion_free(struct motion_meter *m);
 void motion_reset(struct motion_meter *m);
-/* Compares p with the picture before.  head: left out, or NULL; area: where the grid lies. */
+/* Compares p with the picture before.  head: left out, or NULL; area: where the grid lies;
+ * only_there: what moves elsewhere does not count. */
 void motion_measure(struct motion_meter *m, const struct picture *p, const struct box *head,
-		    const struct box *area, struct motion *out);
+		    const struct box *area, bool only_there, struct motion *out);
 
 #endif
