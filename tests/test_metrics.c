@@ -273,6 +273,35 @@ static void test_small_tests(void **state)
 	CHECK(value == 1);
 }
 
+/* The area under the curve against its definition, pair by pair, on values with many ties. */
+static void test_roc_area(void **state)
+{
+	const double apart[] = { 1, 2, 3, 4, 5 }, tied[] = { 1, 2, 2, 3, 3, 3, 5, 2, 2, 3, 4 };
+	double v[40], area, above;
+	struct err err = { 0 };
+	struct rng r;
+
+	(void)state;
+	CHECK(!roc_area(apart + 3, 2, apart, 3, &area, &err) && area == 1);
+	CHECK(!roc_area(apart, 3, apart + 3, 2, &area, &err) && area == 0);
+	CHECK(!roc_area(apart, 1, apart, 1, &area, &err) && area == 0.5);
+	roc_area(tied + 6, 5, tied, 6, &area, &err);
+	CHECK_NEAR(area, 20.5 / 30, 1e-15); /* scikit-learn's roc_auc_score: 0.6833333333333333 */
+	rng_seed(&r, 8, 0);
+	for (int round = 0; round < 200; round++) {
+		const int n = 1 + (int)rng_below(&r, 20), m = 1 + (int)rng_below(&r, 20);
+
+		for (int i = 0; i < n + m; i++)
+			v[i] = (double)rng_below(&r, 12) / 7;
+		above = 0;
+		for (int i = 0; i < n; i++)
+			for (int j = 0; j < m; j++)
+				above += v[i] > v[n + j] ? 1 : v[i] == v[n + j] ? 0.5 : 0;
+		CHECK(!roc_area(v, n, v + n, m, &area, &err));
+		CHECK_NEAR(area, above / (n * m), 1e-15);
+	}
+}
+
 static const struct bootstrap_options usual = {
 	.metric = METRIC_WEIGHTED_F1, .replicates = 2000, .alpha = .05, .seed = 1, .threads = 1
 };
@@ -474,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_early_stopping),
 		cmocka_unit_test(test_small_tests),
+		cmocka_unit_test(test_roc_area),
 		cmocka_unit_test(test_bootstrap_few_groups),
 		cmocka_unit_test(test_bootstrap_threads),
 		cmocka_unit_test(test_bootstrap_runs),

@@ -128,25 +128,38 @@ static double exact_tail(int n, int m, int u)
 	return below / all;
 }
 
-int mann_whitney(const double *a, int n, const double *b, int m, double *u, double *p,
-		 struct err *err)
+/* Pairs of a value of a above one of b, ties half.  *ties: sum over groups of t equal values
+ * of t^3 - t.  NaN when memory is short. */
+static double pairs_above(const double *a, int n, const double *b, int m, double *ties,
+			  struct err *err)
 {
 	struct ranked *r = sort_pairs(a, n, b, m, err);
-	double rank_sum = 0, ties = 0, total = (double)n + m, spread, off;
+	double rank_sum = 0;
 
+	*ties = 0;
 	if (!r)
-		return err->code;
-	assert(n > 0 && m > 0);
+		return NAN;
 	for (int i = 0, j; i < n + m; i = j) {
 		int ours = 0;
 
 		for (j = i; j < n + m && r[j].value == r[i].value; j++)
 			ours += r[j].index < n;
 		rank_sum += ours * (i + 1 + j) / 2.0; /* mean of the ranks i+1 .. j */
-		ties += pow(j - i, 3) - (j - i);
+		*ties += pow(j - i, 3) - (j - i);
 	}
 	free(r);
-	*u = rank_sum - n * (n + 1.0) / 2;
+	return rank_sum - n * (n + 1.0) / 2;
+}
+
+int mann_whitney(const double *a, int n, const double *b, int m, double *u, double *p,
+		 struct err *err)
+{
+	double ties, total = (double)n + m, spread, off;
+
+	assert(n > 0 && m > 0);
+	*u = pairs_above(a, n, b, m, &ties, err);
+	if (err->code)
+		return err->code;
 	if (ties == 0 && n <= EXACT_MAX && m <= EXACT_MAX) {
 		*p = fmin(1, 2 * exact_tail(n, m, (int)fmin(*u, (double)n * m - *u)));
 		return 0;
@@ -155,4 +168,13 @@ int mann_whitney(const double *a, int n, const double *b, int m, double *u, doub
 	off = fabs(*u - (double)n * m / 2) - .5;
 	*p = spread > 0 ? fmin(1, erfc(off / spread / sqrt(2))) : 1;
 	return 0;
+}
+
+int roc_area(const double *a, int n, const double *b, int m, double *area, struct err *err)
+{
+	double ties;
+
+	assert(n > 0 && m > 0);
+	*area = pairs_above(a, n, b, m, &ties, err) / ((double)n * m);
+	return err->code;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Small statistics of comparisons: spread over seeds, McNemar's exact test,
- * Holm's correction, Mann-Whitney's rank test.
+ * Holm's correction, Mann-Whitney's rank test, area under the ROC curve.
  */
 #ifndef HARNESS_METRICS_COMPARE_H
 #define HARNESS_METRICS_COMPARE_H
@@ -30,5 +30,10 @@ int holm_adjust(const double *p, double *adjusted, int m, struct err *err);
  * continuity correction (all values equal: p = 1).  n, m > 0. */
 int mann_whitney(const double *a, int n, const double *b, int m, double *u, double *p,
 		 struct err *err);
+
+/* Area under the ROC curve (AUC) of a score that tells a (n) from b (m): the probability that a
+ * value of a is above one of b, ties half; 1 apart, 0.5 mixed, 0 apart the other way
+ * (Hanley and McNeil 1982).  No NaN among the values; n, m > 0.  ERR_NOMEM. */
+int roc_area(const double *a, int n, const double *b, int m, double *area, struct err *err);
 
 #endif
