@@ -27,6 +27,8 @@ struct cascade *cascade_load(const char *path, bool mirrored, struct err *err);
 /* The same from bytes in memory; name stands in messages. */
 struct cascade *cascade_parse(const char *data, size_t len, const char *name, bool mirrored,
 			      struct err *err);
+/* Hash of the bytes that it was read from (harness/base/hash.h); valid as long as c. */
+const char *cascade_hash(const struct cascade *c);
 void cascade_free(struct cascade *c);
 
 /* Scratch of a scan, for pictures of one size; owned by one thread. */

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/hash.h"
+
 enum {
 	/* A row of an integral image holds its even columns, then its odd ones: windows two
 	 * pixels apart then lie side by side. */
@@ -48,6 +50,7 @@ struct cascade {
 	struct cascade_node *node;
 	float *leaf;
 	size_t stages, trees, nodes, leaves;
+	char hash[HASH_HEX]; /* of the bytes it was read from */
 };
 
 #endif

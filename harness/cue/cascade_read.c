@@ -429,6 +429,7 @@ struct cascade *cascade_parse(const char *data, size_t len, const char *name, bo
 				name);
 		if (!err->code)
 			settle(&r, mirrored);
+		hash_hex(data, len, r.c->hash);
 	}
 	if (r.parser)
 		XML_ParserFree(r.parser);
@@ -451,6 +452,11 @@ struct cascade *cascade_load(const char *path, bool mirrored, struct err *err)
 		c = cascade_parse(data, len, path, mirrored, err);
 	free(data);
 	return c;
+}
+
+const char *cascade_hash(const struct cascade *c)
+{
+	return c->hash;
 }
 
 void cascade_free(struct cascade *c)

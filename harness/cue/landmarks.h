@@ -46,6 +46,8 @@ struct landmark_model *landmarks_load(const char *path, struct err *err);
 /* The same from bytes in memory; name stands in messages. */
 struct landmark_model *landmarks_parse(const unsigned char *data, size_t size, const char *name,
 				       struct err *err);
+/* Hash of the bytes that it was read from (harness/base/hash.h); valid as long as m. */
+const char *landmarks_hash(const struct landmark_model *m);
 /* Accepts NULL. */
 void landmarks_free(struct landmark_model *m);
 /* Bytes that the model holds. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/hash.h"
 #include "harness/cue/landmarks.h"
 
 enum {
@@ -41,6 +42,7 @@ struct landmark_model {
 	size_t pixels, cap_pixels;
 	struct landmark_split *split; /* (levels, trees, splits) */
 	float *leaf;		      /* (levels, trees, leaves, LANDMARK_VALUES) */
+	char hash[HASH_HEX];	      /* of the bytes it was read from */
 };
 
 #endif

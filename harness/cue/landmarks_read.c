@@ -248,7 +248,13 @@ struct landmark_model *landmarks_parse(const unsigned char *data, size_t size, c
 		landmarks_free(r.m);
 		return NULL;
 	}
+	hash_hex(data, size, r.m->hash);
 	return r.m;
+}
+
+const char *landmarks_hash(const struct landmark_model *m)
+{
+	return m->hash;
 }
 
 struct landmark_model *landmarks_load(const char *path, struct err *err)

@@ -83,6 +83,16 @@ int face_models_load(struct face_models *m, const char *cascades, const char *la
 	return err->code;
 }
 
+void face_models_identity(const struct face_models *m, char out[HASH_HEX])
+{
+	char file[FACE_CASCADES + 1][HASH_HEX];
+
+	for (int i = 0; i < FACE_CASCADES; i++)
+		memcpy(file[i], cascade_hash(m->cascade[i]), HASH_HEX);
+	memcpy(file[FACE_CASCADES], landmarks_hash(m->landmarks), HASH_HEX);
+	hash_hex(file, sizeof(file), out);
+}
+
 void face_models_free(struct face_models *m)
 {
 	for (int i = 0; i < FACE_CASCADES; i++)

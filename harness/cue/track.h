@@ -6,6 +6,7 @@
 #define HARNESS_CUE_TRACK_H
 
 #include "harness/base/err.h"
+#include "harness/base/hash.h"
 #include "harness/base/picture.h"
 #include "harness/cue/cascade.h"
 #include "harness/cue/face.h"
@@ -28,6 +29,9 @@ struct face_models {
  * where it is missing). */
 int face_models_load(struct face_models *m, const char *cascades, const char *landmarks,
 		     struct err *err);
+/* Hash over the contents of the files behind loaded models, wherever they lie: with another one
+ * the same clip may be measured otherwise. */
+void face_models_identity(const struct face_models *m, char out[HASH_HEX]);
 /* Accepts the zeroed struct. */
 void face_models_free(struct face_models *m);
 

@@ -42,7 +42,8 @@ struct bank_options {
 	const char *cache; /* folder; NULL: measure without keeping */
 	const char *cues;  /* folder with recorded measurements, or NULL */
 	const char *words; /* JSON of quantiles from a trained model, or NULL: fit on train */
-	bool media;	   /* false: leave the clips alone */
+	const char *cascades, *landmarks; /* of faces, folder and file; NULL: their packages' */
+	bool media;			  /* false: leave the clips alone */
 	int threads;
 	const struct log *log;
 	const volatile sig_atomic_t *stop;

@@ -40,6 +40,7 @@ struct job {
 	const struct bank_options *o;
 	struct pack *pack;
 	struct face_models faces; /* of corpora with pictures of people */
+	char faces_id[HASH_HEX];  /* face_models_identity(); "": none is loaded */
 	bool drawn;	    /* calibrated corpora show drawn figures: faces are found by colour */
 	struct err *result; /* (n_utt) what went wrong with each */
 	struct err fatal;   /* no memory, cache broken */
@@ -240,6 +241,8 @@ static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX
 		strbuf_addf(&b, "|%d %s %lld %lld %d", i, hash, (long long)ref[i]->start_ms,
 			    (long long)ref[i]->end_ms, (int)ref[i]->crop);
 	}
+	if (u->video.path)
+		strbuf_addf(&b, "|%s", j->faces_id);
 	if (b.oom)
 		err_set(err, ERR_NOMEM, "cache: no memory");
 	hash_hex(strbuf_str(&b), b.len, key);
@@ -357,6 +360,16 @@ void measured_status(const struct measured *m, const struct utterance *u, char o
 		media_status_text(m->media_status, out, STATUS_SIZE);
 }
 
+static int load_faces(struct job *j, struct err *err)
+{
+	const struct bank_options *o = j->o;
+
+	if (!face_models_load(&j->faces, o->cascades ? o->cascades : FACE_CASCADES_DIR,
+			      o->landmarks ? o->landmarks : FACE_LANDMARKS, err))
+		face_models_identity(&j->faces, j->faces_id);
+	return err->code;
+}
+
 int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,
 		   struct err *err)
 {
@@ -368,8 +381,7 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		pictures += corpus->utt[i].video.path != NULL;
 	}
 	j.drawn = !strcmp(bank_kind(b), "calibrated");
-	if (!total || (pictures && !j.drawn &&
-		       face_models_load(&j.faces, FACE_CASCADES_DIR, FACE_LANDMARKS, err)))
+	if (!total || (pictures && !j.drawn && load_faces(&j, err)))
 		return err->code;
 	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt)) {
 		face_models_free(&j.faces);
