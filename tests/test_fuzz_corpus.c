@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "harness/cue/behaviour.h"
 #include "harness/media/media.h"
 #include "tests/fuzz/fuzz.h"
 #include "models/backbone/peft.h"
@@ -299,6 +300,11 @@ static void write_tokenizer_seeds(void)
 		  "\xf0\x9f\x98\x80 '\xc5\xbf \xc2\xbd");
 }
 
+#define CASCADE_HEAD                                                                               \
+	"<?xml version=\"1.0\"?><opencv_storage><cascade><stageType>BOOST</stageType>"             \
+	"<featureType>HAAR</featureType><height>12</height><width>12</width><stages><_>"
+#define CASCADE_TAIL "</cascade></opencv_storage>"
+
 /* A clip of a few small pictures, sound, or both. */
 static void seed_media(const char *name, int side, int rate)
 {
@@ -345,6 +351,62 @@ static void seed_landmarks(void)
 	strbuf_free(&b);
 }
 
+/* Thresholds of every cue, of a speaker and of the pool. */
+static void add_cuts(struct strbuf *b, const char *table, const struct cue_spec *spec, int n)
+{
+	strbuf_addf(b, ",\"%s\":{\"classes\":3,\"zero_missing\":true,\"groups\":1,\"cuts\":{",
+		    table);
+	for (int i = 0; i < n; i++)
+		strbuf_addf(b, "%s\"%s\":[[-1,%d],[null,null]]", i ? "," : "", spec[i].name, i);
+	strbuf_add(b, "}}");
+}
+
+static void write_cue_seeds(void)
+{
+	struct strbuf b = { 0 };
+
+	seed_text("cascade", "edge",
+		  CASCADE_HEAD "<stageThreshold>0.5</stageThreshold><weakClassifiers><_>"
+			       "<internalNodes>0 -1 0 -0.5</internalNodes><leafValues>1 0"
+			       "</leafValues></_></weakClassifiers></_></stages><features><_>"
+			       "<rects><_>0 0 12 12 -1.</_><_>6 0 6 12 2.</_></rects>"
+			       "<tilted>0</tilted></_></features>" CASCADE_TAIL);
+	seed_text(
+		"cascade", "tree",
+		CASCADE_HEAD
+		"<stageThreshold>-1e-1</stageThreshold><weakClassifiers><_>"
+		"<internalNodes> 1 2 0 -5e-1\n 0 -1 1 .25 -2 -3 1 0."
+		"</internalNodes><leafValues>1 -1 0.5 2</leafValues></_><_>"
+		"<internalNodes>0 -1 1 0</internalNodes><leafValues>0 1"
+		"</leafValues></_></weakClassifiers></_></stages><!-- two -->"
+		"<features><_><rects><_>0 0 4 4 -1</_><_>1 1 2 2 4</_><_>0 0 1 1 3"
+		"</_></rects></_><_><rects><_>2 3 10 9 1</_></rects></_></features>" CASCADE_TAIL);
+	seed_text("cue_files", "all",
+		  "id,split,avg_pitch,mean_hnr,mouth_opening,face,odd\ndia0_utt0,train,200.5,,1,"
+		  "brows up,1\n"
+		  "dia0_utt0,test,nan,3,,,1\ndia0_F003,,100,2,,\"a \"\"b\"\"\",1\n"
+		  "\n%%%%\n"
+		  "{\"schema_version\":1,\"id\":\"dia0_utt1\",\"split\":\"train\",\"avg_pitch\":7,"
+		  "\"speech\":\"loud\",\"posture\":\"leans in\"}\n"
+		  "{\"id\":\"dia0_F003\",\"articulation_rate\":4.5,\"nod\":null,\"body\":null}\n"
+		  "\n%%%%\n"
+		  "[{\"video_id\":\"dia0_utt0.mp4\",\"visual_expression_description\":"
+		  "[\"slightly Cheek Raiser\",\"strongly Jaw Drop\"]}]"
+		  "\n%%%%\n"
+		  "frame, timestamp, confidence, AU12_r, AU26_c\n1, 0.0, 0.98, 1.5, 1\n");
+	seed_text("cue_files", "turns",
+		  "video_id,segment_id,gender,text,avg_pitch,avg_intensity\n"
+		  "dia0,3,F,four,210,61.5\ndia0,3,F,other,1,1\n");
+	seed_text("cue_files", "clips",
+		  "filename,avg_pitch,avg_intensity,pitch_std\ndia0_utt0.wav,1e2,60,None\n");
+	strbuf_add(&b, "{\"groups\":[\"A\"]");
+	add_cuts(&b, "speech", speech_cue_spec, SPEECH_CUE_COUNT);
+	add_cuts(&b, "behaviour", behaviour_cue_spec, BEHAVIOUR_CUE_COUNT);
+	strbuf_addc(&b, '}');
+	put_seed("cue_words", "both", &b);
+	strbuf_free(&b);
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -366,6 +428,7 @@ static void write_seeds(void)
 	seed_hf("shards", c, WEIGHT_F16, 2);
 	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
 	write_tokenizer_seeds();
+	write_cue_seeds();
 	seed_media("sound.wav", 0, 8000);
 	seed_media("mute.mp4", 64, 0);
 	seed_media("both.mp4", 32, 8000);
