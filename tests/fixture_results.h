@@ -20,6 +20,7 @@ struct fixture_run {
 	double skill; /* probability of the right answer */
 	int seed, dialogues;
 	double failures; /* probability of a reply without a label */
+	bool texts;	 /* predictions have speakers and texts of 1 to 20 words */
 };
 
 static inline void fixture_write(const char *dir, const char *name, struct strbuf *text)
@@ -135,6 +136,12 @@ static inline void fixture_prediction(const struct fixture_run *f, int d, int t,
 	json_put_str(&w, "gold", f->labels->word[gold]);
 	json_put_str(&w, "label", label < 0 ? NULL : f->labels->word[label]);
 	json_put_str(&w, "status", label < 0 ? "parse_fail" : "ok");
+	if (f->texts) {
+		json_put_str(&w, "speaker", t % 3 == 1 ? "Ann" : d % 4 ? "Bob" : "Cy");
+		json_put_str(&w, "text",
+			     "w w w w w w w w w w w w w w w w w w w w" +
+				     2 * (19 - (d * 9 + t) % 20));
+	}
 	json_close_object(&w);
 	strbuf_addc(out, '\n');
 }

@@ -55,3 +55,35 @@ const struct label_set *label_set_find(const char *name)
 			return label_sets[i];
 	return NULL;
 }
+
+/* A label that the coarser set calls otherwise; the others keep their word. */
+struct fold_rule {
+	const struct label_set *from, *to;
+	const char *word, *becomes;
+};
+
+static const struct fold_rule fold_rules[] = {
+	{ &labels_meld7, &labels_meld3, "joy", "positive" },
+	{ &labels_meld7, &labels_meld3, "fear", "negative" },
+	{ &labels_meld7, &labels_meld3, "sadness", "negative" },
+	{ &labels_meld7, &labels_meld3, "disgust", "negative" },
+	{ &labels_meld7, &labels_meld3, "anger", "negative" },
+	{ &labels_iemocap6, &labels_iemocap4, "excited", "happy" },
+};
+
+int label_fold(const struct label_set *from, const struct label_set *to, int map[LABEL_MAX])
+{
+	int known = from == to;
+
+	for (int i = 0; i < from->n; i++)
+		map[i] = label_find(to, from->word[i]);
+	for (size_t i = 0; i < sizeof(fold_rules) / sizeof(fold_rules[0]); i++) {
+		const struct fold_rule *r = &fold_rules[i];
+
+		if (r->from != from || r->to != to)
+			continue;
+		known = 1;
+		map[label_find(from, r->word)] = label_find(to, r->becomes);
+	}
+	return known;
+}

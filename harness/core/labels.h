@@ -27,4 +27,10 @@ extern const struct label_set *const label_sets[];
 int label_find(const struct label_set *set, const char *word);
 const struct label_set *label_set_find(const char *name);
 
+/* How labels read as those of a coarser set: map[i] is the label of `to` for label i of `from`,
+ * -1 where it has no place there.  Seven emotions as sentiments: surprise is of either kind and has
+ * none; six emotions as four: excited is happy, frustrated has none.  A set reads as itself.
+ * 0: one set does not read as the other. */
+int label_fold(const struct label_set *from, const struct label_set *to, int map[LABEL_MAX]);
+
 #endif

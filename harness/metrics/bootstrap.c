@@ -112,6 +112,12 @@ static int joint_make(struct joint *j, const struct tally_set *a, const struct t
 	return 0;
 }
 
+static void add_row(int64_t *sum, const int32_t *row, int width)
+{
+	for (int i = 0; i < width; i++)
+		sum[i] += row[i];
+}
+
 static double run_value(const struct bootstrap_options *o, int k, const int64_t *sum)
 {
 	const int64_t *one = sum + (o->f1_of ? o->f1_of - 1 : 0);
@@ -119,6 +125,15 @@ static double run_value(const struct bootstrap_options *o, int k, const int64_t 
 	if (o->f1_of)
 		return metric_f1(one[0], one[k], one[2 * k]);
 	return metric_value(o->metric, k, sum, sum + k, sum + 2 * k);
+}
+
+double tally_value(const struct tally *t, const struct bootstrap_options *o)
+{
+	int64_t sum[3 * LABEL_MAX] = { 0 };
+
+	for (int g = 0; g < t->groups; g++)
+		add_row(sum, group_row(t, g), 3 * t->k);
+	return run_value(o, t->k, sum);
 }
 
 /* Mean over the runs of a minus mean over the runs of b (if any); sum (width). */
@@ -136,12 +151,6 @@ static double statistic(const struct joint *j, const int64_t *sum,
 			b += v;
 	}
 	return j->runs_b ? a / j->runs_a - b / j->runs_b : a / j->runs_a;
-}
-
-static void add_row(int64_t *sum, const int32_t *row, int width)
-{
-	for (int i = 0; i < width; i++)
-		sum[i] += row[i];
 }
 
 static void sum_all(const struct joint *j, int64_t *sum)

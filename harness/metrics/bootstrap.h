@@ -38,6 +38,9 @@ struct bootstrap_options {
 	int threads;
 };
 
+/* The statistic of o of all samples of one run; NaN without samples. */
+double tally_value(const struct tally *t, const struct bootstrap_options *o);
+
 struct interval {
 	double value, lo, hi, se; /* of all samples; percentile bounds; std of replicates, ddof 1 */
 	double p;		  /* two-sided, of a difference; NaN for one system */

@@ -43,6 +43,16 @@ static int need_text(struct result *r, const struct json *object, const char *ke
 	return *out ? 0 : err_set(err, ERR_NOMEM, "%s: no memory", path);
 }
 
+/* Text member that may be missing (NULL then) or empty. */
+static int take_text(struct result *r, const struct json *object, const char *key, const char *path,
+		     const char **out, struct err *err)
+{
+	const char *s = json_str(json_get(object, key), NULL);
+
+	*out = s ? arena_strdup(&r->mem, s) : NULL;
+	return s && !*out ? err_set(err, ERR_NOMEM, "%s: no memory", path) : 0;
+}
+
 static int check_schema(const struct json *v, const char *path, long line, struct err *err)
 {
 	if (json_num(json_get(v, "schema_version"), -1) == 1)
@@ -194,7 +204,9 @@ static int add_prediction(void *ctx, const struct json *v, long line, struct err
 	if (check_schema(v, in->path, line, err) ||
 	    json_int(json_get(v, "turn"), 0, INT32_MAX, "turn", &p.turn, err) ||
 	    need_text(r, v, "id", in->path, &p.id, err) ||
-	    need_text(r, v, "dialogue", in->path, &p.dialogue, err))
+	    need_text(r, v, "dialogue", in->path, &p.dialogue, err) ||
+	    take_text(r, v, "speaker", in->path, &p.speaker, err) ||
+	    take_text(r, v, "text", in->path, &p.text, err))
 		return err_wrap(err, "line %ld of %s", line, in->path);
 	if (p.gold < 0)
 		return err_set(err, ERR_DATA, "%s:%ld: gold '%s' is not in the label set", in->path,

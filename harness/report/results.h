@@ -23,6 +23,7 @@
 /* One scored utterance; texts belong to the result. */
 struct prediction {
 	const char *id, *dialogue;
+	const char *speaker, *text; /* NULL: the file does not say */
 	int64_t turn;
 	int gold, label; /* label -1: no answer */
 	enum answer_status status;

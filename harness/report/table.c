@@ -125,6 +125,51 @@ void table_markdown(const struct table *t, struct strbuf *out)
 	}
 }
 
+/* Code points, which is how wide the texts of our tables are. */
+static int width_of(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void plain_cell(struct strbuf *out, const char *s, int width, bool right, bool last)
+{
+	const int gap = width - width_of(s);
+
+	if (right)
+		strbuf_addf(out, "%*s", gap, "");
+	for (; *s; s++)
+		strbuf_addc(out, *s == '\n' ? ' ' : *s);
+	if (!last)
+		strbuf_addf(out, "%*s", right ? 2 : gap + 2, "");
+}
+
+void table_plain(const struct table *t, struct strbuf *out)
+{
+	int width[TABLE_COLUMNS_MAX] = { 0 }, last = 0;
+
+	out->oom |= t->oom;
+	for (int c = 0; c < t->n_columns; c++) {
+		width[c] = width_of(t->column[c].head);
+		for (int r = 0; r < table_rows(t); r++) {
+			int w = width_of(cell_at(t, r, c)->text);
+
+			width[c] = w > width[c] ? w : width[c];
+		}
+		last = shown(t, c) ? c : last;
+	}
+	for (int r = -1; r < table_rows(t); r++) {
+		for (int c = 0; c < t->n_columns; c++)
+			if (shown(t, c))
+				plain_cell(out, r < 0 ? t->column[c].head : cell_at(t, r, c)->text,
+					   width[c], numeric(t, c), c == last);
+		strbuf_addc(out, '\n');
+	}
+}
+
 void table_csv(const struct table *t, struct strbuf *out)
 {
 	const char *sep = "";

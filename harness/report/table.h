@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One table, three forms: markdown and HTML for people (rounded), CSV for
+ * One table, four forms: plain text, markdown and HTML for people (rounded), CSV for
  * programs (every digit).
  */
 #ifndef HARNESS_REPORT_TABLE_H
@@ -54,6 +54,8 @@ int table_rows(const struct table *t);
 void table_free(struct table *t);
 
 void table_markdown(const struct table *t, struct strbuf *out);
+/* Columns aligned by blanks, as many wide as their code points. */
+void table_plain(const struct table *t, struct strbuf *out);
 void table_csv(const struct table *t, struct strbuf *out);
 /* <table> with data-v on cells that sort by value. */
 void table_html(const struct table *t, struct strbuf *out);
