@@ -34,7 +34,7 @@ static void print_cues(const char *path, const struct cue_set *cues, double read
 	puts("}");
 }
 
-static int measure(const char *path, struct err *err)
+static int measure(struct speech_meter *meter, const char *path, struct err *err)
 {
 	struct media_request rq = { .end_ms = -1, .rate = RATE };
 	struct media_audio sound = { 0 };
@@ -46,7 +46,7 @@ static int measure(const char *path, struct err *err)
 	if (media_read(path, &rq, &sound, &status, err))
 		return err->code;
 	read = cpu_s();
-	if (!speech_measure(sound.pcm, sound.n, sound.rate, &cues, err))
+	if (!speech_measure(meter, sound.pcm, sound.n, sound.rate, &cues, err))
 		print_cues(path, &cues, read - start, cpu_s() - read);
 	media_audio_free(&sound);
 	return err->code;
@@ -116,10 +116,11 @@ done:
 
 int main(int argc, char **argv)
 {
+	struct speech_meter meter = { 0 };
 	struct err err = { 0 };
 
 	if (argc > 2 && !strcmp(argv[1], "measure")) {
-		for (int i = 2; i < argc && !measure(argv[i], &err); i++)
+		for (int i = 2; i < argc && !measure(&meter, argv[i], &err); i++)
 			;
 	} else if (argc == 1 || (argc == 2 && !strcmp(argv[1], "mel"))) {
 		if (!mel_speed("60 clips of 3 s", 60, 3 * RATE, &err))
@@ -129,5 +130,6 @@ int main(int argc, char **argv)
 	}
 	if (err.code)
 		fprintf(stderr, "bench_speech: %s\n", err.msg);
+	speech_meter_free(&meter);
 	return err.code != 0;
 }

@@ -22,6 +22,7 @@ static void test_tracks(void **state)
 {
 	char *dir = scratch_make(), *path = path_join(dir, "tone.mp4");
 	struct media_ref ref = whole(path);
+	struct speech_meter ear = { 0 };
 	struct cue_set speech;
 	struct err err = { 0 };
 	struct closeup c;
@@ -30,8 +31,9 @@ static void test_tracks(void **state)
 	write_clip(path, 24, RATE);
 	closeup_take(&c, &ref, &err);
 	CHECK_OK(&err);
-	speech_measure(c.audio.pcm, c.audio.n, c.audio.rate, &speech, &err);
+	speech_measure(&ear, c.audio.pcm, c.audio.n, c.audio.rate, &speech, &err);
 	CHECK_OK(&err);
+	speech_meter_free(&ear);
 	for (int i = 0; i < SPEECH_CUE_COUNT; i++)
 		CHECK(speech.ok[i] == c.m.speech.ok[i] && speech.v[i] == c.m.speech.v[i]);
 	CHECK_NEAR(pitch_at(&c.pitch, 1), TONE_HZ, 1);

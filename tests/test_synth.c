@@ -397,6 +397,7 @@ static double recovered(double (*x)[CUE_MAX], const int *label, int n, int dims,
 
 static void check_voice(const struct synth_process *p, int mean)
 {
+	struct speech_meter ear = { 0 };
 	enum { N = 140 };
 	static const enum speech_cue cue[] = { CUE_INTENSITY, CUE_INTENSITY_STD, CUE_PITCH,
 					       CUE_PITCH_STD, CUE_RATE };
@@ -424,7 +425,7 @@ static void check_voice(const struct synth_process *p, int mean)
 			CHECK(fabsf(pcm[t]) < 1);
 		/* the mouth is shut while there is no voice */
 		CHECK(synth_voice_open(&v, 0) == 0 && synth_voice_open(&v, FIGURE_CALM_S) == 0);
-		speech_measure(pcm, n, SYNTH_RATE, &cues, &err);
+		speech_measure(&ear, pcm, n, SYNTH_RATE, &cues, &err);
 		CHECK_OK(&err);
 		for (size_t d = 0; d < ARRAY_LEN(cue); d++) {
 			CHECK(cues.ok[cue[d]]);
@@ -432,6 +433,7 @@ static void check_voice(const struct synth_process *p, int mean)
 		}
 		CHECK_NEAR(cues.v[CUE_PITCH], v.pitch_hz, 0.08 * v.pitch_hz);
 	}
+	speech_meter_free(&ear);
 	CHECK(recovered(x, label, N, (int)ARRAY_LEN(cue), p->labels->n) >= 0.97);
 }
 

@@ -9,7 +9,6 @@
 
 #include "harness/base/mem.h"
 #include "harness/cue/fft.h"
-#include "harness/cue/pitch.h"
 
 static const double pi = 3.14159265358979323846, window_s = 0.032, step_s = 0.01;
 static const double floor_energy = 1e-9; /* keeps digital silence finite */
@@ -179,30 +178,24 @@ static void write_relative(float *out, double seconds)
 	}
 }
 
-int acoustic_frames(const float *pcm, int n, int rate, float *out, struct err *err)
+int acoustic_frames(const struct sound *s, const struct pitch_track *pitch, float *out,
+		    struct err *err)
 {
-	struct pitch_track pitch = { 0 };
 	struct bands m = { 0 };
 
-	if (n < 1 || rate < 4000 || rate > 192000)
-		return err_set(err, ERR_ARG, "acoustic frames: %d samples at %d Hz", n, rate);
-	for (int i = 0; i < n; i++)
-		if (!isfinite(pcm[i]))
-			return err_set(err, ERR_ARG, "acoustic frames: sample %d is not a number",
-				       i);
-	if (bands_init(&m, rate, err) || pitch_track(pcm, n, rate, &pitch_standard, &pitch, err))
+	if (bands_init(&m, s->rate, err))
 		goto done;
 	for (int r = 0; r < ACOUSTIC_ROWS; r++) {
-		const double from = (double)n * r / ACOUSTIC_ROWS;
-		const double to = (double)n * (r + 1) / ACOUSTIC_ROWS;
-		const int frames = (int)fmax(1, floor((to - from) / rate / step_s));
+		const double from = (double)s->n * r / ACOUSTIC_ROWS;
+		const double to = (double)s->n * (r + 1) / ACOUSTIC_ROWS;
+		const int frames = (int)fmax(1, floor((to - from) / s->rate / step_s));
 		struct pool p = { 0 };
 
 		for (int f = 0; f < frames; f += 2) {
 			const double step = (to - from) / frames;
 			const int at = (int)(from + (f + 0.5) * step) - m.window / 2;
-			const double ea = cut_window(&m, pcm, n, at, m.a);
-			const double eb = cut_window(&m, pcm, n, at + (int)step, m.b);
+			const double ea = cut_window(&m, s->pcm, s->n, at, m.a);
+			const double eb = cut_window(&m, s->pcm, s->n, at + (int)step, m.b);
 
 			fft_power_pair(&m.fft, m.a, m.b);
 			pool_frame(&m, &p, m.a, ea);
@@ -210,11 +203,10 @@ int acoustic_frames(const float *pcm, int n, int rate, float *out, struct err *e
 				pool_frame(&m, &p, m.b, eb);
 		}
 		write_bands(&p, out + r * ACOUSTIC_COLS);
-		write_pitch(&pitch, from / rate, to / rate, out + r * ACOUSTIC_COLS);
+		write_pitch(pitch, from / s->rate, to / s->rate, out + r * ACOUSTIC_COLS);
 	}
-	write_relative(out, (double)n / rate);
+	write_relative(out, (double)s->n / s->rate);
 done:
 	bands_free(&m);
-	pitch_free(&pitch);
 	return err->code;
 }

@@ -6,6 +6,8 @@
 #define HARNESS_CUE_ACOUSTIC_H
 
 #include "harness/base/err.h"
+#include "harness/cue/pitch.h"
+#include "harness/cue/sound.h"
 
 /* The utterance is cut into ACOUSTIC_ROWS stretches of equal length.  Columns of a row:
  *   0..19  log energy of 20 mel bands, 80..7600 Hz (or half the rate), mean over
@@ -22,7 +24,8 @@
 enum { ACOUSTIC_MELS = 20, ACOUSTIC_ROWS = 6, ACOUSTIC_COLS = ACOUSTIC_MELS + 8 };
 
 /* out (ACOUSTIC_ROWS, ACOUSTIC_COLS) row-major, overwritten with finite numbers.
- * pcm mono, full scale 1.  ERR_ARG as speech_measure(). */
-int acoustic_frames(const float *pcm, int n, int rate, float *out, struct err *err);
+ * pitch: the sound's, by pitch_standard. */
+int acoustic_frames(const struct sound *s, const struct pitch_track *pitch, float *out,
+		    struct err *err);
 
 #endif

@@ -24,7 +24,8 @@ void fft_forward(struct fft *f, float *re, float *im);
 /* Power spectra of two real signals a, b (n) by one transform: on return
  * a[k] = |A[k]|^2 and b[k] = |B[k]|^2 for all k < n (both even in k). */
 void fft_power_pair(struct fft *f, float *a, float *b);
-/* Circular autocorrelations of two real signals, times n: two transforms.  In place. */
-void fft_autocorrelate_pair(struct fft *f, float *a, float *b);
+/* Circular autocorrelations of two real signals, times n: two transforms.  In place, at the
+ * lags below `lags` (1..n); what lies behind them is undefined. */
+void fft_autocorrelate_pair(struct fft *f, float *a, float *b, int lags);
 
 #endif

@@ -3,30 +3,48 @@
  * shifted, normalised by the energies of both; the highest maximum r says
  * 10 log10(r / (1 - r)) dB (Boersma 1993, equation 4).
  */
+#include "harness/cue/harmonicity.h"
+
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/mem.h"
 #include "harness/cue/pitch.h"
-#include "harness/cue/sinc.h"
 #include "harness/cue/wide.h"
 
-enum { LAGS = 32 /* at a time */ };
+enum { LAGS = 32 /* at a time */, CHAINS = 4 };
 
 typedef float vec8 __attribute__((vector_size(32)));
 
-struct shift {
-	int window, period, max_lag, rate;
-	float *x;	 /* (window + max_lag, and LAGS) the stretch, mean removed */
-	double *sum;	 /* (n + 1) of sound_sums() */
-	double *squares; /* (window + max_lag + 1) sums of the squares of x before each place */
-	float *energy;	 /* (max_lag + 1) product of the energies of both stretches */
-	float *room, *r; /* (max_lag + LAGS) behind SINC_TABLE_DEPTH mirrored lags */
-	struct sinc_table sinc;
-};
+int harmonicity_init(struct harmonicity *h, double floor_hz, int rate,
+		     const struct sinc_table *sinc, struct err *err)
+{
+	const int window = 2 * ((int)floor(rate / floor_hz) / 2 - 1);
+	const size_t lags = (size_t)window + LAGS;
+
+	*h = (struct harmonicity){ .floor = floor_hz, .rate = rate, .sinc = sinc };
+	h->window = window;
+	h->period = (int)floor(rate / floor_hz);
+	if (!NEW_ARRAY(h->x, (size_t)window + lags) ||
+	    !NEW_ARRAY(h->squares, 2 * (size_t)window + 1) ||
+	    !NEW_ARRAY(h->r, lags + SINC_TABLE_DEPTH) || !NEW_ARRAY(h->lag, lags) ||
+	    !NEW_ARRAY(h->place, lags) || !NEW_ARRAY(h->height, lags))
+		return err_set(err, ERR_NOMEM, "harmonicity: window of %d", window);
+	return 0;
+}
+
+void harmonicity_free(struct harmonicity *h)
+{
+	free(h->x);
+	free(h->squares);
+	free(h->r);
+	free(h->lag);
+	free(h->place);
+	free(h->height);
+	*h = (struct harmonicity){ 0 };
+}
 
 /* dots[k] = sum over i of x[i] x[i + k]: LAGS at a time stay in registers.  x must be
  * readable for LAGS values behind the last one used, and dots have room for as many. */
@@ -46,136 +64,127 @@ static inline ALWAYS_INLINE void dots_of_lags(const float *x, int window, int la
 	}
 }
 
-WIDE static void dots_of_lags_wide(const float *x, int window, int lags, float *dots)
+/* before[i]: sum of the squares of x[0..i), i up to n: several chains of additions at a time. */
+static inline ALWAYS_INLINE void running_squares(const float *x, int n, double *before)
 {
-	dots_of_lags(x, window, lags, dots);
+	const int part = n / CHAINS;
+	double sum[CHAINS] = { 0 };
+
+	for (int i = 0; i < part; i++)
+		for (int c = 0; c < CHAINS; c++) {
+			before[c * part + i] = sum[c];
+			sum[c] += (double)x[c * part + i] * x[c * part + i];
+		}
+	for (int c = 1; c < CHAINS; c++) {
+		const double start = sum[c - 1];
+
+		for (int i = 0; i < part; i++)
+			before[c * part + i] += start;
+		sum[c] += start;
+	}
+	for (int i = CHAINS * part; i < n; i++) {
+		before[i] = sum[CHAINS - 1];
+		sum[CHAINS - 1] += (double)x[i] * x[i];
+	}
+	before[n] = sum[CHAINS - 1];
 }
 
-/* Normalised correlation of x[0..window) with x[lag..lag+window) for lags up to `lags`. */
-static void correlate(const struct shift *s, int lags)
+/* r[lag]: normalised correlation of x[0..window) with x[lag..lag+window), lags up to `lags`. */
+static inline ALWAYS_INLINE void correlate(const float *restrict x, double *restrict squares,
+					   int window, int lags, float *restrict r)
 {
 	double here;
 
-	if (wide_here())
-		dots_of_lags_wide(s->x, s->window, lags + 1, s->r);
-	else
-		dots_of_lags(s->x, s->window, lags + 1, s->r);
-	here = s->squares[s->window];
-	for (int lag = 1; lag <= lags; lag++)
-		s->energy[lag] = (float)(here * (s->squares[lag + s->window] - s->squares[lag]));
-	s->r[0] = 1;
-	for (int lag = 1; lag <= lags; lag++)
-		s->r[lag] = s->energy[lag] > FLT_MIN ? s->r[lag] / sqrtf(s->energy[lag]) : 0;
+	dots_of_lags(x, window, lags + 1, r);
+	running_squares(x, window + lags, squares);
+	here = squares[window];
+	for (int lag = 1; lag <= lags; lag++) {
+		const float energy = (float)(here * (squares[lag + window] - squares[lag]));
+
+		r[lag] = energy > FLT_MIN ? r[lag] / sqrtf(energy) : 0;
+	}
+	r[0] = 1;
 	for (int lag = 1; lag < SINC_TABLE_DEPTH; lag++)
-		s->r[-lag] = lag <= lags ? s->r[lag] : 0;
+		r[-lag] = lag <= lags ? r[lag] : 0;
+}
+
+WIDE static void correlate_wide(const float *x, double *squares, int window, int lags, float *r)
+{
+	correlate(x, squares, window, lags, r);
+}
+
+static double below_one(double v)
+{
+	return v > 1 ? 1 / v : v;
 }
 
 /* Strength of the strongest maximum, 0 if there is none. */
-static double strongest(const struct sinc_table *sinc, const float *r, int lags)
+static double strongest(struct harmonicity *h, const float *r, int lags)
 {
-	double best = 0;
-	int at = 0;
+	double best = 0, x;
+	int n = 0, at = 0;
 
-	for (int i = 2; i < lags; i++) {
-		double bend, v;
-
-		if (!(r[i] > 0 && r[i] > r[i - 1] && r[i] >= r[i + 1]))
-			continue;
-		bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
-		v = sinc_table_at(sinc, r, lags + 1, i + 0.5 * (r[i + 1] - r[i - 1]) / bend);
-		if (v > 1)
-			v = 1 / v;
-		if (v > best) {
-			best = v;
-			at = i;
+	for (int i = 2; i < lags; i++)
+		if (r[i] > 0 && r[i] > r[i - 1] && r[i] >= r[i + 1]) {
+			h->lag[n] = i;
+			h->place[n++] = sinc_parabola(r, i);
 		}
-	}
-	if (at) {
-		double x;
-
-		best = sinc_table_peak(sinc, r, lags + 1, at, &x);
-	}
-	return best > 1 ? 1 / best : best;
+	sinc_table_values(h->sinc, r, lags + 1, h->place, n, h->height);
+	for (int k = 0; k < n; k++)
+		if (below_one(h->height[k]) > best) {
+			best = below_one(h->height[k]);
+			at = h->lag[k];
+		}
+	return at ? below_one(sinc_table_peak(h->sinc, r, lags + 1, at, &x)) : 0;
 }
 
-/* Loads the stretch around `centre`; *loud: its peak near the centre.  Returns the lags there are.
- */
-static int load_stretch(struct shift *s, const float *pcm, int n, double centre, double *loud)
+/* Correlates the stretch around `centre`, `mean` removed, with what follows; returns the strongest
+ * maximum, 0 where the sound ends too early. */
+static double periodicity(struct harmonicity *h, const struct sound *s, double centre, float mean)
 {
-	const int left = (int)floor(centre * s->rate - 0.5), half = s->window / 2;
-	const double begin = centre - 0.5 * (s->period + s->window) / (double)s->rate;
-	int start = (int)floor(begin * s->rate - 0.5), span = s->max_lag + s->window;
-	double square = 0;
-	float mean;
+	const double begin = centre - 0.5 * (h->period + h->window) / (double)h->rate;
+	int start = (int)floor(begin * h->rate - 0.5), span = 2 * h->window;
+	float *r = h->r + SINC_TABLE_DEPTH;
 
 	if (start < 0)
 		start = 0;
-	if (span > n - start)
-		span = n - start;
-	mean = (float)sound_mean(s->sum, n, left + 1 - s->period, left + s->period + 1);
+	if (span > s->n - start)
+		span = s->n - start;
+	if (span - h->window < 3)
+		return 0;
 	for (int i = 0; i < span; i++)
-		s->x[i] = pcm[start + i] - mean;
-	for (int i = 0; i < span; i++) {
-		s->squares[i] = square;
-		square += (double)s->x[i] * s->x[i];
-	}
-	s->squares[span] = square;
-	*loud = sound_peak(pcm, left + 1 - half < 0 ? 0 : left + 1 - half,
-			   left + 1 + half > n ? n : left + 1 + half, mean);
-	return span - s->window;
+		h->x[i] = s->pcm[start + i] - mean;
+	if (wide_here())
+		correlate_wide(h->x, h->squares, h->window, span - h->window, r);
+	else
+		correlate(h->x, h->squares, h->window, span - h->window, r);
+	return strongest(h, r, span - h->window);
 }
 
-int harmonicity_mean(const float *pcm, int n, int rate, double floor_hz, double silence, double *db,
-		     int *frames, struct err *err)
+void harmonicity_mean(struct harmonicity *h, const struct sound *s, double silence, double *db,
+		      int *frames)
 {
-	const struct frame_grid g = frame_grid_fit((double)n / rate, 2 / floor_hz, 0.01);
-	const int window = 2 * ((int)floor(rate / floor_hz) / 2 - 1);
-	struct shift s = { .window = window, .period = (int)floor(rate / floor_hz), .rate = rate };
+	const struct frame_grid g = frame_grid_fit((double)s->n / h->rate, 2 / h->floor, 0.01);
 	double sum = 0;
-	float top;
 
-	*db = 0;
 	*frames = 0;
-	s.max_lag = window;
-	if (!g.n)
-		return 0;
-	if (!NEW_ARRAY(s.x, (size_t)(window + s.max_lag) + LAGS) ||
-	    !NEW_ARRAY(s.sum, (size_t)n + 1) ||
-	    !NEW_ARRAY(s.squares, (size_t)(window + s.max_lag) + 1) ||
-	    !NEW_ARRAY(s.energy, (size_t)s.max_lag + 1) ||
-	    !NEW_ARRAY(s.room, (size_t)s.max_lag + LAGS + SINC_TABLE_DEPTH)) {
-		err_set(err, ERR_NOMEM, "harmonicity: window of %d", window);
-		goto done;
-	}
-	s.r = s.room + SINC_TABLE_DEPTH;
-	sound_sums(pcm, n, s.sum);
-	top = sound_peak(pcm, 0, n, (float)sound_mean(s.sum, n, 0, n));
-	if (!(top > 0))
-		goto done;
-	if (sinc_table_init(&s.sinc, err))
-		goto done;
-	for (int f = 0; f < g.n; f++) {
-		double loud;
-		const int lags = load_stretch(&s, pcm, n, g.first + f * g.step, &loud);
+	for (int f = 0; s->peak > 0 && f < g.n; f++) {
+		const double centre = g.first + f * g.step;
+		const int left = (int)floor(centre * h->rate - 0.5), half = h->window / 2;
+		const float mean = (float)sound_mean(s, left + 1 - h->period, left + h->period + 1);
+		const float loud = sound_peak(s, left + 1 - half, left + 1 + half, mean);
+		/* what the unvoiced candidate has on its side where the frame is quiet; no
+		 * correlation is above 1 */
+		const double quiet = 2 - loud / s->peak / silence;
 		double r;
 
-		if (lags < 3)
+		if (quiet >= 1)
 			continue;
-		correlate(&s, lags);
-		r = strongest(&s.sinc, s.r, lags);
-		/* the unvoiced candidate wins where the frame is quiet */
-		if (!(r > fmax(0, 2 - loud / top / silence)))
+		r = periodicity(h, s, centre, mean);
+		if (!(r > fmax(0, quiet)))
 			continue;
 		sum += r >= 1 ? 150 : 10 * log10(r / (1 - r));
 		(*frames)++;
 	}
 	*db = *frames ? sum / *frames : 0;
-done:
-	free(s.x);
-	free(s.sum);
-	free(s.squares);
-	free(s.energy);
-	free(s.room);
-	sinc_table_free(&s.sinc);
-	return err->code;
 }

@@ -2,15 +2,14 @@
  * Pitch: frames in pairs through one transform, maxima as candidates, then the
  * path of least cost through all frames.
  */
-#include "harness/cue/pitch.h"
+#include "harness/cue/pitch_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/mem.h"
-#include "harness/cue/fft.h"
-#include "harness/cue/sinc.h"
+#include "harness/cue/wide.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -37,292 +36,347 @@ struct frame_grid frame_grid_fit(double seconds, double window, double step)
 	return g;
 }
 
-struct candidate {
-	float hz, strength; /* hz 0: unvoiced */
-};
-
-/* Everything one call needs; one teardown path. */
-struct tracker {
-	const struct pitch_config *cfg;
-	int rate, window, half_period, max_lag;
-	struct fft fft;
-	struct sinc_table sinc;
-	float *hann, *inv_acf; /* (window), (max_lag + 2): 1 / the window's autocorrelation */
-	float *a, *b;	       /* (fft.n) the two frames in work */
-	float *r; /* (SINC_TABLE_DEPTH + window/2 + 1) normalised; lag 0 at SINC_TABLE_DEPTH */
-	struct candidate *cand; /* (frames, candidates) */
-	double *sum;		/* (n + 1) of sound_sums() */
-	int *count;		/* (frames) */
-	float *peak;		/* (frames) local over global peak, 0..1 */
-	float *best;		/* (frames, candidates) */
-	unsigned char *from;	/* (frames, candidates) */
-};
-
-static void tracker_free(struct tracker *t)
+void pitch_meter_free(struct pitch_meter *m)
 {
-	fft_free(&t->fft);
-	sinc_table_free(&t->sinc);
-	free(t->r);
-	free(t->hann);
-	free(t->inv_acf);
-	free(t->a);
-	free(t->b);
-	free(t->cand);
-	free(t->sum);
-	free(t->count);
-	free(t->peak);
-	free(t->best);
-	free(t->from);
+	fft_free(&m->fft);
+	free(m->hann);
+	free(m->inv_acf);
+	free(m->a);
+	free(m->b);
+	free(m->r);
+	free(m->lag);
+	free(m->place);
+	free(m->height);
+	free(m->cand);
+	free(m->count);
+	free(m->wanted);
+	free(m->from);
+	*m = (struct pitch_meter){ 0 };
 }
 
-static int tracker_init(struct tracker *t, int n, int rate, int frames,
-			const struct pitch_config *cfg, struct err *err)
+int pitch_meter_init(struct pitch_meter *m, const struct pitch_config *cfg, int rate,
+		     const struct sinc_table *sinc, struct err *err)
 {
-	const size_t cells = (size_t)frames * (size_t)cfg->candidates;
+	const double scale = 0.01 / cfg->step; /* costs are stated for steps of 10 ms */
 
-	*t = (struct tracker){ .cfg = cfg, .rate = rate };
-	t->window = 2 * ((int)floor(3.0 / cfg->floor * rate) / 2 - 1);
-	t->half_period = (int)floor(rate / cfg->floor) / 2 + 1;
-	t->max_lag = t->window / 3 + 2;
+	*m = (struct pitch_meter){ .cfg = *cfg, .rate = rate, .sinc = sinc };
+	m->jump = cfg->jump * scale;
+	m->turn = cfg->voiced_unvoiced * scale;
+	m->window = 2 * ((int)floor(3.0 / cfg->floor * rate) / 2 - 1);
+	m->half_period = (int)floor(rate / cfg->floor) / 2 + 1;
+	/* shorter lags are far above the ceiling and can never be chosen */
+	m->min_lag = (int)fmax(2, floor(rate / (2 * cfg->ceiling)));
+	m->max_lag = m->window / 3 + 2;
+	m->last_lag = m->max_lag + SINC_TABLE_DEPTH + 1;
+	if (m->last_lag > m->window / 2)
+		m->last_lag = m->window / 2;
 	/* lags up to a third of the window and a margin: behind 0.72 windows the window's tails
 	 * leave nothing that could come round */
-	if (fft_init(&t->fft, fft_size((int)(1.28 * t->window)), err) ||
-	    sinc_table_init(&t->sinc, err))
+	if (fft_init(&m->fft, fft_size((int)(1.28 * m->window)), err))
 		return err->code;
-	if (!NEW_ARRAY(t->sum, (size_t)n + 1) || !NEW_ARRAY(t->hann, (size_t)t->window) ||
-	    !NEW_ARRAY(t->inv_acf, (size_t)t->window / 2 + 1) ||
-	    !NEW_ARRAY(t->r, (size_t)t->window / 2 + 1 + SINC_TABLE_DEPTH) ||
-	    !NEW_ARRAY(t->a, (size_t)t->fft.n) || !NEW_ARRAY(t->b, (size_t)t->fft.n) ||
-	    !NEW_ARRAY(t->cand, cells) || !NEW_ARRAY(t->best, cells) ||
-	    !NEW_ARRAY(t->from, cells) || !NEW_ARRAY(t->count, (size_t)frames) ||
-	    !NEW_ARRAY(t->peak, (size_t)frames))
-		return err_set(err, ERR_NOMEM, "pitch: %d frames", frames);
-	for (int i = 0; i < t->window; i++)
-		t->a[i] = t->hann[i] = (float)(0.5 - 0.5 * cos(2 * pi * (i + 1) / (t->window + 1)));
-	fft_autocorrelate_pair(&t->fft, t->a, t->b);
-	for (int i = 0; i <= t->window / 2; i++)
-		t->inv_acf[i] = t->a[0] / t->a[i];
+	if (!NEW_ARRAY(m->hann, (size_t)m->window) ||
+	    !NEW_ARRAY(m->inv_acf, (size_t)m->last_lag + 1) ||
+	    !NEW_ARRAY(m->r, (size_t)m->last_lag + 1 + SINC_TABLE_DEPTH) ||
+	    !NEW_ARRAY(m->a, (size_t)m->fft.n) || !NEW_ARRAY(m->b, (size_t)m->fft.n) ||
+	    !NEW_ARRAY(m->lag, (size_t)m->max_lag) || !NEW_ARRAY(m->place, (size_t)m->max_lag) ||
+	    !NEW_ARRAY(m->height, (size_t)m->max_lag))
+		return err_set(err, ERR_NOMEM, "pitch: window of %d", m->window);
+	for (int i = 0; i < m->window; i++)
+		m->a[i] = m->hann[i] = (float)(0.5 - 0.5 * cos(2 * pi * (i + 1) / (m->window + 1)));
+	fft_autocorrelate_pair(&m->fft, m->a, m->b, m->last_lag + 1);
+	for (int i = 0; i <= m->last_lag; i++)
+		m->inv_acf[i] = m->a[0] / m->a[i];
 	return 0;
 }
 
-/* Copies the windowed frame around `centre` (s) into dst, zero-padded, and
- * returns its peak near the centre. */
-static float cut_frame(const struct tracker *t, const float *pcm, int n, double centre, float *dst)
+int pitch_prepare(struct pitch_meter *m, const struct sound *s, struct err *err)
 {
-	const int left = (int)floor(centre * t->rate - 0.5), half = t->window / 2;
-	const int period = t->rate / (int)t->cfg->floor, start = left + 1 - half;
-	const int from = start < 0 ? -start : 0;
-	const int to = start + t->window > n ? n - start : t->window;
-	const float mean = (float)sound_mean(t->sum, n, left + 1 - period, left + period + 1);
-	float peak = 0;
+	const size_t w = (size_t)m->cfg.candidates;
+	size_t n;
 
-	memset(dst, 0, (size_t)from * sizeof(*dst));
-	for (int j = from; j < to; j++)
-		dst[j] = (pcm[start + j] - mean) * t->hann[j];
-	memset(dst + to, 0, (size_t)(t->fft.n - to) * sizeof(*dst));
-	for (int j = half - t->half_period; j < half + t->half_period; j++) {
-		const float v = fabsf(dst[j]);
-
-		peak = v > peak ? v : peak;
-	}
-	return peak;
+	m->grid = frame_grid_fit((double)s->n / s->rate, 3 / m->cfg.floor, m->cfg.step);
+	n = (size_t)m->grid.n;
+	if (!n)
+		return 0;
+	if (!GROW_ARRAY(m->cand, m->cap_cand, n * w) || !GROW_ARRAY(m->count, m->cap_count, n) ||
+	    !GROW_ARRAY(m->wanted, m->cap_wanted, n) || !GROW_ARRAY(m->from, m->cap_from, n * w))
+		return err_set(err, ERR_NOMEM, "pitch: %d frames", m->grid.n);
+	memset(m->count, 0, n * sizeof(*m->count));
+	memset(m->wanted, 0, n * sizeof(*m->wanted));
+	return 0;
 }
 
-/* Puts a maximum among a frame's candidates, over the weakest when they are full. */
-static void keep_candidate(const struct pitch_config *cfg, struct candidate *cand, int *lag,
-			   int *count, struct candidate c, int i)
+/* to[i] = (from[i] - mean) * weight[i]. */
+static inline ALWAYS_INLINE void weigh(const float *restrict from, float mean,
+				       const float *restrict weight, int n, float *restrict to)
 {
-	int at = *count;
+	for (int i = 0; i < n; i++)
+		to[i] = (from[i] - mean) * weight[i];
+}
 
-	if (*count == cfg->candidates) {
-		double weakest = 2;
+WIDE static void weigh_wide(const float *from, float mean, const float *weight, int n, float *to)
+{
+	weigh(from, mean, weight, n, to);
+}
 
-		for (int k = 1; k < *count; k++) {
-			const double s =
-				cand[k].strength - cfg->octave * log2(cfg->floor / cand[k].hz);
+/* Copies the samples from..to-1 of the window that begins at sample `start`, weighted, to dst[0];
+ * zeros outside of the sound. */
+static void cut(const struct pitch_meter *m, const struct sound *s, int start, int from, int to,
+		float mean, float *dst)
+{
+	const int lo = start + from < 0 ? -start : from;
+	const int hi = start + to > s->n ? s->n - start : to;
 
-			if (s < weakest) {
-				weakest = s;
-				at = k;
-			}
+	memset(dst, 0, (size_t)(lo - from) * sizeof(*dst));
+	if (wide_here())
+		weigh_wide(s->pcm + start + lo, mean, m->hann + lo, hi - lo, dst + lo - from);
+	else
+		weigh(s->pcm + start + lo, mean, m->hann + lo, hi - lo, dst + lo - from);
+	memset(dst + hi - from, 0, (size_t)(to - hi) * sizeof(*dst));
+}
+
+/* First sample of a frame's window; *mean: that around the frame. */
+static int frame_start(const struct pitch_meter *m, const struct sound *s, int f, float *mean)
+{
+	const int left = (int)floor((m->grid.first + f * m->grid.step) * m->rate - 0.5);
+	const int period = m->rate / (int)m->cfg.floor;
+
+	*mean = (float)sound_mean(s, left + 1 - period, left + period + 1);
+	return left + 1 - m->window / 2;
+}
+
+static struct pitch_candidate *frame_candidates(const struct pitch_meter *m, int f)
+{
+	return m->cand + (size_t)f * (size_t)m->cfg.candidates;
+}
+
+/* Enters the unvoiced candidate of a frame, the stronger the quieter it is near its centre.
+ * Returns whether others must be looked for: no voiced one scores above 1, and beside it a turn
+ * on both sides is the most that unvoiced can cost. */
+static bool enter_unvoiced(struct pitch_meter *m, const struct sound *s, int f)
+{
+	const struct pitch_config *cfg = &m->cfg;
+	const int half = m->window / 2, lo = half - m->half_period, n = 2 * m->half_period;
+	float mean, peak = 0;
+	const int start = frame_start(m, s, f, &mean);
+	const struct sound centre = { .pcm = m->a, .n = n };
+	double quiet = 0;
+
+	cut(m, s, start, lo, lo + n, mean, m->a);
+	peak = s->peak > 0 ? fminf(1, sound_peak(&centre, 0, n, 0) / s->peak) : 0;
+	if (cfg->silence > 0)
+		quiet = fmax(0, 2 - peak / (cfg->silence / (1 + cfg->voicing)));
+	*frame_candidates(m, f) =
+		(struct pitch_candidate){ .score = (float)(cfg->voicing + quiet) };
+	m->count[f] = 1;
+	return cfg->voicing + quiet <= 1 + 2 * m->turn;
+}
+
+/* One maximum while the strongest are chosen. */
+struct maximum {
+	double place, height; /* lags; by the parabola through it, then as refined */
+	int lag;
+};
+
+static double height_at_floor(const struct pitch_config *cfg, int rate, const struct maximum *x)
+{
+	return x->height - cfg->octave * log2(cfg->floor * x->place / rate);
+}
+
+/* Puts a maximum among the kept, over the weakest when they are full. */
+static void keep_maximum(const struct pitch_meter *m, struct maximum *kept, int *n,
+			 struct maximum x)
+{
+	double weakest = INFINITY;
+	int at = 0;
+
+	if (*n < m->cfg.candidates - 1) {
+		kept[(*n)++] = x;
+		return;
+	}
+	for (int k = 0; k < *n; k++) {
+		const double h = height_at_floor(&m->cfg, m->rate, &kept[k]);
+
+		if (h < weakest) {
+			weakest = h;
+			at = k;
 		}
-		if (c.strength - cfg->octave * log2(cfg->floor / c.hz) <= weakest)
-			return;
-	} else {
-		(*count)++;
 	}
-	cand[at] = c;
-	lag[at] = i;
+	if (height_at_floor(&m->cfg, m->rate, &x) > weakest)
+		kept[at] = x;
 }
 
-/* Candidates of one frame from its autocorrelation. */
-static int find_candidates(const struct tracker *t, const float *acf, struct candidate *cand)
+/* r[i] = acf[i] scaled, for lags 0..last; mirrored before 0. */
+static inline ALWAYS_INLINE void normalise(const float *restrict acf, const float *restrict inv,
+					   float scale, int last, float *restrict r)
 {
-	const int half = t->window / 2;
-	float *r = t->r + SINC_TABLE_DEPTH;
-	int lag[PITCH_MAX_CANDIDATES], count = 1;
-	const float scale = 1 / acf[0];
-
-	cand[0] = (struct candidate){ 0, 0 };
-	if (!(acf[0] > 0) || !isfinite(scale))
-		return 1;
-	for (int i = 0; i <= half; i++)
-		r[i] = acf[i] * scale * t->inv_acf[i];
+	for (int i = 0; i <= last; i++)
+		r[i] = acf[i] * scale * inv[i];
 	for (int i = 1; i < SINC_TABLE_DEPTH; i++)
-		r[-i] = i <= half ? r[i] : 0;
-	for (int i = 2; i < t->max_lag && i < half; i++) {
-		double dr, bend, x, s;
+		r[-i] = i <= last ? r[i] : 0;
+}
 
-		if (!(r[i] > 0.5 * t->cfg->voicing && r[i] > r[i - 1] && r[i] >= r[i + 1]))
-			continue;
-		dr = 0.5 * (r[i + 1] - r[i - 1]);
-		bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
-		x = i + dr / bend;
-		if (t->rate / x > t->cfg->ceiling * 2) /* far above: can never be chosen */
-			continue;
-		s = sinc_table_at(&t->sinc, r, half + 1, x);
-		keep_candidate(
-			t->cfg, cand, lag, &count,
-			(struct candidate){ (float)(t->rate / x), (float)(s > 1 ? 1 / s : s) }, i);
-	}
-	for (int k = 1; k < count; k++) {
-		double x, s = sinc_table_peak(&t->sinc, r, half + 1, lag[k], &x);
+WIDE static void normalise_wide(const float *acf, const float *inv, float scale, int last, float *r)
+{
+	normalise(acf, inv, scale, last, r);
+}
 
-		cand[k].hz = (float)(t->rate / x);
-		cand[k].strength = (float)(s > 1 ? 1 / s : s);
+static double below_one(double strength)
+{
+	return strength > 1 ? 1 / strength : strength;
+}
+
+/* The strongest maxima of r, as many as there are places; returns how many. */
+static int choose_maxima(struct pitch_meter *m, const float *r, struct maximum *kept)
+{
+	const float least = (float)(0.5 * m->cfg.voicing);
+	const int half = m->window / 2;
+	int n = 0, count = 0;
+
+	for (int i = m->min_lag; i < m->max_lag && i < half; i++) {
+		if (!(r[i] > least && r[i] > r[i - 1] && r[i] >= r[i + 1]))
+			continue;
+		m->lag[n] = i;
+		m->place[n++] = sinc_parabola(r, i);
 	}
+	sinc_table_values(m->sinc, r, half + 1, m->place, n, m->height);
+	for (int k = 0; k < n; k++)
+		if (m->rate / m->place[k] <= 2 * m->cfg.ceiling)
+			keep_maximum(m, kept, &count,
+				     (struct maximum){ m->place[k], below_one(m->height[k]),
+						       m->lag[k] });
 	return count;
 }
 
-static bool voiced(const struct pitch_config *cfg, const struct candidate *c)
+/* Enters the voiced candidates of a frame from its autocorrelation. */
+static void enter_voiced(struct pitch_meter *m, int f, const float *acf)
 {
-	return c->hz > 0 && c->hz < cfg->ceiling;
+	const struct pitch_config *cfg = &m->cfg;
+	struct pitch_candidate *cand = frame_candidates(m, f);
+	float *r = m->r + SINC_TABLE_DEPTH;
+	struct maximum kept[PITCH_MAX_CANDIDATES];
+	const float scale = 1 / acf[0];
+	int count;
+
+	if (!(acf[0] > 0) || !isfinite(scale))
+		return;
+	if (wide_here())
+		normalise_wide(acf, m->inv_acf, scale, m->last_lag, r);
+	else
+		normalise(acf, m->inv_acf, scale, m->last_lag, r);
+	count = choose_maxima(m, r, kept);
+	for (int k = 0; k < count; k++) {
+		double lag, strength, octave, hz;
+
+		if ((kept[k].lag + 1) * cfg->ceiling < m->rate) /* cannot get below the ceiling */
+			continue;
+		strength = below_one(
+			sinc_table_peak(m->sinc, r, m->window / 2 + 1, kept[k].lag, &lag));
+		hz = m->rate / lag;
+		if (!((float)hz < cfg->ceiling))
+			continue;
+		octave = log2(hz);
+		cand[m->count[f]++] = (struct pitch_candidate){
+			.hz = (float)hz,
+			.octave = (float)octave,
+			.score = (float)(strength - cfg->octave * (log2(cfg->ceiling) - octave)),
+		};
+	}
 }
 
-static double local_score(const struct tracker *t, int frame, const struct candidate *c)
+/* Frames f and g (-1: none) through one transform. */
+static void listen_pair(struct pitch_meter *m, const struct sound *s, int f, int g)
 {
-	const struct pitch_config *cfg = t->cfg;
-	double quiet;
+	const size_t pad = (size_t)(m->fft.n - m->window) * sizeof(*m->a);
+	float mean;
+	int start = frame_start(m, s, f, &mean);
 
-	if (voiced(cfg, c))
-		return c->strength - cfg->octave * log2(cfg->ceiling / c->hz);
-	quiet = cfg->silence > 0 ? 2 - t->peak[frame] / (cfg->silence / (1 + cfg->voicing)) : 0;
-	return cfg->voicing + (quiet > 0 ? quiet : 0);
+	cut(m, s, start, 0, m->window, mean, m->a);
+	memset(m->a + m->window, 0, pad);
+	if (g >= 0) {
+		start = frame_start(m, s, g, &mean);
+		cut(m, s, start, 0, m->window, mean, m->b);
+		memset(m->b + m->window, 0, pad);
+	} else {
+		memset(m->b, 0, (size_t)m->fft.n * sizeof(*m->b));
+	}
+	fft_autocorrelate_pair(&m->fft, m->a, m->b, m->last_lag + 1);
+	enter_voiced(m, f, m->a);
+	if (g >= 0)
+		enter_voiced(m, g, m->b);
 }
 
-static double step_cost(const struct pitch_config *cfg, const struct candidate *a,
-			const struct candidate *b)
+void pitch_listen(struct pitch_meter *m, const struct sound *s)
 {
-	const double scale = 0.01 / cfg->step;
+	int waiting = -1;
 
-	if (voiced(cfg, a) != voiced(cfg, b))
-		return cfg->voiced_unvoiced * scale;
-	if (!voiced(cfg, a))
-		return 0;
-	return cfg->jump * scale * fabs(log2(a->hz / b->hz));
-}
-
-/* Viterbi over all frames; writes the chosen frequencies. */
-static void best_path(struct tracker *t, int frames, float *hz)
-{
-	const int w = t->cfg->candidates;
-	int at = 0;
-
-	for (int f = 0; f < frames; f++)
-		for (int k = 0; k < t->count[f]; k++) {
-			const struct candidate *c = &t->cand[f * w + k];
-			double best = f ? -INFINITY : 0;
-
-			for (int j = 0; f && j < t->count[f - 1]; j++) {
-				const double v = t->best[(f - 1) * w + j] -
-						 step_cost(t->cfg, &t->cand[(f - 1) * w + j], c);
-
-				if (v > best) {
-					best = v;
-					t->from[f * w + k] = (unsigned char)j;
-				}
-			}
-			t->best[f * w + k] = (float)(best + local_score(t, f, c));
+	for (int f = 0; f < m->grid.n; f++) {
+		if (!m->wanted[f] || m->count[f] || !enter_unvoiced(m, s, f))
+			continue;
+		if (waiting < 0) {
+			waiting = f;
+		} else {
+			listen_pair(m, s, waiting, f);
+			waiting = -1;
 		}
-	for (int k = 1; k < t->count[frames - 1]; k++)
-		if (t->best[(frames - 1) * w + k] > t->best[(frames - 1) * w + at])
-			at = k;
-	for (int f = frames - 1; f >= 0; f--) {
-		const struct candidate *c = &t->cand[f * w + at];
-
-		hz[f] = voiced(t->cfg, c) ? c->hz : 0;
-		at = t->from[f * w + at];
 	}
+	if (waiting >= 0)
+		listen_pair(m, s, waiting, -1);
 }
 
-void sound_sums(const float *pcm, int n, double *sum)
+int pitch_track(struct pitch_meter *m, const struct sound *s, struct pitch_track *out,
+		struct err *err)
 {
-	double all = 0;
-
-	for (int i = 0; i < n; i++) {
-		sum[i] = all;
-		all += pcm[i];
-	}
-	sum[n] = all;
-}
-
-double sound_mean(const double *sum, int n, int from, int to)
-{
-	from = from < 0 ? 0 : from;
-	to = to > n ? n : to;
-	return to > from ? (sum[to] - sum[from]) / (to - from) : 0;
-}
-
-float sound_peak(const float *pcm, int from, int to, float mean)
-{
-	float peak = 0;
-
-	for (int i = from; i < to; i++) {
-		const float v = fabsf(pcm[i] - mean);
-
-		peak = v > peak ? v : peak;
-	}
-	return peak;
-}
-
-int pitch_track(const float *pcm, int n, int rate, const struct pitch_config *cfg,
-		struct pitch_track *out, struct err *err)
-{
-	const struct frame_grid g = frame_grid_fit((double)n / rate, 3 / cfg->floor, cfg->step);
-	float top;
-	struct tracker t = { 0 };
-
-	*out = (struct pitch_track){ .grid = g };
-	if (!g.n)
-		return 0;
-	if (!NEW_ARRAY(out->hz, (size_t)g.n))
-		return err_set(err, ERR_NOMEM, "pitch: %d frames", g.n);
-	if (tracker_init(&t, n, rate, g.n, cfg, err)) {
-		tracker_free(&t);
-		pitch_free(out);
+	out->grid.n = 0;
+	if (pitch_prepare(m, s, err))
 		return err->code;
-	}
-	sound_sums(pcm, n, t.sum);
-	top = sound_peak(pcm, 0, n, (float)sound_mean(t.sum, n, 0, n));
-	for (int f = 0; f < g.n; f += 2) {
-		const int pair = f + 1 < g.n;
+	if (!GROW_ARRAY(out->hz, out->cap_hz, (size_t)m->grid.n))
+		return err_set(err, ERR_NOMEM, "pitch: %d frames", m->grid.n);
+	out->grid = m->grid;
+	if (!m->grid.n)
+		return 0;
+	memset(m->wanted, 1, (size_t)m->grid.n);
+	pitch_listen(m, s);
+	pitch_path(m, out->hz);
+	return 0;
+}
 
-		t.peak[f] = cut_frame(&t, pcm, n, g.first + f * g.step, t.a);
-		if (pair)
-			t.peak[f + 1] = cut_frame(&t, pcm, n, g.first + (f + 1) * g.step, t.b);
-		else
-			memset(t.b, 0, (size_t)t.fft.n * sizeof(*t.b));
-		fft_autocorrelate_pair(&t.fft, t.a, t.b);
-		for (int k = 0; k <= pair; k++) {
-			const int at = f + k;
+/* The frame nearest to a time, -1 outside of the track. */
+static int nearest_frame(const struct frame_grid *g, double seconds)
+{
+	const int near = g->n ? (int)floor((seconds - g->first) / g->step + 0.5) : -1;
 
-			t.count[at] =
-				find_candidates(&t, k ? t.b : t.a, &t.cand[at * cfg->candidates]);
-			t.peak[at] = top > 0 ? fminf(1, t.peak[at] / top) : 0;
+	return near < g->n ? near : -1;
+}
+
+int pitch_voiced(struct pitch_meter *m, const struct sound *s, const double *seconds, int n,
+		 signed char *voiced, struct err *err)
+{
+	int open = n;
+
+	if (pitch_prepare(m, s, err))
+		return err->code;
+	memset(voiced, -1, (size_t)n);
+	for (int reach = 0; open; reach = reach ? 2 * reach : 1) {
+		for (int i = 0; i < n; i++) {
+			const int f = nearest_frame(&m->grid, seconds[i]);
+			const int lo = f - reach > 0 ? f - reach : 0;
+			const int hi = f + reach < m->grid.n ? f + reach + 1 : m->grid.n;
+
+			if (f < 0)
+				voiced[i] = 0;
+			else if (voiced[i] < 0)
+				memset(m->wanted + lo, 1, (size_t)(hi - lo));
+		}
+		pitch_listen(m, s);
+		open = 0;
+		for (int i = 0; i < n; i++) {
+			if (voiced[i] < 0)
+				voiced[i] = (signed char)pitch_path_voiced(
+					m, nearest_frame(&m->grid, seconds[i]), reach);
+			open += voiced[i] < 0;
 		}
 	}
-	best_path(&t, g.n, out->hz);
-	tracker_free(&t);
 	return 0;
 }
 
@@ -336,9 +390,9 @@ double pitch_at(const struct pitch_track *track, double seconds)
 {
 	const struct frame_grid *g = &track->grid;
 	const double pos = (seconds - g->first) / g->step;
-	const int left = (int)floor(pos), near = (int)floor(pos + 0.5);
+	const int left = (int)floor(pos), near = nearest_frame(g, seconds);
 
-	if (!g->n || near < 0 || near >= g->n || track->hz[near] <= 0)
+	if (near < 0 || track->hz[near] <= 0)
 		return 0;
 	if (left < 0 || left + 1 >= g->n || track->hz[left] <= 0 || track->hz[left + 1] <= 0)
 		return track->hz[near];

@@ -15,6 +15,7 @@ enum { STEPS = 64, TAPS = 2 * SINC_TABLE_DEPTH };
 typedef float vec8 __attribute__((vector_size(32)));
 
 static const double pi = 3.14159265358979323846;
+static const double near = 0.1; /* samples between the values that a maximum is found from */
 
 double sinc_even(const float *r, int n, double x, int depth)
 {
@@ -102,53 +103,73 @@ static inline ALWAYS_INLINE void dot_rows(const float *r, const float *row, floa
 			 ((sum[k][2] + sum[k][6]) + (sum[k][3] + sum[k][7]));
 }
 
-WIDE static void dot_rows_wide(const float *r, const float *row, float out[2])
+static inline ALWAYS_INLINE void table_values(const struct sinc_table *t, const float *r, int n,
+					      const double *x, int count, double *value)
 {
-	dot_rows(r, row, out);
+	for (int k = 0; k < count; k++) {
+		const int left = (int)x[k], step = (int)((x[k] - left) * STEPS);
+		const double part = (x[k] - left) * STEPS - step;
+		float v[2];
+
+		if (left + SINC_TABLE_DEPTH >= n) {
+			value[k] = sinc_even(r, n, x[k], SINC_TABLE_DEPTH);
+			continue;
+		}
+		dot_rows(r + left - SINC_TABLE_DEPTH + 1, t->weight + step * TAPS, v);
+		value[k] = v[0] + part * (v[1] - v[0]);
+	}
 }
 
-double sinc_table_at(const struct sinc_table *t, const float *r, int n, double x)
+WIDE static void table_values_wide(const struct sinc_table *t, const float *r, int n,
+				   const double *x, int count, double *value)
 {
-	const int left = (int)floor(x), step = (int)((x - left) * STEPS);
-	const double part = (x - left) * STEPS - step;
-	const float *from = r + left - SINC_TABLE_DEPTH + 1, *row = t->weight + step * TAPS;
-	float v[2];
+	table_values(t, r, n, x, count, value);
+}
 
-	if (left + SINC_TABLE_DEPTH >= n)
-		return sinc_even(r, n, x, SINC_TABLE_DEPTH);
+void sinc_table_values(const struct sinc_table *t, const float *r, int n, const double *x,
+		       int count, double *value)
+{
 	if (wide_here())
-		dot_rows_wide(from, row, v);
+		table_values_wide(t, r, n, x, count, value);
 	else
-		dot_rows(from, row, v);
-	return v[0] + part * (v[1] - v[0]);
+		table_values(t, r, n, x, count, value);
 }
 
-static double value_at(const struct sinc_table *t, const float *r, int n, double x, int depth)
+double sinc_parabola(const float *r, int i)
 {
-	return t ? sinc_table_at(t, r, n, x) : sinc_even(r, n, x, depth);
+	const double bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
+
+	return bend > 0 ? i + 0.5 * (r[i + 1] - r[i - 1]) / bend : i;
 }
 
-static double peak(const struct sinc_table *t, const float *r, int n, int i, int depth, double *x)
+/* Maximum of the parabola through three values `near` apart around `at`. */
+static double refine(int i, double at, const double v[3], double *x)
 {
-	const double h = 0.1, bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
-	const double at = bend > 0 ? i + 0.5 * (r[i + 1] - r[i - 1]) / bend : i;
-	const double mid = value_at(t, r, n, at, depth);
-	const double lo = value_at(t, r, n, at - h, depth), hi = value_at(t, r, n, at + h, depth);
-	const double curve = 2 * mid - lo - hi, move = curve > 0 ? 0.5 * h * (hi - lo) / curve : 0;
+	const double curve = 2 * v[1] - v[0] - v[2];
+	const double move = curve > 0 ? 0.5 * near * (v[2] - v[0]) / curve : 0;
 
 	*x = at;
 	if (move == 0 || fabs(at + move - i) > 1)
-		return mid;
+		return v[1];
 	*x = at + move;
-	return mid + 0.5 * move / h * (hi - lo) - 0.5 * curve * move * move / (h * h);
+	return v[1] + 0.5 * move / near * (v[2] - v[0]) - 0.5 * curve * move * move / (near * near);
 }
 
 double sinc_peak(const float *r, int n, int i, int depth, double *x)
 {
-	return peak(NULL, r, n, i, depth, x);
+	const double at = sinc_parabola(r, i);
+	double v[3];
+
+	for (int k = 0; k < 3; k++)
+		v[k] = sinc_even(r, n, at + (k - 1) * near, depth);
+	return refine(i, at, v, x);
 }
 
 double sinc_table_peak(const struct sinc_table *t, const float *r, int n, int i, double *x)
 {
-	return peak(t, r, n, i, SINC_TABLE_DEPTH, x);
+	const double at = sinc_parabola(r, i), place[3] = { at - near, at, at + near };
+	double v[3];
+
+	sinc_table_values(t, r, n, place, 3, v);
+	return refine(i, at, v, x);
 }

@@ -12,6 +12,9 @@ double sinc_even(const float *r, int n, double x, int depth);
 /* Maximum of r near the local maximum i (0 < i < n - 1): *x its place; returns its value. */
 double sinc_peak(const float *r, int n, int i, int depth, double *x);
 
+/* Place of the maximum of the parabola through r[i - 1], r[i], r[i + 1]; i where there is none. */
+double sinc_parabola(const float *r, int i);
+
 /* The same with SINC_TABLE_DEPTH points on each side, many times faster: weights between two
  * rows of a table.  The value is right to a 30,000th of the series' second difference.  Here r[-k]
  * must be readable for k < SINC_TABLE_DEPTH and hold r[k]; close to the end of r,
@@ -22,7 +25,9 @@ struct sinc_table {
 };
 int sinc_table_init(struct sinc_table *t, struct err *err);
 void sinc_table_free(struct sinc_table *t);
-double sinc_table_at(const struct sinc_table *t, const float *r, int n, double x);
+/* value[k] at x[k], both (count). */
+void sinc_table_values(const struct sinc_table *t, const float *r, int n, const double *x,
+		       int count, double *value);
 double sinc_table_peak(const struct sinc_table *t, const float *r, int n, int i, double *x);
 
 #endif

@@ -4,10 +4,6 @@
 #include "harness/cue/speech.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-#include "harness/base/mem.h"
-#include "harness/cue/wide.h"
 
 const struct cue_spec speech_cue_spec[SPEECH_CUE_COUNT] = {
 	[CUE_DURATION] = { "duration", "s", "length of the utterance's sound" },
@@ -22,116 +18,6 @@ const struct cue_spec speech_cue_spec[SPEECH_CUE_COUNT] = {
 		       "syllable nuclei by the time outside pauses" },
 	[CUE_HNR] = { "mean_hnr", "dB", "mean harmonics-to-noise ratio of frames with sound" },
 };
-
-static const double pi = 3.14159265358979323846;
-
-/* Kaiser window with side lobes below -190 dB around weight[half], the edge `span` samples away:
- * the modified Bessel function of order 0 by its power series, in nested form so that
- * neighbours are summed together. */
-static void kaiser(float *weight, int half, double span)
-{
-	enum { TERMS = 64, BLOCK = 8 };
-	const double flat = 2 * pi * pi + 0.5;
-
-	for (int i = 0; i <= half; i += BLOCK) {
-		double y[BLOCK], sum[BLOCK];
-
-		for (int k = 0; k < BLOCK; k++) {
-			const double x = (i + k) / span;
-
-			y[k] = x < 1 ? flat * flat * (1 - x * x) / 4 : 0;
-			sum[k] = 1;
-		}
-		for (int term = TERMS; term > 0; term--) {
-			const double scale = 1.0 / (term * term);
-
-			for (int k = 0; k < BLOCK; k++)
-				sum[k] = 1 + y[k] * scale * sum[k];
-		}
-		for (int k = 0; k < BLOCK && i + k <= half; k++)
-			weight[half - i - k] = weight[half + i + k] = (float)sum[k];
-	}
-}
-
-/* Mean of the squares of x[0..n) under the weights, mean removed first. */
-static inline ALWAYS_INLINE double weigh(const float *x, const float *weight, int n)
-{
-	enum { LANES = 8 };
-	double mean = 0, sum = 0, norm = 0, a[LANES] = { 0 }, w[LANES] = { 0 };
-
-	for (int i = 0; i + LANES <= n; i += LANES)
-		for (int k = 0; k < LANES; k++)
-			a[k] += x[i + k];
-	for (int k = 0; k < LANES; k++) {
-		mean += a[k];
-		a[k] = 0;
-	}
-	for (int i = n / LANES * LANES; i < n; i++)
-		mean += x[i];
-	mean /= n;
-	for (int i = 0; i + LANES <= n; i += LANES)
-		for (int k = 0; k < LANES; k++) {
-			const double d = x[i + k] - mean;
-
-			a[k] += weight[i + k] * d * d;
-			w[k] += weight[i + k];
-		}
-	for (int i = n / LANES * LANES; i < n; i++) {
-		sum += weight[i] * (x[i] - mean) * (x[i] - mean);
-		norm += weight[i];
-	}
-	for (int k = 0; k < LANES; k++) {
-		sum += a[k];
-		norm += w[k];
-	}
-	return sum / norm;
-}
-
-WIDE static double weigh_wide(const float *x, const float *weight, int n)
-{
-	return weigh(x, weight, n);
-}
-
-static double windowed_energy(const float *x, const float *weight, int n)
-{
-	return wide_here() ? weigh_wide(x, weight, n) : weigh(x, weight, n);
-}
-
-int intensity_track(const float *pcm, int n, int rate, double floor_hz, struct intensity_track *out,
-		    struct err *err)
-{
-	const struct frame_grid g =
-		frame_grid_fit((double)n / rate, 6.4 / floor_hz, 0.8 / floor_hz);
-	const int half = (int)floor(3.2 / floor_hz * rate);
-	float *weight = NULL;
-
-	*out = (struct intensity_track){ .grid = g };
-	if (!g.n)
-		return 0;
-	if (!NEW_ARRAY(out->db, (size_t)g.n) || !NEW_ARRAY(weight, 2 * (size_t)half + 1)) {
-		intensity_free(out);
-		free(weight);
-		return err_set(err, ERR_NOMEM, "intensity: %d frames", g.n);
-	}
-	kaiser(weight, half, 3.2 / floor_hz * rate);
-	for (int f = 0; f < g.n; f++) {
-		const int mid = (int)floor((g.first + f * g.step) * rate);
-		const int lo = mid - half < 0 ? 0 : mid - half;
-		const int hi = mid + half >= n ? n - 1 : mid + half;
-		const double e =
-			windowed_energy(pcm + lo, weight + (lo - mid + half), hi - lo + 1) / 4e-10;
-
-		out->db[f] = e < 1e-30 ? -300 : 10 * log10(e);
-	}
-	free(weight);
-	return 0;
-}
-
-void intensity_free(struct intensity_track *track)
-{
-	free(track->db);
-	*track = (struct intensity_track){ 0 };
-}
 
 static void set_cue(struct cue_set *out, enum speech_cue cue, double v, bool ok)
 {
@@ -175,40 +61,54 @@ static void pitch_cues(const struct pitch_track *t, struct cue_set *out)
 	set_cue(out, CUE_PITCH_RANGE, hi - lo, n > 0);
 }
 
-static int check_sound(const float *pcm, int n, int rate, struct err *err)
+void speech_meter_free(struct speech_meter *m)
 {
-	if (n < 1 || rate < 4000 || rate > 192000)
-		return err_set(err, ERR_ARG, "speech cues: %d samples at %d Hz", n, rate);
-	for (int i = 0; i < n; i++)
-		if (!isfinite(pcm[i]))
-			return err_set(err, ERR_ARG, "speech cues: sample %d is not a number", i);
+	sinc_table_free(&m->sinc);
+	pitch_meter_free(&m->pitch_meter);
+	harmonicity_free(&m->harmonicity);
+	intensity_meter_free(&m->loud_meter);
+	syllable_meter_free(&m->syllable_meter);
+	sound_free(&m->sound);
+	pitch_free(&m->pitch);
+	intensity_free(&m->loud);
+	*m = (struct speech_meter){ 0 };
+}
+
+static int tune(struct speech_meter *m, int rate, struct err *err)
+{
+	if (m->rate == rate)
+		return 0;
+	speech_meter_free(m);
+	if (sinc_table_init(&m->sinc, err) ||
+	    pitch_meter_init(&m->pitch_meter, &pitch_standard, rate, &m->sinc, err) ||
+	    harmonicity_init(&m->harmonicity, pitch_standard.floor, rate, &m->sinc, err) ||
+	    intensity_meter_init(&m->loud_meter, 100, rate, err) ||
+	    syllable_meter_init(&m->syllable_meter, rate, &m->sinc, err))
+		return err->code;
+	m->rate = rate;
 	return 0;
 }
 
-int speech_measure(const float *pcm, int n, int rate, struct cue_set *out, struct err *err)
+int speech_measure(struct speech_meter *m, const float *pcm, int n, int rate, struct cue_set *out,
+		   struct err *err)
 {
-	struct intensity_track loud = { 0 };
-	struct pitch_track pitch = { 0 };
-	struct syllables syl;
+	struct syllables *syl = &m->syllables;
 	double hnr;
 	int frames;
 
 	*out = (struct cue_set){ 0 };
-	if (check_sound(pcm, n, rate, err))
+	if (sound_check(n, rate, err) || tune(m, rate, err) ||
+	    sound_load(&m->sound, pcm, n, rate, err) ||
+	    intensity_track(&m->loud_meter, &m->sound, &m->loud, err) ||
+	    pitch_track(&m->pitch_meter, &m->sound, &m->pitch, err) ||
+	    syllable_meter_count(&m->syllable_meter, &m->sound, syl, err))
 		return err->code;
+	harmonicity_mean(&m->harmonicity, &m->sound, 0.1, &hnr, &frames);
 	set_cue(out, CUE_DURATION, (double)n / rate, true);
-	if (intensity_track(pcm, n, rate, 100, &loud, err) ||
-	    pitch_track(pcm, n, rate, &pitch_standard, &pitch, err) ||
-	    harmonicity_mean(pcm, n, rate, 75, 0.1, &hnr, &frames, err) ||
-	    speech_syllables(pcm, n, rate, &syl, err))
-		goto done;
-	intensity_cues(&loud, out);
-	pitch_cues(&pitch, out);
+	intensity_cues(&m->loud, out);
+	pitch_cues(&m->pitch, out);
 	set_cue(out, CUE_HNR, hnr, frames > 0);
-	set_cue(out, CUE_RATE, syl.phonation > 0 ? syl.nuclei / syl.phonation : 0,
-		syl.phonation > 0);
-done:
-	intensity_free(&loud);
-	pitch_free(&pitch);
-	return err->code;
+	set_cue(out, CUE_RATE, syl->phonation > 0 ? syl->nuclei / syl->phonation : 0,
+		syl->phonation > 0);
+	return 0;
 }

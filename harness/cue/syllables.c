@@ -2,6 +2,7 @@
  * Articulation rate: nuclei are voiced intensity peaks with a dip after them.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,14 +92,16 @@ static double cubic_at(const float *v, int n, double pos)
 	       v[r] * t * t * (3 - 2 * t) + dr * t * t * (t - 1);
 }
 
-/* contour (n): intensity, dB. */
-static int count_nuclei(const float *contour, const struct frame_grid *grid, double level,
-			const unsigned char *sound, const struct pitch_track *pitch)
+/* Times of the peaks that are nuclei if they are voiced; returns how many.  Of the contour of
+ * intensity (grid.n), dB, those above level. */
+static int find_peaks(struct syllable_meter *m, double level)
 {
+	const struct frame_grid *grid = &m->track.grid;
+	const float *contour = m->contour;
 	const int n = grid->n;
 	double before = 0, before_pos = 0;
 	bool any = false;
-	int nuclei = 0;
+	int found = 0;
 
 	for (int i = 1; i + 1 < n; i++) {
 		const int depth = i < n - 1 - i ? i : n - 1 - i; /* points on both sides */
@@ -113,47 +116,70 @@ static int count_nuclei(const float *contour, const struct frame_grid *grid, dou
 		for (int k = (int)ceil(before_pos); any && k <= i; k++)
 			dip = fmin(dip, contour[k]);
 		/* a peak counts when the valley after it is deep enough; the last has none */
-		if (any && before - dip > dip_db) {
-			const double when = grid->first + before_pos * grid->step;
-
-			nuclei += sound[(int)floor(before_pos)] && pitch_at(pitch, when) > 0;
-		}
+		if (any && before - dip > dip_db && m->sound[(int)floor(before_pos)])
+			m->when[found++] = grid->first + before_pos * grid->step;
 		before = height;
 		before_pos = pos;
 		any = true;
 	}
-	return nuclei;
+	return found;
 }
 
-int speech_syllables(const float *pcm, int n, int rate, struct syllables *out, struct err *err)
+int syllable_meter_init(struct syllable_meter *m, int rate, const struct sinc_table *sinc,
+			struct err *err)
 {
-	struct intensity_track loud = { 0 };
-	struct pitch_track pitch = { 0 };
-	unsigned char *sound = NULL;
-	double *edge = NULL, level, low;
-	float *contour = NULL;
+	*m = (struct syllable_meter){ 0 };
+	if (intensity_meter_init(&m->loud, 50, rate, err))
+		return err->code;
+	return pitch_meter_init(&m->voicing, &voicing, rate, sinc, err);
+}
+
+void syllable_meter_free(struct syllable_meter *m)
+{
+	intensity_meter_free(&m->loud);
+	pitch_meter_free(&m->voicing);
+	intensity_free(&m->track);
+	free(m->sound);
+	free(m->edge);
+	free(m->contour);
+	free(m->when);
+	free(m->voiced);
+	*m = (struct syllable_meter){ 0 };
+}
+
+static int make_room(struct syllable_meter *m, int frames, struct err *err)
+{
+	const size_t n = (size_t)frames + 1;
+
+	if (GROW_ARRAY(m->sound, m->cap_sound, n) && GROW_ARRAY(m->edge, m->cap_edge, n) &&
+	    GROW_ARRAY(m->contour, m->cap_contour, n) && GROW_ARRAY(m->when, m->cap_when, n) &&
+	    GROW_ARRAY(m->voiced, m->cap_voiced, n))
+		return 0;
+	return err_set(err, ERR_NOMEM, "syllables: %d frames", frames);
+}
+
+int syllable_meter_count(struct syllable_meter *m, const struct sound *s, struct syllables *out,
+			 struct err *err)
+{
+	double level, low;
+	int n, found;
 
 	*out = (struct syllables){ 0 };
-	if (intensity_track(pcm, n, rate, 50, &loud, err) ||
-	    pitch_track(pcm, n, rate, &voicing, &pitch, err) || !loud.grid.n)
-		goto done;
-	if (!NEW_ARRAY(sound, (size_t)loud.grid.n) || !NEW_ARRAY(edge, (size_t)loud.grid.n + 1) ||
-	    !NEW_ARRAY(contour, (size_t)loud.grid.n)) {
-		err_set(err, ERR_NOMEM, "syllables: %d frames", loud.grid.n);
-		goto done;
-	}
-	memcpy(edge, loud.db, (size_t)loud.grid.n * sizeof(*edge));
-	for (int i = 0; i < loud.grid.n; i++)
-		contour[i] = (float)loud.db[i];
-	level = quantile99(edge, loud.grid.n) + silence_db;
-	low = edge[0];
-	out->phonation = mark_sound(&loud, level, (double)n / rate, sound, edge);
-	out->nuclei = count_nuclei(contour, &loud.grid, fmax(level, low), sound, &pitch);
-done:
-	free(sound);
-	free(edge);
-	free(contour);
-	intensity_free(&loud);
-	pitch_free(&pitch);
-	return err->code;
+	if (intensity_track(&m->loud, s, &m->track, err))
+		return err->code;
+	n = m->track.grid.n;
+	if (!n || make_room(m, n, err))
+		return err->code;
+	memcpy(m->edge, m->track.db, (size_t)n * sizeof(*m->edge));
+	for (int i = 0; i < n; i++)
+		m->contour[i] = (float)m->track.db[i];
+	level = quantile99(m->edge, n) + silence_db;
+	low = m->edge[0];
+	out->phonation = mark_sound(&m->track, level, (double)s->n / s->rate, m->sound, m->edge);
+	found = find_peaks(m, fmax(level, low));
+	if (pitch_voiced(&m->voicing, s, m->when, found, m->voiced, err))
+		return err->code;
+	for (int i = 0; i < found; i++)
+		out->nuclei += m->voiced[i];
+	return 0;
 }

@@ -32,14 +32,22 @@ static void on_sight(void *ctx, const struct behaviour_sight *sight)
 		err_set(c->on_sight, ERR_NOMEM, "no memory");
 }
 
+/* Measures the sound; its pitch and its loudness in fine steps are kept. */
 static int listen(struct closeup *c, struct err *err)
 {
 	const struct media_audio *a = &c->audio;
+	struct intensity_meter fine = { 0 };
+	struct speech_meter ear = { 0 };
 
-	if (a->n < 1 || speech_measure(a->pcm, a->n, a->rate, &c->m.speech, err) ||
-	    pitch_track(a->pcm, a->n, a->rate, &pitch_standard, &c->pitch, err))
-		return err->code;
-	return intensity_track(a->pcm, a->n, a->rate, pitch_standard.floor, &c->loud, err);
+	if (a->n > 0 && !speech_measure(&ear, a->pcm, a->n, a->rate, &c->m.speech, err) &&
+	    !intensity_meter_init(&fine, pitch_standard.floor, a->rate, err) &&
+	    !intensity_track(&fine, &ear.sound, &c->loud, err)) {
+		c->pitch = ear.pitch;
+		ear.pitch = (struct pitch_track){ 0 };
+	}
+	intensity_meter_free(&fine);
+	speech_meter_free(&ear);
+	return err->code;
 }
 
 int closeup_take(struct closeup *c, const struct media_ref *ref, struct err *err)

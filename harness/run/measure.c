@@ -32,6 +32,7 @@ struct taking {
 	struct behaviour_result seen;
 	struct behaviour *meter;
 	double meter_ms;
+	struct speech_meter *ear;
 };
 
 struct job {
@@ -41,6 +42,7 @@ struct job {
 	struct pack *pack;
 	struct face_models faces; /* of corpora with pictures of people */
 	char faces_id[HASH_HEX];  /* face_models_identity(); "": none is loaded */
+	struct speech_meter *ear; /* (threads) */
 	bool drawn;	    /* calibrated corpora show drawn figures: faces are found by colour */
 	struct err *result; /* (n_utt) what went wrong with each */
 	struct err fatal;   /* no memory, cache broken */
@@ -100,8 +102,9 @@ static int listen(struct taking *t, const struct media_audio *audio, struct err 
 {
 	double start = clock_s();
 
-	if (audio->n > 0 && !speech_measure(audio->pcm, audio->n, audio->rate, &t->s.speech, err) &&
-	    !acoustic_frames(audio->pcm, audio->n, audio->rate, t->audio, err)) {
+	if (audio->n > 0 &&
+	    !speech_measure(t->ear, audio->pcm, audio->n, audio->rate, &t->s.speech, err) &&
+	    !acoustic_frames(&t->ear->sound, &t->ear->pitch, t->audio, err)) {
 		t->s.rows[0] = ACOUSTIC_ROWS;
 		t->s.cols[0] = ACOUSTIC_COLS;
 	}
@@ -250,7 +253,7 @@ static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX
 	return err->code;
 }
 
-static int measure_one(struct job *j, int i, bool *cached, struct err *err)
+static int measure_one(struct job *j, int i, int worker, bool *cached, struct err *err)
 {
 	const struct utterance *u = &j->corpus->utt[i];
 	struct taking *t = mem_calloc(1, sizeof(*t));
@@ -269,6 +272,7 @@ static int measure_one(struct job *j, int i, bool *cached, struct err *err)
 		*cached = true;
 		goto out;
 	}
+	t->ear = &j->ear[worker];
 	if (take(t, j->drawn ? NULL : &j->faces, u, err))
 		goto out;
 	if (pack_record(t, &record) ||
@@ -288,11 +292,10 @@ static void measure_item(void *ctx, int i, int worker)
 	struct job *j = ctx;
 	bool cached = false;
 
-	(void)worker;
 	u = &j->corpus->utt[i];
 	if ((!u->audio.path && !u->video.path) || (j->o->stop && *j->o->stop))
 		return;
-	measure_one(j, i, &cached, &j->result[i]);
+	measure_one(j, i, worker, &cached, &j->result[i]);
 	pthread_mutex_lock(&j->lock);
 	j->b->n_media++;
 	j->b->n_cached += cached;
@@ -374,6 +377,7 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		   struct err *err)
 {
 	struct job j = { .b = b, .corpus = corpus, .o = o };
+	const int threads = o->threads > 1 ? o->threads : 1;
 	int total = 0, pictures = 0;
 
 	for (int i = 0; i < corpus->n_utt; i++) {
@@ -383,14 +387,15 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 	j.drawn = !strcmp(bank_kind(b), "calibrated");
 	if (!total || (pictures && !j.drawn && load_faces(&j, err)))
 		return err->code;
-	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt)) {
+	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt) || !NEW_ARRAY(j.ear, (size_t)threads)) {
+		free(j.result);
 		face_models_free(&j.faces);
 		return err_set(err, ERR_NOMEM, "measuring: no memory");
 	}
 	pthread_mutex_init(&j.lock, NULL);
 	if (!open_cache(&j, err)) {
 		progress_start(&j.progress, o->log, "measuring clips", total);
-		parallel_for(corpus->n_utt, o->threads, measure_item, &j);
+		parallel_for(corpus->n_utt, threads, measure_item, &j);
 		progress_end(&j.progress, NULL);
 		if (o->stop && *o->stop)
 			err_set(err, ERR_INTERRUPTED,
@@ -403,6 +408,9 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 	pack_close(j.pack);
 	face_models_free(&j.faces);
 	pthread_mutex_destroy(&j.lock);
+	for (int i = 0; i < threads; i++)
+		speech_meter_free(&j.ear[i]);
+	free(j.ear);
 	free(j.result);
 	return err->code;
 }
