@@ -351,6 +351,78 @@ static void test_bootstrap_few_groups(void **state)
 	CHECK(two.groups == 2 && two.lo == 0 && two.hi == 1 && two.value == .5);
 	CHECK_NEAR(two.se, .353553, .003);
 	CHECK(isnan(two.p));
+	/* two dialogues, three values: whatever the level, a bound is one of them */
+	for (int i = 1; i < 20; i++) {
+		o.alpha = i / 20.;
+		o.replicates = 1000;
+		CHECK(!bootstrap_system(&(struct tally_set){ &t, 1 }, &o, &two, &err));
+		CHECK(two.lo == 0 || two.lo == .5 || two.lo == 1);
+		CHECK(two.hi == 0 || two.hi == .5 || two.hi == 1);
+	}
+	tally_free(&t);
+}
+
+/* Accuracy: the error of the bootstrap is that of the formula for clusters, sqrt of the sum over
+ * dialogues of (sum of x - mean)^2, over n. */
+static void test_bootstrap_error(void **state)
+{
+	struct bootstrap_options o = usual;
+	struct tally t[2];
+	struct interval i;
+	struct err err = { 0 };
+	double n = 0, right = 0, sum = 0;
+
+	(void)state;
+	o.metric = METRIC_ACCURACY;
+	o.replicates = 20000;
+	clustered_pair(&(struct clustered){ 280, 9.32, 7, .62, .60, 1.2 }, 5, t);
+	CHECK(!bootstrap_system(&(struct tally_set){ t, 1 }, &o, &i, &err));
+	for (int g = 0; g < 280; g++)
+		for (int k = 0; k < 7; k++) {
+			right += t->count[g * 21 + k];
+			n += t->count[g * 21 + 14 + k];
+		}
+	for (int g = 0; g < 280; g++) {
+		double off = 0;
+
+		for (int k = 0; k < 7; k++)
+			off += t->count[g * 21 + k] - right / n * t->count[g * 21 + 14 + k];
+		sum += off * off;
+	}
+	CHECK_NEAR(i.value, right / n, 1e-15);
+	CHECK_NEAR(i.se / (sqrt(sum) / n), 1, .02);
+	tally_free(&t[0]);
+	tally_free(&t[1]);
+}
+
+/* F1 of one label resampled alone; weighted by support they make the weighted F1. */
+static void test_bootstrap_label(void **state)
+{
+	struct bootstrap_options o = usual, one = usual;
+	struct interval i;
+	struct err err = { 0 };
+	struct tally t;
+	double sum = 0, n = 0;
+
+	(void)state;
+	invent(&t, 40, 10, .7, 3);
+	for (int k = 0; k < 3; k++) {
+		int64_t count[3] = { 0 };
+
+		for (int g = 0; g < 40; g++)
+			for (int c = 0; c < 3; c++)
+				count[c] += t.count[(g * 3 + c) * 3 + k];
+		one.f1_of = k + 1;
+		CHECK(!bootstrap_system(&(struct tally_set){ &t, 1 }, &one, &i, &err));
+		CHECK_NEAR(i.value, metric_f1(count[0], count[1], count[2]), 1e-15);
+		CHECK(i.value == tally_value(&t, &one) && i.lo < i.value && i.value < i.hi);
+		sum += (double)count[2] * i.value;
+		n += (double)count[2];
+	}
+	CHECK_NEAR(sum / n, tally_value(&t, &o), 1e-15);
+	one.f1_of = 4;
+	bootstrap_system(&(struct tally_set){ &t, 1 }, &one, &i, &err);
+	CHECK_ERR(&err, ERR_ARG, "F1 of label 3 of 3");
 	tally_free(&t);
 }
 
@@ -505,6 +577,8 @@ int main(void)
 		cmocka_unit_test(test_small_tests),
 		cmocka_unit_test(test_roc_area),
 		cmocka_unit_test(test_bootstrap_few_groups),
+		cmocka_unit_test(test_bootstrap_error),
+		cmocka_unit_test(test_bootstrap_label),
 		cmocka_unit_test(test_bootstrap_threads),
 		cmocka_unit_test(test_bootstrap_runs),
 		cmocka_unit_test(test_randomization_exact),

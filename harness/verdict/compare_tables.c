@@ -17,6 +17,8 @@ const char *const compare_table_title[COMPARE_TABLES] = {
 	"Utterances that flip",
 };
 
+#define FEW 50 /* dialogues */
+
 static const char *const metric_title[METRIC_COUNT] = {
 	[METRIC_ACCURACY] = "Accuracy",	      [METRIC_UAR] = "UAR",
 	[METRIC_MACRO_F1] = "Macro F1",	      [METRIC_MICRO_F1] = "Micro F1",
@@ -107,6 +109,15 @@ static const char *verdict_of(const struct duel *d)
 	return d->winner > 0 ? "B is better" : d->winner < 0 ? "B is worse" : "no difference shown";
 }
 
+static int classes_won(const struct lineup *l, const struct duel *d, int who)
+{
+	int n = 0;
+
+	for (int k = 0; k < l->k; k++)
+		n += d->cls[k].winner == who;
+	return n;
+}
+
 static void duels_table(const struct comparison *c, struct table *t)
 {
 	static const char *const score[][2] = { { "A scores", "score_a" },
@@ -123,6 +134,8 @@ static void duels_table(const struct comparison *c, struct table *t)
 						 { "Dialogues A", "dialogues_a" },
 						 { "Dialogues B", "dialogues_b" },
 						 { "d by dialogue", "d_z" },
+						 { "Classes A", "classes_a" },
+						 { "Classes B", "classes_b" },
 						 { "Seeds shared", "shared_seeds" } };
 
 	table_column(t, COLUMN_TEXT, "A", "a");
@@ -153,6 +166,8 @@ static void duels_table(const struct comparison *c, struct table *t)
 		table_number(t, d->dialogues_a, 1, 0);
 		table_number(t, d->dialogues_b, 1, 0);
 		table_number(t, d->dz, 1, 3);
+		table_number(t, classes_won(c->lineup, d, -1), 1, 0);
+		table_number(t, classes_won(c->lineup, d, 1), 1, 0);
 		table_number(t, d->shared, 1, 0);
 	}
 }
@@ -362,6 +377,10 @@ void compare_notes(const struct comparison *c, struct strbuf *out)
 		strbuf_add(out, "Limited: not a result.\n");
 	strbuf_addf(out, "%s, labels %s: %d utterances in %d dialogues.\n", l->result[0].corpus,
 		    l->labels_name, l->n, l->groups);
+	if (l->groups < FEW)
+		strbuf_addf(out, "So few dialogues make intervals a little too narrow: over 31 "
+				 "they held the "
+				 "truth 91 times in 100 where that was tried, not 95.\n");
 	if (l->left_out)
 		strbuf_addf(out, "%d utterances have no place among these labels and stay out.\n",
 			    l->left_out);
