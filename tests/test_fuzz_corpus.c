@@ -14,6 +14,7 @@
 #include "harness/media/media.h"
 #include "tests/fuzz/fuzz.h"
 #include "models/backbone/peft.h"
+#include "tests/fixture_results.h"
 #include "tests/landmark_fixture.h"
 #include "tests/tokenizer_fixture.h"
 #include "tests/weights_fixture.h"
@@ -407,6 +408,33 @@ static void write_cue_seeds(void)
 	strbuf_free(&b);
 }
 
+/* A result folder as one input of fuzz_results.c. */
+static void seed_results(const char *name, const struct label_set *labels, bool texts)
+{
+	const struct fixture_run f = { .corpus = labels == &labels_meld7 ? "meld" : "iemocap",
+				       .kind = "real",
+				       .system = "bow",
+				       .see = "text",
+				       .selection = "dev-f1",
+				       .labels = labels,
+				       .skill = .6,
+				       .dialogues = 2,
+				       .failures = .1,
+				       .texts = texts };
+	struct confusion c = { .k = labels->n };
+	struct strbuf b = { 0 };
+
+	fixture_manifest(&f, "run", "/nowhere", &b);
+	strbuf_add(&b, "%%%%\n");
+	fixture_predictions(&f, &c, &b);
+	strbuf_add(&b, "%%%%\n");
+	fixture_metrics(&c, &b);
+	strbuf_add(&b, "\n%%%%\n");
+	fixture_log(&f, &b);
+	put_seed("results", name, &b);
+	strbuf_free(&b);
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -429,6 +457,8 @@ static void write_seeds(void)
 	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
 	write_tokenizer_seeds();
 	write_cue_seeds();
+	seed_results("meld", &labels_meld7, true);
+	seed_results("iemocap", &labels_iemocap6, false);
 	seed_media("sound.wav", 0, 8000);
 	seed_media("mute.mp4", 64, 0);
 	seed_media("both.mp4", 32, 8000);
