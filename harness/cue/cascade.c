@@ -11,17 +11,9 @@
 #include "harness/base/mem.h"
 #include "harness/cue/cascade_parts.h"
 
-enum { MAX_RAW = 4096, ROWS = SCAN_HEIGHT + 1, LANES = 8 };
-
-/* The same instructions on wider registers where there are any: same results. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONED __attribute__((target_clones("avx2", "default")))
-#else
-#define CLONED
-#endif
+enum { MAX_RAW = 4096 };
 
 static const float grow = 1.2F;	      /* from one size to the next */
-static const float flat_below = 10;   /* deviation of luma under which nothing is looked for */
 static const float same_share = 0.3F; /* hits whose centres lie nearer, in sides, are one */
 
 struct cascade_scan {
@@ -29,7 +21,8 @@ struct cascade_scan {
 	uint8_t luma[SCAN_WIDTH * SCAN_HEIGHT];	 /* (height, width) */
 	uint8_t half[SCAN_WIDTH * SCAN_HEIGHT];	 /* octaves below, one after the other */
 	uint8_t level[SCAN_WIDTH * SCAN_HEIGHT]; /* the level looked at */
-	uint32_t sum[CASCADE_STRIDE * ROWS], square[CASCADE_STRIDE * ROWS];
+	struct cascade_sums sums;
+	struct cascade_run run;
 	struct hit raw[MAX_RAW];
 	int n;
 };
@@ -56,6 +49,21 @@ void cascade_scan_free(struct cascade_scan *s)
 	free(s);
 }
 
+/* sum[x] += the k pixels of the row from x * k on; written out where compilers vectorise. */
+static void add_row(const uint8_t *row, int width, int k, int *sum)
+{
+	if (k == 1)
+		for (int x = 0; x < width; x++)
+			sum[x] += row[x];
+	else if (k == 2)
+		for (int x = 0; x < width; x++)
+			sum[x] += row[2 * x] + row[2 * x + 1];
+	else
+		for (int x = 0; x < width; x++)
+			for (int i = 0; i < k; i++)
+				sum[x] += row[x * k + i];
+}
+
 void cascade_scan_picture(struct cascade_scan *s, const struct picture *p)
 {
 	const int k = s->shrink, area = k * k;
@@ -66,11 +74,13 @@ void cascade_scan_picture(struct cascade_scan *s, const struct picture *p)
 		int sum[SCAN_WIDTH] = { 0 };
 
 		for (int j = 0; j < k; j++, row += p->stride[0])
+			add_row(row, s->width, k, sum);
+		if (k <= 2) /* no division */
 			for (int x = 0; x < s->width; x++)
-				for (int i = 0; i < k; i++)
-					sum[x] += row[x * k + i];
-		for (int x = 0; x < s->width; x++)
-			to[x] = (uint8_t)((sum[x] + area / 2) / area);
+				to[x] = (uint8_t)((sum[x] + area / 2) >> (2 * k - 2));
+		else
+			for (int x = 0; x < s->width; x++)
+				to[x] = (uint8_t)((sum[x] + area / 2) / area);
 	}
 }
 
@@ -103,6 +113,7 @@ static void resample(struct cascade_scan *s, const uint8_t *from, int w, int h, 
 		     int lh)
 {
 	int at[SCAN_WIDTH], share[SCAN_WIDTH];
+	uint16_t mixed[SCAN_WIDTH]; /* a row between two of from */
 
 	for (int x = 0; x < lw; x++) {
 		const float u = between((float)x, scale, w);
@@ -116,12 +127,12 @@ static void resample(struct cascade_scan *s, const uint8_t *from, int w, int h, 
 		const uint8_t *a = from + iv * w, *b = a + w;
 		uint8_t *to = s->level + y * lw;
 
+		for (int x = 0; x < w; x++)
+			mixed[x] = (uint16_t)(a[x] * (128 - sv) + b[x] * sv);
 		for (int x = 0; x < lw; x++) {
 			const int i = at[x], t = share[x];
-			const int top = a[i] * (128 - t) + a[i + 1] * t;
-			const int low = b[i] * (128 - t) + b[i + 1] * t;
 
-			to[x] = (uint8_t)((top * (128 - sv) + low * sv + 8192) >> 14);
+			to[x] = (uint8_t)((mixed[i] * (128 - t) + mixed[i + 1] * t + 8192) >> 14);
 		}
 	}
 }
@@ -129,12 +140,13 @@ static void resample(struct cascade_scan *s, const uint8_t *from, int w, int h, 
 /* Sums wrap; the difference over a window is small enough to come out right. */
 static void integrate(struct cascade_scan *s, int w, int h)
 {
-	memset(s->sum, 0, sizeof(*s->sum) * CASCADE_STRIDE);
-	memset(s->square, 0, sizeof(*s->square) * CASCADE_STRIDE);
+	memset(s->sums.sum, 0, sizeof(*s->sums.sum) * CASCADE_STRIDE);
+	memset(s->sums.square, 0, sizeof(*s->sums.square) * CASCADE_STRIDE);
 	for (int y = 0; y < h; y++) {
 		const uint8_t *from = s->level + y * w;
-		uint32_t *sum = s->sum + (y + 1) * CASCADE_STRIDE, row = 0, row_square = 0;
-		uint32_t *square = s->square + (y + 1) * CASCADE_STRIDE;
+		uint16_t *sum = s->sums.sum + (y + 1) * CASCADE_STRIDE;
+		uint32_t *square = s->sums.square + (y + 1) * CASCADE_STRIDE;
+		uint32_t row = 0, row_square = 0;
 
 		sum[0] = square[0] = 0;
 		for (int x = 0; x < w; x++) {
@@ -142,115 +154,10 @@ static void integrate(struct cascade_scan *s, int w, int h)
 
 			row += from[x];
 			row_square += (uint32_t)from[x] * from[x];
-			sum[at] = sum[at - CASCADE_STRIDE] + row;
+			sum[at] = (uint16_t)(sum[at - CASCADE_STRIDE] + row);
 			square[at] = square[at - CASCADE_STRIDE] + row_square;
 		}
 	}
-}
-
-/* LANES windows side by side, two pixels apart. */
-typedef int32_t lanes_i __attribute__((vector_size(4 * LANES)));
-typedef float lanes_f __attribute__((vector_size(4 * LANES)));
-typedef double lanes_d __attribute__((vector_size(8 * LANES)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE lanes_i load(const uint32_t *p)
-{
-	lanes_i v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-INLINE lanes_i over(const uint32_t *at, const int32_t *corner)
-{
-	return load(at + corner[0]) - load(at + corner[1]) - load(at + corner[2]) +
-	       load(at + corner[3]);
-}
-
-INLINE lanes_f choose(lanes_i mask, lanes_f a)
-{
-	return (lanes_f)((lanes_i)a & mask);
-}
-
-/* Deviation of the windows' luma times their area, without the outermost pixels, which
- * is how the shipped thresholds are scaled; 0 where it is flat. */
-INLINE lanes_f window_norms(const struct cascade_scan *s, const struct cascade *c, int at)
-{
-	const int w = c->width - 1, h = c->height - 1;
-	const int32_t corner[4] = { cascade_at(1, 1), cascade_at(w, 1), cascade_at(1, h),
-				    cascade_at(w, h) };
-	const lanes_i sum = over(s->sum + at, corner), square = over(s->square + at, corner);
-	const double area = (double)(w - 1) * (h - 1);
-	const lanes_d mean = __builtin_convertvector(sum, lanes_d);
-	const lanes_d norm = area * __builtin_convertvector(square, lanes_d) - mean * mean;
-	lanes_f out = { 0 };
-
-	for (int i = 0; i < LANES; i++)
-		out[i] = norm[i] > area * area * flat_below * flat_below ? (float)sqrt(norm[i]) : 0;
-	return out;
-}
-
-INLINE lanes_i is_below(const struct cascade_node *n, const uint32_t *at, lanes_f norm)
-{
-	lanes_f v = n->weight[0] * __builtin_convertvector(over(at, n->corner[0]), lanes_f) +
-		    n->weight[1] * __builtin_convertvector(over(at, n->corner[1]), lanes_f);
-
-	if (n->weight[2] != 0)
-		v += n->weight[2] * __builtin_convertvector(over(at, n->corner[2]), lanes_f);
-	return v < n->threshold * norm;
-}
-
-/* The leaf that each lane ends in. */
-INLINE lanes_f climb(const struct cascade *c, const struct cascade_tree *t, const uint32_t *at,
-		     lanes_f norm)
-{
-	const float *leaf = c->leaf + t->leaf;
-	lanes_i reached[CASCADE_TREE_MAX];
-	lanes_f sum = { 0 };
-
-	reached[0] = (lanes_i){ 0 } - 1;
-	for (int i = 1; i < t->nodes; i++)
-		reached[i] = (lanes_i){ 0 };
-	for (int i = 0; i < t->nodes; i++) {
-		const struct cascade_node *n = &c->node[t->node + i];
-		const lanes_i below = is_below(n, at, norm);
-		const lanes_i way[2] = { reached[i] & below, reached[i] & ~below };
-
-		for (int k = 0; k < 2; k++)
-			if (n->child[k] > 0)
-				reached[n->child[k]] |= way[k];
-			else
-				sum += choose(way[k], leaf[~n->child[k]] + (lanes_f){ 0 });
-	}
-	return sum;
-}
-
-INLINE bool none(lanes_i mask)
-{
-	uint64_t part[sizeof(mask) / 8], any = 0;
-
-	memcpy(part, &mask, sizeof(mask));
-	for (size_t i = 0; i < ARRAY_LEN(part); i++)
-		any |= part[i];
-	return !any;
-}
-
-/* Which of the lanes pass every stage. */
-INLINE lanes_i survivors(const struct cascade *c, const uint32_t *at, lanes_f norm)
-{
-	lanes_i alive = norm > 0;
-
-	for (size_t k = 0; k < c->stages && !none(alive); k++) {
-		const struct cascade_stage *stage = &c->stage[k];
-		lanes_f sum = { 0 };
-
-		for (int t = 0; t < stage->trees; t++)
-			sum += climb(c, &c->tree[stage->tree + t], at, norm);
-		alive &= sum >= stage->threshold;
-	}
-	return alive;
 }
 
 static void add_hit(struct cascade_scan *s, float x, float y, float side)
@@ -260,28 +167,21 @@ static void add_hit(struct cascade_scan *s, float x, float y, float side)
 }
 
 /* Looks through one level of lw x lh; scale: pixels of the picture a pixel of it. */
-CLONED static void scan_level(struct cascade_scan *s, const struct cascade *c,
-			      const struct scan_area *area, float scale, int lw, int lh)
+static void scan_level(struct cascade_scan *s, const struct cascade *c,
+		       const struct scan_area *area, float scale, int lw, int lh)
 {
 	const float half_w = 0.5F * (float)c->width, half_h = 0.5F * (float)c->height;
-	const int x0 = (int)fmaxf(0, area->x0 / scale - half_w) & ~1;
-	const int y0 = (int)fmaxf(0, area->y0 / scale - half_h);
-	const int x1 = (int)fminf((float)(lw - c->width), area->x1 / scale - half_w);
-	const int y1 = (int)fminf((float)(lh - c->height), area->y1 / scale - half_h);
+	const struct cascade_box box = {
+		.x0 = (int)fmaxf(0, area->x0 / scale - half_w) & ~1,
+		.y0 = (int)fmaxf(0, area->y0 / scale - half_h),
+		.x1 = (int)fminf((float)(lw - c->width), area->x1 / scale - half_w),
+		.y1 = (int)fminf((float)(lh - c->height), area->y1 / scale - half_h),
+	};
+	const int n = cascade_windows(c, &s->sums, &box, &s->run);
 
-	for (int y = y0; y <= y1; y += 2)
-		for (int x = x0; x <= x1; x += 2 * LANES) {
-			const int at = cascade_at(x, y);
-			const lanes_i alive = survivors(c, s->sum + at, window_norms(s, c, at));
-
-			if (none(alive))
-				continue;
-			for (int i = 0; i < LANES && x + 2 * i <= x1; i++)
-				if (alive[i])
-					add_hit(s, ((float)(x + 2 * i) + half_w) * scale,
-						((float)y + half_h) * scale,
-						(float)c->width * scale);
-		}
+	for (int i = 0; i < n; i++)
+		add_hit(s, ((float)s->run.window[i].x + half_w) * scale,
+			((float)s->run.window[i].y + half_h) * scale, (float)c->width * scale);
 }
 
 /* Every hit joins the first group it is near to; a group is the mean of its hits. */

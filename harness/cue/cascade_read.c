@@ -17,11 +17,11 @@ enum {
 	MAX_BYTES = 16 << 20,
 	MAX_DEPTH = 12,
 	MAX_NAME = 24,
-	MAX_TEXT = 4096,		    /* bytes of one element's text */
-	MAX_ITEMS = 1 << 17,		    /* trees, nodes, leaves, features each */
+	MAX_TEXT = 4096,     /* bytes of one element's text */
+	MAX_ITEMS = 1 << 17, /* trees, nodes, leaves, features each */
+	MAX_TERMS = 8 * MAX_ITEMS,
 	MAX_NUMBERS = 4 * CASCADE_TREE_MAX, /* of one element */
 	MIN_WINDOW = 8,
-	MAX_WINDOW = 128,
 };
 
 struct rect {
@@ -39,7 +39,7 @@ struct reading {
 	const char *name;
 	struct err *err;
 	struct cascade *c;
-	size_t cap_stage, cap_tree, cap_node, cap_leaf;
+	size_t cap_stage, cap_tree, cap_node, cap_term, cap_leaf;
 	struct feature *feature;
 	int *asks; /* (nodes) the feature of each */
 	size_t features, cap_feature, cap_asks;
@@ -106,7 +106,7 @@ static void take_side(struct reading *r, int *out)
 
 	if (!number(r, &v))
 		return;
-	if (!whole(v, MIN_WINDOW, MAX_WINDOW))
+	if (!whole(v, MIN_WINDOW, CASCADE_SIDE_MAX))
 		refuse(r, "windows of 8 to 128 pixels a side are known");
 	else
 		*out = (int)v;
@@ -174,6 +174,20 @@ static void take_leaves(struct reading *r)
 		c->leaf[c->leaves++] = (float)v[i];
 }
 
+/* Both answers of a tree that asks once or twice are known beforehand. */
+static void put_answers(const struct cascade *c, struct cascade_tree *t)
+{
+	const struct cascade_node *n = &c->node[t->node];
+	const float *leaf = c->leaf + t->leaf;
+
+	for (int i = 0; i < 2; i++)
+		for (int k = 0; k < 2; k++) {
+			const int32_t way = n[0].child[i] > 0 ? n[1].child[k] : n[0].child[i];
+
+			t->answer[i][k] = leaf[~way];
+		}
+}
+
 /* A tree is complete: its nodes must find their leaves. */
 static void end_tree(struct reading *r)
 {
@@ -190,6 +204,8 @@ static void end_tree(struct reading *r)
 	t->nodes = (int)c->nodes - t->node;
 	if (t->nodes > CASCADE_TREE_MAX)
 		refuse(r, "a tree of over 64 nodes");
+	if (!r->err->code && t->nodes <= 2)
+		put_answers(c, t);
 	c->trees++;
 	c->stage[c->stages].trees++;
 }
@@ -203,7 +219,8 @@ static void begin_tree(struct reading *r)
 	else if (!GROW_ARRAY(c->tree, r->cap_tree, c->trees + 1))
 		no_memory(r);
 	else
-		c->tree[c->trees] = (struct cascade_tree){ (int)c->nodes, (int)c->leaves, 0 };
+		c->tree[c->trees] =
+			(struct cascade_tree){ .node = (int)c->nodes, .leaf = (int)c->leaves };
 }
 
 static void begin_stage(struct reading *r)
@@ -375,36 +392,75 @@ static void XMLCALL on_end(void *ctx, const XML_Char *name)
 	r->len = 0;
 }
 
-static void place_corners(int32_t *corner, const struct rect *q, int x)
+static struct cascade_term make_term(const struct cascade *c, const struct rect *q)
 {
-	corner[0] = cascade_at(x, q->y);
-	corner[1] = cascade_at(x + q->w, q->y);
-	corner[2] = cascade_at(x, q->y + q->h);
-	corner[3] = cascade_at(x + q->w, q->y + q->h);
+	const int x[2] = { q->x, q->x + q->w }, y[2] = { q->y, q->y + q->h };
+	struct cascade_term t = { .weight = q->weight };
+
+	for (int i = 0; i < 4; i++) {
+		t.corner[i] = cascade_at(x[i % 2], y[i / 2]);
+		t.packed[i] = cascade_packed_at(c->width, x[i % 2], y[i / 2]);
+	}
+	return t;
 }
 
-/* Features move into the nodes that ask for them. */
-static void settle(struct reading *r, bool mirrored)
+static int add_term(struct reading *r, struct cascade_node *node, const struct rect *q)
 {
 	struct cascade *c = r->c;
 
+	if (node && !node->two[1].weight) {
+		node->two[node->two[0].weight != 0] = make_term(c, q);
+		return 0;
+	}
+	if (c->terms == MAX_TERMS)
+		return err_set(r->err, ERR_FORMAT, "%s: too many, or too large rectangles",
+			       r->name);
+	if (!GROW_ARRAY(c->term, r->cap_term, c->terms + 1))
+		return err_set(r->err, ERR_NOMEM, "%s: no memory", r->name);
+	c->term[c->terms++] = make_term(c, q);
+	return 0;
+}
+
+/* Whole rows of the rectangle, as many as a piece may have (no window is wider than that).
+ * node NULL: none asks for it. */
+static int add_terms(struct reading *r, struct cascade_node *node, struct rect q)
+{
+	const int end = q.y + q.h, rows = CASCADE_PIECE / q.w;
+
+	for (; q.weight != 0 && q.y < end && !r->err->code; q.y += rows) {
+		q.h = end - q.y < rows ? end - q.y : rows;
+		add_term(r, node, &q);
+	}
+	return r->err->code;
+}
+
+/* Features move into the nodes that ask for them. */
+static int settle(struct reading *r, bool mirrored)
+{
+	struct cascade *c = r->c;
+
+	if (add_terms(r, NULL, (struct rect){ 1, 1, c->width - 2, c->height - 2, 1 }))
+		return r->err->code;
+	c->inner_terms = (int32_t)c->terms;
 	for (size_t i = 0; i < c->nodes; i++) {
 		struct cascade_node *node = &c->node[i];
 		const struct feature *f;
 
-		if ((size_t)r->asks[i] >= r->features) {
-			err_set(r->err, ERR_FORMAT, "%s: feature %d of %zu is asked for", r->name,
-				r->asks[i], r->features);
-			return;
-		}
+		if ((size_t)r->asks[i] >= r->features)
+			return err_set(r->err, ERR_FORMAT, "%s: feature %d of %zu is asked for",
+				       r->name, r->asks[i], r->features);
 		f = &r->feature[r->asks[i]];
+		node->term = (int32_t)c->terms;
 		for (int k = 0; k < f->n; k++) {
-			const struct rect *q = &f->rect[k];
+			struct rect q = f->rect[k];
 
-			place_corners(node->corner[k], q, mirrored ? c->width - q->x - q->w : q->x);
-			node->weight[k] = q->weight;
+			q.x = mirrored ? c->width - q.x - q.w : q.x;
+			if (add_terms(r, node, q))
+				return r->err->code;
 		}
+		node->terms = (int32_t)c->terms - node->term;
 	}
+	return 0;
 }
 
 struct cascade *cascade_parse(const char *data, size_t len, const char *name, bool mirrored,
@@ -466,6 +522,7 @@ void cascade_free(struct cascade *c)
 	free(c->stage);
 	free(c->tree);
 	free(c->node);
+	free(c->term);
 	free(c->leaf);
 	free(c);
 }
