@@ -166,6 +166,8 @@ void table_plain(const struct table *t, struct strbuf *out)
 			if (shown(t, c))
 				plain_cell(out, r < 0 ? t->column[c].head : cell_at(t, r, c)->text,
 					   width[c], numeric(t, c), c == last);
+		while (out->len && out->s[out->len - 1] == ' ')
+			out->s[--out->len] = '\0';
 		strbuf_addc(out, '\n');
 	}
 }
