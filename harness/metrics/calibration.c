@@ -60,6 +60,20 @@ int calibration_add(struct calibration *c, const double *prob, int gold, struct 
 	return 0;
 }
 
+void calibration_sum(struct calibration *c, const struct calibration *other)
+{
+	assert(c->k == other->k);
+	c->n += other->n;
+	c->ties += other->ties;
+	c->brier_sum += other->brier_sum;
+	c->nll_sum += other->nll_sum;
+	for (int m = 0; m < CALIBRATION_BINS; m++) {
+		c->bin[m].n += other->bin[m].n;
+		c->bin[m].right += other->bin[m].right;
+		c->bin[m].confidence += other->bin[m].confidence;
+	}
+}
+
 double calibration_ece(const struct calibration *c)
 {
 	double sum = 0;

@@ -29,6 +29,8 @@ bool probabilities(const float *score, int k, double *prob);
 /* Adds one answered sample: prob (k) sums to 1; ties go to the lowest index.
  * ERR_DATA when prob is not a distribution (sum off by more than 1e-6). */
 int calibration_add(struct calibration *c, const double *prob, int gold, struct err *err);
+/* Adds the samples of another: both have the same labels. */
+void calibration_sum(struct calibration *c, const struct calibration *other);
 /* Fractions; NaN without samples.  Brier in [0, 2]; NLL with probabilities
  * clipped at 1e-15, in nats. */
 double calibration_ece(const struct calibration *c);

@@ -167,6 +167,9 @@ static int read_manifest(struct result *r, const char *dir, const char *path, st
 	if (strcmp(path_base(dir), r->id))
 		return err_set(err, ERR_DATA, "%s: id '%s' is not the name of its folder", path,
 			       r->id);
+	r->has_ceiling = json_get(m, "ceiling") != NULL;
+	r->ceiling.process = json_num(json_get(json_get(m, "ceiling"), "weighted_f1"), NAN);
+	r->ceiling.test = json_num(json_get(json_get(m, "ceiling"), "test_weighted_f1"), NAN);
 	read_stages(r);
 	return 0;
 }
@@ -192,6 +195,21 @@ static int status_index(const char *name)
 	return -1;
 }
 
+/* Beliefs of an answered utterance with a score for every label; read_metrics() decides
+ * whether they are probabilities. */
+static int add_beliefs(struct result *r, const struct json *scores, int gold, struct err *err)
+{
+	float score[LABEL_MAX];
+	double prob[LABEL_MAX];
+	int i = 0;
+
+	if (json_size(scores) != r->k)
+		return 0;
+	for (const struct json *v = json_at(scores, 0); v; v = json_next(v))
+		score[i++] = (float)json_num(v, (double)NAN);
+	return probabilities(score, r->k, prob) ? calibration_add(&r->beliefs, prob, gold, err) : 0;
+}
+
 static int add_prediction(void *ctx, const struct json *v, long line, struct err *err)
 {
 	const struct reading *in = ctx;
@@ -199,7 +217,9 @@ static int add_prediction(void *ctx, const struct json *v, long line, struct err
 	const char *label = json_str(json_get(v, "label"), NULL);
 	int status = status_index(json_str(json_get(v, "status"), NULL));
 	struct prediction p = { .gold = label_index(r, json_str(json_get(v, "gold"), NULL)),
-				.label = label_index(r, label) };
+				.label = label_index(r, label),
+				.ms = json_num(json_get(v, "prompt_ms"), NAN) +
+				      json_num(json_get(v, "model_ms"), NAN) };
 
 	if (check_schema(v, in->path, line, err) ||
 	    json_int(json_get(v, "turn"), 0, INT32_MAX, "turn", &p.turn, err) ||
@@ -222,6 +242,8 @@ static int add_prediction(void *ctx, const struct json *v, long line, struct err
 	if (!GROW_ARRAY(r->pred, r->cap, (size_t)r->n + 1))
 		return err_set(err, ERR_NOMEM, "%s: no memory", in->path);
 	r->pred[r->n++] = p;
+	if (p.status == ANSWER_OK)
+		return add_beliefs(r, json_get(v, "scores"), p.gold, err);
 	return 0;
 }
 
@@ -275,6 +297,22 @@ static int number_dialogues(struct result *r, const char *path, struct err *err)
 	return 0;
 }
 
+/* Scores are probabilities where metrics.json has a calibration error; it must be theirs. */
+static int check_beliefs(struct result *r, const char *path, struct err *err)
+{
+	double found = json_num(json_get(r->metrics, "ece"), NAN);
+	double want = calibration_ece(&r->beliefs);
+
+	if (isnan(found))
+		r->beliefs = (struct calibration){ .k = r->k };
+	else if (!(fabs(found - want) <= 1e-6)) /* scores are floats here */
+		return err_set(err, ERR_DATA,
+			       "%s: ece is %.12g, but predictions.jsonl gives %.12g; score the run "
+			       "again",
+			       path, found, want);
+	return 0;
+}
+
 /* The scores on disk must be those of the predictions on disk. */
 static int check_metrics(const struct result *r, const char *path, struct err *err)
 {
@@ -322,7 +360,7 @@ static int read_predictions(struct result *r, const char *dir, const char *path,
 	bool torn;
 
 	(void)dir;
-	r->confusion.k = r->k;
+	r->confusion.k = r->beliefs.k = r->k;
 	if (json_lines(path, MAX_LINES, &torn, add_prediction, &in, err))
 		return err->code;
 	if (torn)
@@ -336,7 +374,9 @@ static int read_metrics(struct result *r, const char *dir, const char *path, str
 {
 	(void)dir;
 	r->metrics = json_read_file(path, MAX_JSON, err);
-	return r->metrics ? check_metrics(r, path, err) : err->code;
+	if (!r->metrics || check_metrics(r, path, err))
+		return err->code;
+	return check_beliefs(r, path, err);
 }
 
 /* Systems without training have no log. */

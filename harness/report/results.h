@@ -15,6 +15,8 @@
 #include "harness/base/mem.h"
 #include "harness/core/model.h"
 #include "harness/metrics/bootstrap.h"
+#include "harness/metrics/calibration.h"
+#include "harness/metrics/ceiling.h"
 #include "harness/metrics/scores.h"
 
 #define WITHOUT_MAX 16
@@ -28,6 +30,7 @@ struct prediction {
 	int gold, label; /* label -1: no answer */
 	enum answer_status status;
 	int group; /* number of its dialogue, in the order of the sorted predictions */
+	double ms; /* prompt and model; NaN: not recorded */
 };
 
 /* One line of log.jsonl.  dev: NaN when no dev score was asked for. */
@@ -62,6 +65,9 @@ struct result {
 	size_t cap;
 	struct confusion confusion;
 	struct scores scores;
+	struct calibration beliefs; /* of the answered; n 0: the scores are no probabilities */
+	bool has_ceiling;	    /* the manifest has it */
+	struct ceiling ceiling;
 	struct epoch_line *epoch;
 	int n_epoch;
 	size_t cap_epoch;

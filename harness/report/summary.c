@@ -81,21 +81,18 @@ static int name_board(struct summary *s, struct board *b, const struct result *r
 	return 0;
 }
 
+/* Runs of an earlier version name their corpus only; newer ones hold the ceiling themselves. */
 static int read_calibration(struct board *b, struct result_list *runs, const struct log *log,
 			    struct err *err)
 {
-	char *path = path_join(b->sample->root, "calibration.json");
-
-	if (!path)
-		return err_set(err, ERR_NOMEM, "no memory");
-	if (io_is_file(path))
-		b->calibration = json_read_file(path, (size_t)64 << 20, err);
-	else
-		results_problem(runs, log, err,
-				"%s: not there, so ceilings and true drops of %s are unknown", path,
-				b->name);
-	free(path);
-	return err->code;
+	if (ceiling_read(b->sample->root, &b->calibration, err) || b->calibration)
+		return err->code;
+	return results_problem(
+		runs, log, err,
+		"%s/" CEILING_FILE " is not there, and %s does not hold its ceiling: ceilings and "
+		"true drops of %s are unknown. Make the report in the folder that the runs were "
+		"made in, or run them again",
+		b->sample->root, b->sample->id, b->name);
 }
 
 /* Calibrated corpora first, then by name. */
@@ -119,15 +116,20 @@ static int make_boards(struct summary *s, const struct log *log, struct err *err
 			continue;
 		while (b < s->board + s->n_boards && !same_board(b->sample, r))
 			b++;
-		if (b < s->board + s->n_boards)
+		if (b < s->board + s->n_boards) {
+			/* the run that shows what is missing */
+			b->sample = r->has_ceiling ? b->sample : r;
 			continue;
+		}
 		*b = (struct board){ .sample = r, .calibrated = !strcmp(r->kind, "calibrated") };
 		if (name_board(s, b, r, err))
 			return err->code;
 		s->n_boards++;
-		if (b->calibrated && read_calibration(b, &s->runs, log, err))
-			return err->code;
 	}
+	for (struct board *b = s->board; b < s->board + s->n_boards; b++)
+		if (b->calibrated && !b->sample->has_ceiling &&
+		    read_calibration(b, &s->runs, log, err))
+			return err->code;
 	qsort(s->board, (size_t)s->n_boards, sizeof(*s->board), by_kind);
 	return 0;
 }
@@ -192,35 +194,16 @@ static int by_reading(const void *a, const void *b)
 		 : compare_ranked(without_order, ARRAY_LEN(without_order), x->without, y->without);
 }
 
-/* calibration.json: the ceiling of exactly what a run sees. */
+/* Every run of a row sees the same: one that holds the ceiling speaks for all. */
 static void find_ceiling(const struct json *calibration, struct row *w)
 {
-	static const struct {
-		const char *word;
-		unsigned see;
-	} channel[] = { { "text", SEE_TEXT },
-			{ "audio", SEE_AUDIO | SEE_SPEECH },
-			{ "face", SEE_FACE },
-			{ "body", SEE_BODY },
-			{ "posture", SEE_POSTURE } };
-	const struct json *v = json_at(json_get(calibration, "ceilings"), 0);
-	unsigned want = w->first->see & SEE_HISTORY;
+	struct ceiling best = ceiling_find(calibration, w->first->see);
 
-	w->ceiling = w->test_ceiling = NAN;
-	for (size_t i = 0; i < ARRAY_LEN(channel); i++)
-		want |= w->first->see & channel[i].see ? 1u << (8 + i) : 0;
-	for (; v; v = json_next(v)) {
-		unsigned has = json_bool(json_get(v, "history"), false) ? SEE_HISTORY : 0;
-
-		for (const struct json *c = json_at(json_get(v, "see"), 0); c; c = json_next(c))
-			for (size_t i = 0; i < ARRAY_LEN(channel); i++)
-				has |= !strcmp(json_str(c, ""), channel[i].word) ? 1u << (8 + i)
-										 : 0;
-		if (has != want)
-			continue;
-		w->ceiling = json_num(json_get(v, "weighted_f1"), NAN);
-		w->test_ceiling = json_num(json_get(v, "test_weighted_f1"), NAN);
-	}
+	for (int i = 0; i < w->n_runs; i++)
+		if (w->run[i]->has_ceiling)
+			best = w->run[i]->ceiling;
+	w->ceiling = best.process;
+	w->test_ceiling = best.test;
 }
 
 struct tallies {
@@ -293,13 +276,14 @@ static int score_row(struct row *w, const struct summary_options *o, struct err 
 	struct tallies t = { 0 };
 	double *f1 = NULL, *accuracy = NULL;
 
-	w->confusion.k = w->first->k;
+	w->confusion.k = w->beliefs.k = w->first->k;
 	if (!NEW_ARRAY(f1, (size_t)w->n_runs) || !NEW_ARRAY(accuracy, (size_t)w->n_runs))
 		err_set(err, ERR_NOMEM, "no memory");
 	for (int i = 0; i < w->n_runs && !err->code; i++) {
 		f1[i] = w->run[i]->scores.weighted_f1;
 		accuracy[i] = w->run[i]->scores.accuracy;
 		confusion_sum(&w->confusion, &w->run[i]->confusion);
+		calibration_sum(&w->beliefs, &w->run[i]->beliefs);
 		results_same_samples(w->first, w->run[i], err);
 	}
 	if (!err->code && !make_tallies(&t, w, NULL, err)) {
@@ -448,6 +432,9 @@ static void put_row(struct json_writer *w, const struct summary *s, const struct
 	json_put_num(w, "coverage", (double)r->pooled.answered / (double)r->pooled.n);
 	json_put_num(w, "accuracy_mean", r->accuracy.mean);
 	json_put_num(w, "accuracy_std", r->accuracy.std);
+	json_put_num(w, "ece", calibration_ece(&r->beliefs));
+	json_put_num(w, "brier", calibration_brier(&r->beliefs));
+	json_put_num(w, "nll", calibration_nll(&r->beliefs));
 	json_close_object(w);
 }
 

@@ -15,7 +15,7 @@ struct board {
 	char name[96];		     /* "MELD (calibrated)" */
 	const struct result *sample; /* any run on it: labels, root, policy, splits */
 	bool calibrated;
-	struct json *calibration; /* calibration.json of its root, NULL: none */
+	struct json *calibration; /* calibration.json of its root where runs lack their ceiling */
 };
 
 struct row {
@@ -30,6 +30,7 @@ struct row {
 	struct interval accuracy_interval;
 	struct confusion confusion;   /* all seeds added */
 	struct scores pooled;	      /* of that */
+	struct calibration beliefs;   /* all seeds together; n 0: no probabilities */
 	double ceiling, test_ceiling; /* best reachable weighted F1: of the process; of the oracle
 				       * on this very test set.  NaN: not known */
 	int versus;		      /* row of the system it is compared with, or -1 */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/run/record.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/hash.h"
 #include "harness/base/io.h"
 #include "harness/metrics/bootstrap.h"
 #include "harness/metrics/calibration.h"
+#include "harness/metrics/ceiling.h"
 #include "harness/metrics/latency.h"
 #include "harness/run/environment.h"
 #include "harness/run/see.h"
@@ -313,7 +316,42 @@ static int write_stages(struct json_writer *w, const struct run_record *r,
 	return 0;
 }
 
-static void write_corpus(struct json_writer *w, const struct bank *bank)
+/* Best reachable score of what this run sees: a report needs no corpus to tell it. */
+static int write_ceiling(struct json_writer *w, const struct run_record *r, struct err *err)
+{
+	struct json *calibration;
+	struct ceiling best;
+
+	if (ceiling_read(r->bank->corpus->root, &calibration, err))
+		return err->code;
+	best = ceiling_find(calibration, r->see);
+	if (calibration) {
+		json_open_object(w, "ceiling");
+		json_put_num(w, "weighted_f1", best.process);
+		json_put_num(w, "test_weighted_f1", best.test);
+		json_close_object(w);
+	}
+	json_free(calibration);
+	return 0;
+}
+
+/* Absolute, so that it leads there from every working directory. */
+static int write_root(struct json_writer *w, const char *root, struct err *err)
+{
+	char here[4096], *path;
+
+	if (root[0] != '/' && !getcwd(here, sizeof(here)))
+		return err_set(err, ERR_IO, "the working directory has no name: %s",
+			       strerror(errno));
+	path = root[0] == '/' ? str_dup(root) : path_join(here, root);
+	if (!path)
+		return err_set(err, ERR_NOMEM, "%s: no memory", root);
+	json_put_str(w, "root", path);
+	free(path);
+	return 0;
+}
+
+static int write_corpus(struct json_writer *w, const struct bank *bank, struct err *err)
 {
 	const struct corpus *c = bank->corpus;
 	static const char *const level[] = { "note", "warn", "error" };
@@ -322,7 +360,8 @@ static void write_corpus(struct json_writer *w, const struct bank *bank)
 	json_open_object(w, "corpus");
 	json_put_str(w, "name", c->name);
 	json_put_str(w, "kind", bank_kind(bank));
-	json_put_str(w, "root", c->root);
+	if (write_root(w, c->root, err))
+		return err->code;
 	json_put_str(w, "policy", c->policy);
 	json_put_str(w, "labels_name", c->labels->name);
 	json_open_array(w, "labels");
@@ -361,6 +400,7 @@ static void write_corpus(struct json_writer *w, const struct bank *bank)
 	json_close_object(w);
 	json_put_str(w, "hash", bank->content);
 	json_close_object(w);
+	return 0;
 }
 
 int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
@@ -383,7 +423,10 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	json_put_str(&w, "id", r->id);
 	json_put_str(&w, "status", "complete");
 	json_put_str(&w, "result_class", r->limited ? "limited" : "full");
-	write_corpus(&w, r->bank);
+	if (write_corpus(&w, r->bank, err)) {
+		strbuf_free(&b);
+		return err->code;
+	}
 	write_spec(&w, r);
 	json_put_int(&w, "parameters", r->parameters);
 	json_open_object(&w, "epochs");
@@ -395,7 +438,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 		json_put_int(&w, answer_status_name[i], status[i]);
 	json_close_object(&w);
 	environment_write(&w, r->threads);
-	if (write_stages(&w, r, p, err)) {
+	if (write_ceiling(&w, r, err) || write_stages(&w, r, p, err)) {
 		strbuf_free(&b);
 		return err->code;
 	}
