@@ -129,6 +129,8 @@ test-%: $B/tests/test_%
 	$(TESTENV) $<
 test-%: tests/test_%.sh $B/merc $(FAULT)
 	$(TESTENV) $<
+# it looks at the report that this one writes
+test-page: $B/tests/test_report
 # speeds beside those of other programs: make bench [PARTS="train gemm"] [FULL=1] [PEERS=DIR]
 # one program alone, as it prints: make bench-NAME
 # the folder with the peers' programs

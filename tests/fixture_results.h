@@ -21,7 +21,12 @@ struct fixture_run {
 	int seed, dialogues;
 	double failures; /* probability of a reply without a label */
 	bool texts;	 /* predictions have speakers and texts of 1 to 20 words */
+	bool beliefs;	 /* scores are probabilities: FIXTURE_SURE for the answer */
+	double ceiling;	 /* in the manifest; 0: none */
 };
+
+/* Confidence of every answer where a run has beliefs; the rest is spread evenly. */
+#define FIXTURE_SURE .75
 
 static inline void fixture_write(const char *dir, const char *name, struct strbuf *text)
 {
@@ -92,6 +97,12 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	fixture_words(&w, "see", f->see);
 	json_put_int(&w, "seed", f->seed);
 	json_put_str(&w, "selection", f->selection);
+	if (f->ceiling > 0) {
+		json_open_object(&w, "ceiling");
+		json_put_num(&w, "weighted_f1", f->ceiling);
+		json_put_num(&w, "test_weighted_f1", f->ceiling - .01);
+		json_close_object(&w);
+	}
 	json_put_int(&w, "parameters", trained ? 1234567 : 0);
 	json_open_object(&w, "epochs");
 	json_put_int(&w, "best", trained ? 4 : 0);
@@ -142,6 +153,16 @@ static inline void fixture_prediction(const struct fixture_run *f, int d, int t,
 			     "w w w w w w w w w w w w w w w w w w w w" +
 				     2 * (19 - (d * 9 + t) % 20));
 	}
+	if (f->beliefs && label >= 0) {
+		json_open_array(&w, "scores");
+		for (int k = 0; k < f->labels->n; k++)
+			json_put_num(&w, NULL,
+				     log(k == label ? FIXTURE_SURE
+						    : (1 - FIXTURE_SURE) / (f->labels->n - 1)));
+		json_close_array(&w);
+	}
+	json_put_num(&w, "prompt_ms", .5);
+	json_put_num(&w, "model_ms", 1 + (d * 9 + t) % 40);
 	json_close_object(&w);
 	strbuf_addc(out, '\n');
 }
@@ -168,12 +189,16 @@ static inline void fixture_predictions(const struct fixture_run *f, struct confu
 		}
 }
 
-static inline void fixture_metrics(const struct confusion *c, struct strbuf *out)
+static inline void fixture_metrics(const struct fixture_run *f, const struct confusion *c,
+				   struct strbuf *out)
 {
 	struct scores s;
 	struct json_writer w;
+	int64_t right = 0;
 
 	scores_compute(c, &s);
+	for (int i = 0; i < c->k; i++)
+		right += c->count[i][i];
 	json_begin(&w, out, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
@@ -182,6 +207,9 @@ static inline void fixture_metrics(const struct confusion *c, struct strbuf *out
 	json_put_num(&w, "accuracy", s.accuracy);
 	json_put_num(&w, "macro_f1", s.macro_f1);
 	json_put_num(&w, "weighted_f1", s.weighted_f1);
+	/* one bin holds all answers */
+	json_put_num(&w, "ece",
+		     f->beliefs ? fabs((double)right / (double)s.answered - FIXTURE_SURE) : NAN);
 	json_close_object(&w);
 }
 
@@ -225,7 +253,7 @@ static inline void fixture_run_write(const char *runs_dir, const char *root,
 	fixture_write(dir, "manifest.json", &text);
 	fixture_predictions(f, &c, &text);
 	fixture_write(dir, "predictions.jsonl", &text);
-	fixture_metrics(&c, &text);
+	fixture_metrics(f, &c, &text);
 	fixture_write(dir, "metrics.json", &text);
 	if (strcmp(f->selection, "none")) {
 		fixture_log(f, &text);
@@ -272,7 +300,7 @@ static inline void fixture_calibration(const char *root)
 /* The usual set of systems and ablations on one corpus. */
 static inline void fixture_corpus(const char *runs_dir, const char *root, const char *corpus,
 				  const char *kind, const struct label_set *labels, int dialogues,
-				  int seeds)
+				  int seeds, bool beliefs)
 {
 	const struct fixture_run system[] = {
 		{ .system = "bemerc", .see = FIXTURE_ALL, .skill = .84 },
@@ -321,6 +349,7 @@ static inline void fixture_corpus(const char *runs_dir, const char *root, const 
 			f.labels = labels;
 			f.dialogues = dialogues;
 			f.seed = seed;
+			f.beliefs = beliefs;
 			f.selection = f.selection ? f.selection : "dev-f1";
 			fixture_run_write(runs_dir, root, &f);
 		}

@@ -128,4 +128,17 @@ check "a baseline beside it" status 0 "$merc" run scripts/experiments/bow.json -
 	-r "$dir/meld" --results "$dir/results"
 check "the report" status 0 "$merc" report -q --results "$dir/results" -o "$dir/report" --replicates 200
 check "the report is there" test -s "$dir/report/index.html" -a -s "$dir/report/summary.json"
+# the corpus by a relative path, the report made elsewhere when the corpus is gone
+elsewhere()
+{
+	recipe=$PWD/scripts/experiments/bow.json
+	(cd "$dir" && "$merc" run "$recipe" -q -c meld -r meld --results rel) || return 1
+	mv "$dir/meld" "$dir/gone" || return 1
+	(cd / && "$merc" report --results "$dir/rel" -o "$dir/rel/report" --claims '' \
+		--replicates 200) 2>"$dir/err" || { cat "$dir/err"; return 1; }
+	cat "$dir/err"
+	! grep calibration.json "$dir/err" && grep -q "\"root\": \"$dir/meld\"" "$dir"/rel/runs/*/manifest.json &&
+		grep '"ceiling": 0\.' "$dir/rel/report/summary.json"
+}
+check "ceilings are known wherever the report is made" elsewhere
 echo "1..$n"

@@ -420,7 +420,8 @@ static void seed_results(const char *name, const struct label_set *labels, bool 
 				       .skill = .6,
 				       .dialogues = 2,
 				       .failures = .1,
-				       .texts = texts };
+				       .texts = texts,
+				       .beliefs = texts };
 	struct confusion c = { .k = labels->n };
 	struct strbuf b = { 0 };
 
@@ -428,7 +429,7 @@ static void seed_results(const char *name, const struct label_set *labels, bool 
 	strbuf_add(&b, "%%%%\n");
 	fixture_predictions(&f, &c, &b);
 	strbuf_add(&b, "%%%%\n");
-	fixture_metrics(&c, &b);
+	fixture_metrics(&f, &c, &b);
 	strbuf_add(&b, "\n%%%%\n");
 	fixture_log(&f, &b);
 	put_seed("results", name, &b);

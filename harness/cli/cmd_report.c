@@ -60,7 +60,9 @@ const struct verb verb_report = {
 	.summary = "Write tables, plots and one self-contained page from result folders",
 	.doc = "Published numbers, numbers obtained on real data and numbers obtained on "
 	       "calibrated "
-	       "data are kept apart, and every table says how checkpoints were selected.",
+	       "data are kept apart, and every table says how checkpoints were selected. Tables "
+	       "are written as markdown, LaTeX and CSV, pictures (where gnuplot is installed) as "
+	       "PDF, SVG and PNG; index.html holds all of it in one file.",
 	.opts = report_opts,
 	.run = run_report,
 };

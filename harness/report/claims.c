@@ -215,10 +215,12 @@ static struct obtained describe(const struct summary *s, const struct subject *u
 		if (!*text_of(u->claim, "metric"))
 			list_drops(s, u, b, &words);
 		if (got.row)
-			strbuf_addf(&words, "%.2f [%.2f to %.2f], %d seed%s, selection %s",
+			strbuf_addf(&words,
+				    "%.2f [%.2f to %.2f]; %d seed%s, n %d, selection %s, labels %s",
 				    got.value * 100, got.interval.lo * 100, got.interval.hi * 100,
 				    got.row->n_runs, got.row->n_runs == 1 ? "" : "s",
-				    got.row->first->selection);
+				    got.row->first->n, got.row->first->selection,
+				    got.row->first->policy);
 		if (words.len)
 			strbuf_addf(out, "%s%s: %s", out->len ? "; " : "", board->title,
 				    strbuf_str(&words));
@@ -353,44 +355,91 @@ static void claimed_words(const struct json *claim, struct strbuf *out)
 		strbuf_addf(out, " (%d seed%s)", seeds, seeds == 1 ? "" : "s");
 }
 
-static void text_and_reset(struct table *t, struct strbuf *b)
+/* In CSV the parts of what was obtained are columns. */
+static void obtained_columns(struct table *t, bool calibrated)
 {
-	table_text(t, strbuf_str(b));
+	static const char *const name[2][6] = {
+		{ "real_value", "real_lo", "real_hi", "real_n", "real_seeds", "real_labels" },
+		{ "calibrated_value", "calibrated_lo", "calibrated_hi", "calibrated_n",
+		  "calibrated_seeds", "calibrated_labels" },
+	};
+
+	for (int i = 0; i < 6; i++)
+		table_column(t, i < 5 ? COLUMN_CSV : COLUMN_KEY, name[calibrated][i], NULL);
+}
+
+static void obtained_cells(struct table *t, const struct obtained *o)
+{
+	table_number(t, o->value, 100, 2);
+	table_number(t, o->row ? o->interval.lo : NAN, 100, 2);
+	table_number(t, o->row ? o->interval.hi : NAN, 100, 2);
+	table_number(t, o->row ? o->row->first->n : NAN, 1, 0);
+	table_number(t, o->row ? o->row->n_runs : NAN, 1, 0);
+	table_text(t, o->row ? o->row->first->policy : "");
+}
+
+/* value sorts the column. */
+static void text_and_reset(struct table *t, double value, struct strbuf *b)
+{
+	table_valued(t, value, strbuf_str(b));
 	t->oom |= b->oom;
 	strbuf_reset(b);
+}
+
+/* In per cent; a delta in points. */
+static double sort_value(const struct json *claim)
+{
+	double delta = json_num(json_get(claim, "delta_points"), NAN);
+
+	return isfinite(delta) ? delta : claimed_value(claim);
+}
+
+static void published_cells(const struct json *claim, struct table *t)
+{
+	double n = json_num(json_get(claim, "n"), NAN);
+	struct strbuf words = { 0 };
+
+	table_text(t, text_of(claim, "system"));
+	table_text(t, text_of(claim, "dataset"));
+	table_text(t, text_of(claim, "split"));
+	table_text(t, text_of(claim, "metric"));
+	table_text(t, text_of(claim, "backbone"));
+	claimed_words(claim, &words);
+	table_text(t, strbuf_str(&words));
+	strbuf_add(&words, " (");
+	setting_words(claim, &words);
+	if (isfinite(n))
+		strbuf_addf(&words, "n %.0f, ", n);
+	strbuf_addf(&words, "selection %s)", selection_of(claim));
+	text_and_reset(t, sort_value(claim), &words);
+	table_text(t, selection_of(claim));
+	table_number(t, n, 1, 0);
+	strbuf_free(&words);
 }
 
 static void claim_row(const struct summary *s, const struct claims *c, const struct subject *u,
 		      struct table *t)
 {
-	struct strbuf words = { 0 }, real = { 0 };
+	struct strbuf words = { 0 }, real = { 0 }, drawn = { 0 };
 	struct obtained on_real = describe(s, u, false, &real);
+	struct obtained on_drawn = describe(s, u, true, &drawn);
 
-	table_text(t, text_of(u->claim, "system"));
-	table_text(t, text_of(u->claim, "dataset"));
-	table_text(t, text_of(u->claim, "split"));
-	table_text(t, text_of(u->claim, "metric"));
-	table_text(t, text_of(u->claim, "backbone"));
-	claimed_words(u->claim, &words);
-	table_text(t, strbuf_str(&words));
-	strbuf_add(&words, " (");
-	setting_words(u->claim, &words);
-	strbuf_addf(&words, "selection %s)", selection_of(u->claim));
-	text_and_reset(t, &words);
-	table_text(t, selection_of(u->claim));
+	published_cells(u->claim, t);
 	if (on_real.row)
 		verdict(u, &on_real, &words);
 	else if (real.len)
 		strbuf_add(&words, "no number claimed");
 	else
 		no_run(s, c, u, &words);
-	text_and_reset(t, &real);
-	describe(s, u, true, &real);
-	text_and_reset(t, &real);
-	text_and_reset(t, &words);
+	obtained_cells(t, &on_real);
+	text_and_reset(t, on_real.value, &real);
+	obtained_cells(t, &on_drawn);
+	text_and_reset(t, on_drawn.value, &drawn);
+	text_and_reset(t, NAN, &words);
 	table_text(t, text_of(u->claim, "source"));
 	strbuf_free(&words);
 	strbuf_free(&real);
+	strbuf_free(&drawn);
 }
 
 void tables_claims(const struct summary *s, const struct claims *c, bool ours, struct table *t)
@@ -403,7 +452,10 @@ void tables_claims(const struct summary *s, const struct claims *c, bool ours, s
 	table_column(t, COLUMN_KEY, "published", NULL);
 	table_column(t, COLUMN_WORDS, "published", NULL);
 	table_column(t, COLUMN_KEY, "published_selection", NULL);
+	table_column(t, COLUMN_CSV, "published_n", NULL);
+	obtained_columns(t, false);
 	table_column(t, COLUMN_TEXT, "obtained on real data", "obtained_real");
+	obtained_columns(t, true);
 	table_column(t, COLUMN_TEXT, "obtained on calibrated data", "obtained_calibrated");
 	table_column(t, COLUMN_TEXT, "verdict (real data)", "verdict");
 	table_column(t, COLUMN_TEXT, "source", NULL);

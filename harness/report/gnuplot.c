@@ -58,25 +58,38 @@ static int write_part(const char *dir, const char *slug, const char *suffix,
 	return err->code;
 }
 
+#define PRINT_CM (17.0 / 760) /* of a point of the picture */
+
 int plot_write(const struct plot *p, const char *dir, struct err *err)
 {
 	struct strbuf all = { 0 };
 
 	strbuf_addf(&all,
 		    "# redraw: gnuplot %s.gp\n"
-		    "do for [form in \"png svg\"] {\n"
+		    "do for [form in \"png svg%s\"] {\n"
 		    "reset\n"
 		    "if (form eq \"svg\") {\n"
 		    "set terminal svg noenhanced size %d,%d font \"sans,13\"\n"
-		    "} else {\n"
-		    "set terminal pngcairo noenhanced size %d,%d font \"sans,13\" fontscale 1.9 "
-		    "linewidth 2 pointscale 2 background rgb \"white\"\n"
 		    "}\n"
+		    "if (form eq \"png\") {\n"
+		    "set terminal pngcairo noenhanced size %d,%d font \"sans,13\" fontscale 1.7 "
+		    "linewidth 2 pointscale 2.6 background rgb \"white\"\n"
+		    "}\n",
+		    p->slug, p->print ? " pdf" : "", p->width, p->height, 2 * p->width,
+		    2 * p->height);
+	if (p->print)
+		strbuf_addf(&all,
+			    "if (form eq \"pdf\") {\n"
+			    "set terminal pdfcairo noenhanced size %.2fcm,%.2fcm font \"sans,13\" "
+			    "fontscale .58 linewidth .8 pointscale .9\n"
+			    "}\n",
+			    p->width * PRINT_CM, p->height * PRINT_CM);
+	strbuf_addf(&all,
 		    "set output '%s.'.form\n"
 		    "set encoding utf8\n"
 		    "set datafile separator tab\n"
 		    "data = '%s.dat'\n",
-		    p->slug, p->width, p->height, 2 * p->width, 2 * p->height, p->slug, p->slug);
+		    p->slug, p->slug);
 	strbuf_add(&all, strbuf_str(&p->gp));
 	strbuf_add(&all, "unset output\n}\n");
 	all.oom |= p->gp.oom;

@@ -14,6 +14,7 @@
 struct plot {
 	char slug[96]; /* file name without suffix */
 	int width, height;
+	bool print; /* a PDF of print size too: 760 points of the picture are 17 cm */
 	struct strbuf dat, gp;
 };
 

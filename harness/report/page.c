@@ -6,77 +6,10 @@
 #include <string.h>
 
 #include "harness/base/io.h"
+#include "harness/report/page_parts.h"
 #include "harness/report/tables.h"
 
 #define LARGE_DROP .05 /* true drops from here on should be seen */
-
-/* In pieces: ISO C does not promise longer string literals. */
-static const char *const style[] = {
-	":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#5b6570;--line:#d5dae0;"
-	"--card:#f6f8fa;--accent:#0059a3;--real:#006b4f;--cal:#9a5b00}\n"
-	"@media(prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e4e8ec;--dim:#9aa5b1;"
-	"--line:#343b44;--card:#1d2228;--accent:#6cb6ff;--real:#4fc9a2;--cal:#f0b04f}}\n"
-	"*{box-sizing:border-box}\n"
-	"body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"
-	"'Segoe UI',Roboto,'Noto Sans',sans-serif}\n"
-	"main,header,footer{max-width:1240px;margin:0 auto;padding:0 20px}\n"
-	"header{padding-top:36px}h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4em}\n"
-	"h2{font-size:1.35rem;margin:2.4em 0 .5em;padding-top:.6em;border-top:1px solid "
-	"var(--line)}\n"
-	"h3{font-size:1.05rem;margin:1.6em 0 .5em}p{max-width:46em;margin:.5em 0}\n"
-	"a{color:var(--accent)}.dim,figcaption,.note{color:var(--dim);font-size:.9rem}\n"
-	"nav{display:flex;flex-wrap:wrap;gap:.3em 1.1em;margin:1.2em 0;font-size:.95rem}\n"
-	".badge{display:inline-block;font-size:.75rem;font-weight:600;padding:.08em .6em;"
-	"border-radius:1em;border:1px solid;vertical-align:.12em}\n"
-	".real{color:var(--real)}.calibrated{color:var(--cal)}.published{color:var(--dim)}\n",
-	".tiles{display:grid;gap:14px;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));"
-	"margin:1.2em 0}\n"
-	".tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px "
-	"18px}\n"
-	".tile b{display:block;font-size:1.9rem;line-height:1.25;font-variant-numeric:tabular-nums}"
-	"\n.tile p{margin:.25em 0;font-size:.9rem}\n"
-	".scroll{overflow-x:auto;margin:.7em 0;border:1px solid var(--line);border-radius:8px}\n"
-	"table{border-collapse:collapse;width:100%;font-size:.875rem;line-height:1.4}\n"
-	"th,td{padding:.42em .75em;text-align:left;vertical-align:top;border-bottom:1px solid "
-	"var(--line)}\n"
-	"tbody tr:last-child td{border-bottom:0}tbody tr:hover{background:var(--card)}\n"
-	"th{background:var(--card);font-weight:600;white-space:nowrap}\n"
-	"td{white-space:nowrap}td.long{white-space:normal;min-width:11.5em}"
-	".num{text-align:right;font-variant-numeric:tabular-nums}\n"
-	".js th{cursor:pointer}.js th[data-dir=up]::after{content:' \\2191'}"
-	".js th[data-dir=down]::after{content:' \\2193'}\n"
-	"figure{margin:1em 0;overflow-x:auto}figure svg{display:block;width:100%;height:auto;"
-	"min-width:480px;font-family:inherit}\n"
-	"figcaption{margin-top:.3em}details{margin:1em 0}summary{cursor:pointer;color:"
-	"var(--accent)}\n"
-	"code,pre{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}\n"
-	"pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px "
-	"16px;overflow-x:auto}\n"
-	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1.2em;font-size:.9rem}"
-	"dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}\n"
-	"footer{margin-top:3em;padding-bottom:40px;color:var(--dim);font-size:.85rem}\n"
-	"@media(max-width:600px){body{font-size:15px}main,header,footer{padding-left:14px;"
-	"padding-right:14px}h1{font-size:1.5rem}dl{grid-template-columns:1fr}dd{margin-bottom:.5em}"
-	"}\n@media print{nav,summary{display:none}figure svg{min-width:0}}\n",
-};
-
-/* Sorting by a click on a column's head; without scripts nothing is lost. */
-static const char script[] =
-	"document.documentElement.classList.add('js');\n"
-	"document.querySelectorAll('th').forEach(function(th){\n"
-	"th.tabIndex=0;th.title='sort by this column';\n"
-	"function sort(){\n"
-	"var table=th.closest('table'),body=table.tBodies[0],col=th.cellIndex;\n"
-	"var dir=th.dataset.dir==='down'?'up':'down';\n"
-	"table.querySelectorAll('th').forEach(function(o){delete o.dataset.dir});\n"
-	"th.dataset.dir=dir;\n"
-	"Array.from(body.rows).map(function(r,i){var c=r.cells[col],v=c.dataset.v;\n"
-	"return{r:r,i:i,n:v===undefined?null:+v,t:c.textContent}}).sort(function(a,b){\n"
-	"if(!a.t!==!b.t)return a.t?-1:1;\n"
-	"var d=a.n!==null&&b.n!==null?a.n-b.n:a.t.localeCompare(b.t);\n"
-	"return(dir==='up'?d:-d)||a.i-b.i}).forEach(function(x){body.appendChild(x.r)})}\n"
-	"th.addEventListener('click',sort);\n"
-	"th.addEventListener('keydown',function(e){if(e.key==='Enter')sort()})});\n";
 
 static const char *const section[][2] = {
 	{ "headline", "Headline" },
@@ -85,6 +18,7 @@ static const char *const section[][2] = {
 	{ "ablations", "Ablations" },
 	{ "confusion", "Confusion" },
 	{ "per-class", "By label" },
+	{ "calibration", "Confidence" },
 	{ "loss", "Training" },
 	{ "latency", "Latency and throughput" },
 	{ "not-run", "What was not run" },
@@ -94,16 +28,22 @@ static const char *const section[][2] = {
 
 static void put_head(struct strbuf *out)
 {
+	static const char *const theme[] = { "auto", "light", "dark" };
+
 	strbuf_add(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 			"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-			"<title>merc: emotion recognition in conversation, results</title>\n"
-			"<style>\n");
-	for (size_t i = 0; i < ARRAY_LEN(style); i++)
-		strbuf_add(out, style[i]);
+			"<title>merc: emotion recognition in conversation, results</title>\n");
+	page_style(out);
+	strbuf_add(out, "</head>\n<body>\n<header>\n<fieldset class=\"theme\">"
+			"<legend>Colours</legend>");
+	for (size_t i = 0; i < ARRAY_LEN(theme); i++)
+		strbuf_addf(out,
+			    "<label><input type=\"radio\" name=\"theme\" id=\"theme-%s\"%s>%s"
+			    "</label>",
+			    theme[i], i ? "" : " checked", theme[i]);
 	strbuf_add(
 		out,
-		"</style>\n</head>\n<body>\n<header>\n<h1>Multimodal emotion recognition in "
-		"conversation</h1>\n"
+		"</fieldset>\n<h1>Multimodal emotion recognition in conversation</h1>\n"
 		"<p>Who speaks, what is said, how it sounds and what face, body and posture do: "
 		"which emotion is it? This page holds what <b>merc</b> obtained when it trained "
 		"and tested BeMERC and the systems around it, with every ablation. It was written "
@@ -225,6 +165,7 @@ static void put_claims(const struct page *p, struct strbuf *out)
 	put_section(out, "claims");
 	tables_claims(p->summary, p->claims, true, &ours);
 	tables_claims(p->summary, p->claims, false, &field);
+	ours.words = field.words = true;
 	strbuf_add(out, "<p>Each published claim beside what was obtained here, in per cent or "
 			"points; in brackets the 95 % interval. A verdict is given on real data "
 			"only, and only where label set, split, selection and backbone are known "
@@ -263,38 +204,73 @@ static void put_found(struct strbuf *out, const struct summary *s, int board)
 			    large, LARGE_DROP * 100, found, found == 1 ? " has" : "s have");
 }
 
-/* The sections that show one picture and one table a corpus. */
+#define PICTURES_MAX 2
+
+/* The sections that show pictures and one table a corpus. */
 static const struct {
-	const char *id, *text, *caption;
-	enum plot_kind plot;
+	const char *id, *text;
+	struct {
+		enum plot_kind kind;
+		const char *caption; /* NULL: no more */
+	} picture[PICTURES_MAX];
 	table_maker *table;
 } topic[] = {
 	{ "results",
 	  "Weighted F1 on the test split: mean and standard deviation over seeds (ddof 1), and the "
 	  "95 % interval of that mean when dialogues are resampled. The ceiling is the best "
 	  "reachable weighted F1 for exactly what the system sees.",
-	  "Weighted F1 of every full system: mean over seeds with its 95 % interval by dialogue, "
-	  "single seeds below it, and the best reachable score where it is known.",
-	  PLOT_OVERVIEW, tables_results },
+	  { { PLOT_OVERVIEW,
+	      "Weighted F1 of every full system: mean over seeds with its 95 % interval by "
+	      "dialogue, single seeds below it, and the best reachable score where it is known." },
+	    { PLOT_SEEDS,
+	      "Every run by itself, one dot a seed; the line is the mean. How far "
+	      "seeds scatter is another question than how far the test set decides." } },
+	  tables_results },
 	{ "ablations",
 	  "An ablation is the same model with less to see, trained again. The drop is the full "
 	  "system's weighted F1 minus this one's, paired by dialogue over the seeds both have; "
 	  "other systems are compared with bemerc. The true drop is the difference of the two "
 	  "ceilings.",
-	  "Measured drop in weighted F1 with its 95 % interval, and the true drop of the process.",
-	  PLOT_ABLATION, tables_ablation },
-	{ "confusion", "Rows are true labels and add up to one; cells hold counts over all seeds.",
-	  "Confusion of the main system: shade is the share of the true label, number the count.",
-	  PLOT_CONFUSION, NULL },
-	{ "per-class", "F1 in per cent of each label, from the answers of all seeds together.",
-	  "F1 by label and system.", PLOT_PER_CLASS, tables_per_class },
-	{ "loss", "One line a seed.",
-	  "Training loss of each stage and weighted F1 on dev, by epoch.", PLOT_LOSS, NULL },
+	  { { PLOT_ABLATION, "Measured drop in weighted F1 with its 95 % interval, and the true "
+			     "drop of the process." },
+	    { PLOT_LABEL_DROP,
+	      "Which labels pay: drop in F1 of each label, from the answers of all seeds "
+	      "together." } },
+	  tables_ablation },
+	{ "confusion",
+	  "Rows are true labels and add up to one; cells hold counts over all seeds.",
+	  { { PLOT_CONFUSION,
+	      "Confusion of the main system: shade is the share of the true label, number the "
+	      "count." },
+	    { PLOT_CONFUSION_OTHERS, "The same of the other systems, in the same shades." } },
+	  NULL },
+	{ "per-class",
+	  "F1 in per cent of each label, from the answers of all seeds together.",
+	  { { PLOT_PER_CLASS, "F1 by label and system." } },
+	  tables_per_class },
+	{ "calibration",
+	  "Is a system right as often as it says? Answers are sorted into ten bins of equal width "
+	  "by the largest probability. ECE is the mean gap between confidence and accuracy, "
+	  "weighted by answers; Brier score from 0 to 2; NLL in nats. Answered utterances of all "
+	  "seeds together.",
+	  { { PLOT_RELIABILITY,
+	      "Share that is right by confidence. On the dashed line a system means what it says; "
+	      "the dot is a bin's mean confidence, the number above it its answers." } },
+	  tables_calibration },
+	{ "loss",
+	  "One line a seed.",
+	  { { PLOT_LOSS, "Training loss of each stage and weighted F1 on dev, by epoch." } },
+	  NULL },
 	{ "latency",
 	  "Time an utterance takes in each stage. Percentiles without interpolation; of several "
 	  "runs, the slowest counts.",
-	  "Milliseconds an utterance: dot p50, triangle p90, end of the line p99; logarithmic.",
-	  PLOT_LATENCY, tables_stages },
+	  { { PLOT_LATENCY, "Milliseconds an utterance: dot p50, triangle p90, end of the line "
+			    "p99; logarithmic." },
+	    { PLOT_LATENCY_CDF,
+	      "Share of utterances whose prompt and answer took no longer, all runs together; dots "
+	      "at 50, 90 and 99 %. Utterances of a dialogue that were answered in one pass share "
+	      "its time evenly." } },
+	  tables_stages },
 };
 
 static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
@@ -307,11 +283,13 @@ static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 
 			put_board(out, &p->summary->board[b]);
 			before = out->len;
-			if (put_picture(p, b, topic[i].plot, topic[i].caption, out, err))
-				return err->code;
+			for (int j = 0; j < PICTURES_MAX && topic[i].picture[j].caption; j++)
+				if (put_picture(p, b, topic[i].picture[j].kind,
+						topic[i].picture[j].caption, out, err))
+					return err->code;
 			if (topic[i].table)
 				put_table(out, p->summary, b, topic[i].table);
-			if (topic[i].plot == PLOT_ABLATION)
+			if (topic[i].table == tables_ablation)
 				put_found(out, p->summary, b);
 			if (out->len == before)
 				strbuf_add(out, "<p class=\"note\">No run has any.</p>\n");
@@ -327,6 +305,7 @@ static void put_not_run(const struct page *p, struct strbuf *out)
 
 	put_section(out, "not-run");
 	tables_not_run(p->claims, &t);
+	t.words = true;
 	if (table_rows(&t))
 		table_html(&t, out);
 	else
@@ -401,12 +380,15 @@ static void put_end(struct strbuf *out)
 		"this page\nmake reproduce MELD=DIR IEMOCAP=DIR     # real corpora instead\n"
 		"make check                              # every test</pre>\n"
 		"<p>The same numbers as files: <code>summary.json</code>, "
-		"<code>tables/*.md</code>, <code>tables/*.csv</code>; pictures with their data "
-		"and scripts in <code>plots/</code>.</p>\n</main>\n"
-		"<footer>Colours after Okabe and Ito. Click a column's head to sort.</footer>\n"
-		"<script>\n");
-	strbuf_add(out, script);
-	strbuf_add(out, "</script>\n</body>\n</html>\n");
+		"<code>tables/*.md</code>, <code>*.tex</code>, <code>*.csv</code>; pictures as "
+		"PDF, SVG and PNG with their data and scripts in "
+		"<code>plots/</code>.</p>\n</main>\n"
+		"<footer>Colours after Okabe and Ito, chosen because people with any of the common "
+		"colour blindnesses tell them apart. A system, and an emotion, has one colour in "
+		"all pictures; where points meet their shapes differ too; heat maps go from light "
+		"to dark in one hue. With scripts, a click on a column's head sorts.</footer>\n");
+	page_script(out);
+	strbuf_add(out, "</body>\n</html>\n");
 }
 
 int page_write(const struct page *p, struct strbuf *out, struct err *err)

@@ -60,7 +60,7 @@ static size_t apply_edit(struct strbuf *out, const char *s, const char *slug)
 	return 0;
 }
 
-/* The opening tag again, with the size as an upper bound only. */
+/* The opening tag again, with the size as an upper bound only; --w tells the style sheet. */
 static const char *open_tag(struct strbuf *out, const char *svg, const char *label)
 {
 	const char *tag = strstr(svg, "<svg"), *box = tag ? strstr(tag, "viewBox=\"") : NULL;
@@ -76,7 +76,7 @@ static const char *open_tag(struct strbuf *out, const char *svg, const char *lab
 		return NULL;
 	strbuf_add(out, "<svg role=\"img\" aria-label=\"");
 	html_escape(out, label);
-	strbuf_addf(out, "\" style=\"max-width:%dpx\" ", width);
+	strbuf_addf(out, "\" style=\"--w:%dpx;max-width:%dpx\" ", width, width);
 	strbuf_addn(out, box, (size_t)(box_end + 1 - box));
 	strbuf_add(out, " xmlns=\"http://www.w3.org/2000/svg\">");
 	return end + 1;

@@ -7,48 +7,7 @@
 
 #include "harness/report/plots_parts.h"
 
-static const char *const kind_name[PLOT_KIND_COUNT] = {
-	[PLOT_OVERVIEW] = "overview",	[PLOT_CONFUSION] = "confusion",
-	[PLOT_PER_CLASS] = "per-class", [PLOT_ABLATION] = "ablation",
-	[PLOT_LOSS] = "loss",		[PLOT_LATENCY] = "latency",
-};
-
-static const struct {
-	const char *system, *color;
-} fixed_color[] = { { "bemerc", "#0072B2" },
-		    { "llmerc", "#E69F00" },
-		    { "speechcue", "#009E73" },
-		    { "bow", "#CC79A7" },
-		    { "majority", "#999999" } };
-
-/* Systems without a colour of their own take these in order of appearance. */
-static const char *const spare_color[] = { "#56B4E9", "#B8A800", "#7F5B3A", "#5D3A9B" };
-
-static const char *color_known(const char *system)
-{
-	for (size_t i = 0; i < ARRAY_LEN(fixed_color); i++)
-		if (!strcmp(fixed_color[i].system, system))
-			return fixed_color[i].color;
-	return NULL;
-}
-
-const char *plots_color(const struct summary *s, const char *system)
-{
-	const char *known = color_known(system);
-	size_t before = 0;
-
-	for (int i = 0; !known && i < s->n_rows && strcmp(s->row[i].system, system); i++) {
-		bool again = color_known(s->row[i].system) != NULL;
-
-		for (int j = 0; j < i; j++)
-			again |= !strcmp(s->row[j].system, s->row[i].system);
-		before += !again;
-	}
-	return known ? known : spare_color[before % ARRAY_LEN(spare_color)];
-}
-
-/* The colour as gnuplot's "rgb variable" wants it. */
-static long color_number(const struct summary *s, const char *system)
+long plot_color_number(const struct summary *s, const char *system)
 {
 	return strtol(plots_color(s, system) + 1, NULL, 16);
 }
@@ -94,6 +53,41 @@ double plot_bar_at(int i, int j, int m)
 	return i + (j - (m - 1) / 2.0) * (.8 / m);
 }
 
+void plot_row_name(const struct row *r, char *dst, size_t size)
+{
+	if (!str_format(dst, size, "%s%s%s", r->system, r->without[0] ? " without " : "",
+			r->without) &&
+	    !str_copy(dst, size, r->system))
+		dst[0] = '\0';
+}
+
+void plot_panel(struct plot *p, int i, int n, int across, double foot)
+{
+	int down = (n + across - 1) / across;
+
+	across = n < across ? n : across;
+	strbuf_addf(&p->gp, "set origin %.4f,%.4f\nset size %.4f,%.4f\n",
+		    (double)(i % across) / across,
+		    foot + (1 - foot) * (down - 1 - i / across) / down, 1.0 / across,
+		    (1 - foot) / down);
+}
+
+void plot_foot_key(struct plot *p, const struct key_entry *entry, int n, double foot)
+{
+	strbuf_addf(&p->gp,
+		    "set origin 0,0\nset size 1,%.4f\nunset border\nunset tics\n"
+		    "unset xlabel\nunset ylabel\nunset title\nunset grid\n"
+		    "set xrange [0:1]\nset yrange [0:1]\nset margins 0,0,0,0\n"
+		    "set key center center horizontal samplen 2 maxrows 1\n",
+		    foot);
+	for (int i = 0; i < n; i++) {
+		strbuf_addf(&p->gp, "%s1/0 with %s lc rgb \"%s\" title ", i ? ", \\\n " : "plot ",
+			    entry[i].style, entry[i].color);
+		plot_gp_text(p, entry[i].name);
+	}
+	strbuf_addc(&p->gp, '\n');
+}
+
 #define SYSTEMS_MAX 32 /* systems a picture has room for */
 
 /* Three blocks: means with intervals, single seeds, ceilings.  Returns how many ceilings. */
@@ -105,7 +99,7 @@ static int overview_data(struct plot *p, const struct summary *s, int board, int
 	for (r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
 		strbuf_addf(&p->dat, "%.6f\t%.6f\t%.6f\t%d\t%ld\t", r->f1.mean * 100,
 			    r->interval.lo * 100, r->interval.hi * 100, --y,
-			    color_number(s, r->system));
+			    plot_color_number(s, r->system));
 		plot_dat_text(p, r->system);
 		strbuf_addf(&p->dat, ": %.2f, interval %.2f to %.2f, seeds: %d\n", r->f1.mean * 100,
 			    r->interval.lo * 100, r->interval.hi * 100, r->n_runs);
@@ -157,8 +151,7 @@ bool plot_overview(struct plot *p, const struct summary *s, int board)
 	return n > 0;
 }
 
-/* Ablations, and the one system that is an ablation by design. */
-static bool in_ablation(const struct row *r, int board)
+bool plot_is_ablation(const struct row *r, int board)
 {
 	return r->board == board && isfinite(r->drop.value) &&
 	       (r->without[0] || !strcmp(r->system, "llmerc"));
@@ -171,7 +164,7 @@ static void ablation_row(struct plot *p, const struct summary *s, const struct r
 	if (isfinite(r->true_drop))
 		strbuf_addf(&p->dat, "%.6f", r->true_drop * 100);
 	strbuf_addf(&p->dat, "\t%ld\tmeasured %.2f points, interval %.2f to %.2f",
-		    color_number(s, r->system), r->drop.value * 100, r->drop.lo * 100,
+		    plot_color_number(s, r->system), r->drop.value * 100, r->drop.lo * 100,
 		    r->drop.hi * 100);
 	if (isfinite(r->true_drop))
 		strbuf_addf(&p->dat, "; true %.2f", r->true_drop * 100);
@@ -187,13 +180,11 @@ static int ablation_data(struct plot *p, const struct summary *s, int board, int
 	for (const struct row *r = s->row; r < s->row + s->n_rows; r++) {
 		char name[224];
 
-		if (!in_ablation(r, board))
+		if (!plot_is_ablation(r, board))
 			continue;
 		ablation_row(p, s, r, --y);
 		truths += isfinite(r->true_drop);
-		if (!str_format(name, sizeof(name), "%s%s%s", r->system,
-				r->without[0] ? " without " : "", r->without))
-			name[0] = '\0';
+		plot_row_name(r, name, sizeof(name));
 		strbuf_add(&p->gp, sep);
 		plot_gp_text(p, name);
 		strbuf_addf(&p->gp, " %d", y);
@@ -208,7 +199,7 @@ bool plot_ablation(struct plot *p, const struct summary *s, int board)
 	int n = 0, truths;
 
 	for (int i = 0; i < s->n_rows; i++)
-		n += in_ablation(&s->row[i], board);
+		n += plot_is_ablation(&s->row[i], board);
 	if (!n)
 		return false;
 	p->height = 120 + 34 * n;
@@ -230,10 +221,21 @@ bool plot_ablation(struct plot *p, const struct summary *s, int board)
 	return true;
 }
 
-static bool (*const draw[PLOT_KIND_COUNT])(struct plot *p, const struct summary *s, int board) = {
-	[PLOT_OVERVIEW] = plot_overview,   [PLOT_CONFUSION] = plot_confusion,
-	[PLOT_PER_CLASS] = plot_per_class, [PLOT_ABLATION] = plot_ablation,
-	[PLOT_LOSS] = plot_loss,	   [PLOT_LATENCY] = plot_latency,
+static const struct {
+	const char *name;
+	bool (*draw)(struct plot *p, const struct summary *s, int board);
+} kinds[PLOT_KIND_COUNT] = {
+	[PLOT_OVERVIEW] = { "overview", plot_overview },
+	[PLOT_SEEDS] = { "seeds", plot_seeds },
+	[PLOT_ABLATION] = { "ablation", plot_ablation },
+	[PLOT_LABEL_DROP] = { "label-drop", plot_label_drop },
+	[PLOT_CONFUSION] = { "confusion", plot_confusion },
+	[PLOT_CONFUSION_OTHERS] = { "confusion-others", plot_confusion_others },
+	[PLOT_PER_CLASS] = { "per-class", plot_per_class },
+	[PLOT_RELIABILITY] = { "reliability", plot_reliability },
+	[PLOT_LOSS] = { "loss", plot_loss },
+	[PLOT_LATENCY] = { "latency", plot_latency },
+	[PLOT_LATENCY_CDF] = { "latency-cdf", plot_latency_cdf },
 };
 
 int plots_write(const struct summary *s, int board, enum plot_kind kind, const char *dir,
@@ -242,10 +244,11 @@ int plots_write(const struct summary *s, int board, enum plot_kind kind, const c
 	struct plot p;
 
 	*drawn = false;
-	if (!str_format(slug, 96, "%s-%s", kind_name[kind], s->board[board].slug))
+	if (!str_format(slug, 96, "%s-%s", kinds[kind].name, s->board[board].slug))
 		return err_set(err, ERR_LIMIT, "%s: name too long", s->board[board].slug);
 	plot_begin(&p, slug, 760, 300);
-	if (plots_main_row(s, board) && draw[kind](&p, s, board)) {
+	p.print = true;
+	if (plots_main_row(s, board) && kinds[kind].draw(&p, s, board)) {
 		*drawn = true;
 		plot_write(&p, dir, err);
 	}

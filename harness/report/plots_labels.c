@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/report/plots_parts.h"
 
+/* One hue from light to dark: read by lightness alone. */
+#define HEAT_PALETTE "set palette defined (0 '#f1f6fb', .5 '#5aa2d0', 1 '#083a6b')\n"
+
 /* Column k of a confusion matrix is "no answer"; drawn only if something is in it. */
 static int confusion_columns(const struct confusion *c)
 {
@@ -45,8 +48,7 @@ bool plot_confusion(struct plot *p, const struct summary *s, int board)
 	plot_tics(p, 'y', name, k, true);
 	strbuf_addf(&p->gp,
 		    "unset key\nunset border\nset xrange [-.5:%d.5]\nset yrange [-.5:%d.5]\n"
-		    "set cbrange [0:1]\nunset colorbox\n"
-		    "set palette defined (0 '#f1f6fb', .5 '#5aa2d0', 1 '#083a6b')\n"
+		    "set cbrange [0:1]\nunset colorbox\n" HEAT_PALETTE
 		    "set xlabel 'answer'\nset ylabel 'true label'\n"
 		    "set style fill solid 1 noborder\n"
 		    "plot data using 1:2:($1-.49):($1+.49):($2-.48):($2+.48):3 with boxxyerror "
@@ -54,6 +56,56 @@ bool plot_confusion(struct plot *p, const struct summary *s, int board)
 		    " data using 1:2:6 with labels hypertext point pt 5 ps 4 lc rgb "
 		    "\"#ff000000\"\n",
 		    columns - 1, k - 1);
+	return true;
+}
+
+#define OTHERS_ACROSS 3
+
+/* A heat map without numbers, which stand in the hover texts. */
+static void other_panel(struct plot *p, const struct row *r, int i, int columns)
+{
+	int k = r->confusion.k;
+
+	strbuf_add(&p->gp, "set title ");
+	plot_gp_text(p, r->system);
+	confusion_cells(p, r, columns);
+	strbuf_add(&p->dat, "\n\n");
+	strbuf_addf(&p->gp,
+		    "\nset xrange [-.5:%d.5]\nset yrange [-.5:%d.5]\n"
+		    "plot data index %d using 1:2:($1-.48):($1+.48):($2-.48):($2+.48):3 with "
+		    "boxxyerror fc palette, \\\n data index %d using 1:2:6 with labels hypertext "
+		    "point pt 5 ps 2.4 lc rgb \"#ff000000\"\n",
+		    columns - 1, k - 1, i, i);
+}
+
+bool plot_confusion_others(struct plot *p, const struct summary *s, int board)
+{
+	const struct row *main_row = plots_main_row(s, board);
+	const char *name[LABEL_MAX + 1];
+	int n = plot_count(s, board) - 1, i = 0, k = main_row->confusion.k;
+	int across = n < OTHERS_ACROSS ? n : OTHERS_ACROSS;
+
+	if (n < 1)
+		return false;
+	for (int j = 0; j < k; j++)
+		name[j] = main_row->first->label[j];
+	name[k] = "none";
+	p->width = 300 * across;
+	p->height = 290 * ((n + OTHERS_ACROSS - 1) / OTHERS_ACROSS);
+	strbuf_add(&p->gp, "set multiplot\nunset key\nunset border\nset cbrange [0:1]\n"
+			   "unset colorbox\nset lmargin 11\nset rmargin 4\nset bmargin 5\n"
+			   "set tics font \",11\"\nset title font \",12\"\n"
+			   "set style fill solid 1 noborder\n" HEAT_PALETTE);
+	plot_tics(p, 'y', name, k, true);
+	for (const struct row *r = plot_next(s, board, main_row); r; r = plot_next(s, board, r)) {
+		int columns = confusion_columns(&r->confusion);
+
+		plot_tics(p, 'x', name, columns, false);
+		strbuf_add(&p->gp, "set xtics rotate by -45\n");
+		plot_panel(p, i, n, OTHERS_ACROSS, 0);
+		other_panel(p, r, i++, columns);
+	}
+	strbuf_add(&p->gp, "unset multiplot\n");
 	return true;
 }
 

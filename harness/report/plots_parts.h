@@ -11,8 +11,8 @@
 #define GRID_STYLE  "lc rgb \"#bbbbbb\" lw .5"
 #define HOVER_STYLE "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
 #define KEY_ON_TOP                                                                                 \
-	"set key at screen .98, screen .97 right top horizontal samplen 1.5 maxrows 1 width -3\n"  \
-	"set tmargin 2.2\n"
+	"set key at screen .98, screen .97 right top horizontal Left reverse samplen 1.5 "         \
+	"maxrows 1 width -2\nset tmargin 2.2\n"
 
 /* Next full system of a board after row (NULL: the first); NULL at the end. */
 const struct row *plot_next(const struct summary *s, int board, const struct row *row);
@@ -22,6 +22,21 @@ void plot_tics(struct plot *p, char axis, const char *const *name, int n, bool d
 /* Where series j of m stands at group i, when all of a group share .8 of its width. */
 double plot_bar_at(int i, int j, int m);
 
+/* The colour of a system as gnuplot's "rgb variable" wants it. */
+long plot_color_number(const struct summary *s, const char *system);
+/* "bemerc without face, body". */
+void plot_row_name(const struct row *r, char *dst, size_t size);
+/* Ablations with a drop, and the one system that is an ablation by design. */
+bool plot_is_ablation(const struct row *r, int board);
+/* Origin and size of panel i of n, so many in a row, in a picture whose foot has a share of the
+ * height for the key. */
+void plot_panel(struct plot *p, int i, int n, int across, double foot);
+/* An empty panel in that foot with a line or point ("style") for each of n names. */
+struct key_entry {
+	const char *name, *color, *style;
+};
+void plot_foot_key(struct plot *p, const struct key_entry *entry, int n, double foot);
+
 /* Each fills *p; false: nothing to show. */
 bool plot_overview(struct plot *p, const struct summary *s, int board);
 bool plot_ablation(struct plot *p, const struct summary *s, int board);
@@ -29,5 +44,10 @@ bool plot_confusion(struct plot *p, const struct summary *s, int board);
 bool plot_per_class(struct plot *p, const struct summary *s, int board);
 bool plot_loss(struct plot *p, const struct summary *s, int board);
 bool plot_latency(struct plot *p, const struct summary *s, int board);
+bool plot_latency_cdf(struct plot *p, const struct summary *s, int board);
+bool plot_seeds(struct plot *p, const struct summary *s, int board);
+bool plot_label_drop(struct plot *p, const struct summary *s, int board);
+bool plot_confusion_others(struct plot *p, const struct summary *s, int board);
+bool plot_reliability(struct plot *p, const struct summary *s, int board);
 
 #endif

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "harness/metrics/latency.h"
 #include "harness/report/plots_parts.h"
 
-#define PANEL_MAX 6 /* stages of training that a picture has room for */
+#define PANEL_MAX 6  /* stages of training that a picture has room for */
+#define KEY_MAX	  32 /* systems in a key */
+#define LOSS_FOOT .13
+#define CDF_MAX	  300 /* points of a curve */
 
 /* A point of a curve: an epoch of this stage, or of any stage with a dev score. */
 static bool in_panel(const struct epoch_line *e, const char *stage)
@@ -98,24 +103,17 @@ static void loss_panel(struct plot *p, const struct summary *s, int board, const
 	strbuf_addc(&p->gp, '\n');
 }
 
-/* One key for all panels: an empty plot that holds nothing else. */
 static void loss_key(struct plot *p, const struct summary *s, int board)
 {
-	const char *sep = "plot ";
+	struct key_entry entry[KEY_MAX];
+	int n = 0;
 
-	strbuf_add(&p->gp, "set origin 0,0\nset size 1,.15\nunset border\nunset tics\n"
-			   "unset xlabel\nunset ylabel\nunset title\nunset grid\n"
-			   "set xrange [0:1]\nset yrange [0:1]\nset margins 0,0,0,0\n"
-			   "set key center center horizontal samplen 2 maxrows 1\n");
-	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
-		if (!r->first->n_epoch)
-			continue;
-		strbuf_addf(&p->gp, "%s1/0 with linespoints pt 7 ps .6 lw 1.6 lc rgb \"%s\" title ",
-			    sep, plots_color(s, r->system));
-		plot_gp_text(p, r->system);
-		sep = ", \\\n ";
-	}
-	strbuf_addc(&p->gp, '\n');
+	for (const struct row *r = plot_next(s, board, NULL); r && n < KEY_MAX;
+	     r = plot_next(s, board, r))
+		if (r->first->n_epoch)
+			entry[n++] = (struct key_entry){ r->system, plots_color(s, r->system),
+							 "linespoints pt 7 ps .6 lw 1.6" };
+	plot_foot_key(p, entry, n, LOSS_FOOT + .02);
 }
 
 bool plot_loss(struct plot *p, const struct summary *s, int board)
@@ -130,8 +128,7 @@ bool plot_loss(struct plot *p, const struct summary *s, int board)
 			   "set grid y " GRID_STYLE "\nset xlabel 'epoch'\nset lmargin 9\n"
 			   "set rmargin 2\nunset key\n");
 	for (int i = 0; i < panels; i++) {
-		strbuf_addf(&p->gp, "set origin %.4f,.13\nset size %.4f,.87\n", (double)i / panels,
-			    1.0 / panels);
+		plot_panel(p, i, panels, panels, LOSS_FOOT);
 		loss_panel(p, s, board, i < n ? stage[i] : NULL, &block);
 	}
 	loss_key(p, s, board);
@@ -226,4 +223,76 @@ bool plot_latency(struct plot *p, const struct summary *s, int board)
 	}
 	strbuf_addc(&p->gp, '\n');
 	return n > 0;
+}
+
+/* Times of all runs of a row, sorted; 0: not recorded.  Caller frees *ms. */
+static size_t all_times(const struct row *r, double **ms, struct latency_stats *stats)
+{
+	size_t n = 0, room = 0;
+
+	for (int i = 0; i < r->n_runs; i++)
+		room += (size_t)r->run[i]->n;
+	if (!NEW_ARRAY(*ms, room))
+		return 0;
+	for (int i = 0; i < r->n_runs; i++)
+		for (int j = 0; j < r->run[i]->n; j++)
+			if (isfinite(r->run[i]->pred[j].ms) && r->run[i]->pred[j].ms > 0)
+				(*ms)[n++] = r->run[i]->pred[j].ms;
+	latency_describe(*ms, n, stats);
+	return n;
+}
+
+/* Two blocks: the curve; three percentiles with their hover texts.  false: nothing recorded. */
+static bool cdf_blocks(struct plot *p, const struct row *r)
+{
+	static const int mark[] = { 500, 900, 990 };
+	struct latency_stats stats;
+	double *ms = NULL;
+	size_t n = all_times(r, &ms, &stats), points = n < CDF_MAX ? n : CDF_MAX;
+
+	for (size_t i = 0; i < points; i++) {
+		size_t at = points > 1 ? i * (n - 1) / (points - 1) : 0;
+
+		strbuf_addf(&p->dat, "%.6g\t%.4f\n", ms[at], 100 * (double)(at + 1) / (double)n);
+	}
+	strbuf_add(&p->dat, n ? "\n\n" : "");
+	for (size_t i = 0; n && i < ARRAY_LEN(mark); i++) {
+		double x = latency_percentile(ms, n, mark[i]);
+
+		strbuf_addf(&p->dat, "%.6g\t%d\t", x, mark[i] / 10);
+		plot_dat_text(p, r->system);
+		strbuf_addf(&p->dat, ": %d %% of %zu within %.3g ms\n", mark[i] / 10, n, x);
+	}
+	strbuf_add(&p->dat, n ? "\n\n" : "");
+	p->dat.oom |= !ms;
+	free(ms);
+	return n > 0;
+}
+
+bool plot_latency_cdf(struct plot *p, const struct summary *s, int board)
+{
+	static const int shape[] = { 7, 5, 9, 11, 13, 15 };
+	int block = 0;
+
+	p->height = 340;
+	strbuf_add(&p->gp, "set border 3\nset grid x y " GRID_STYLE "\nset logscale x\n"
+			   "set format x '%g'\nset yrange [0:102]\nset xtics nomirror out\n"
+			   "set ytics 0,20,100 nomirror out\nset xlabel 'ms an utterance'\n"
+			   "set ylabel '% of utterances'\n" KEY_ON_TOP);
+	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
+		if (!cdf_blocks(p, r))
+			continue;
+		strbuf_addf(&p->gp,
+			    "%sdata index %d using 1:2 with steps lw 2 lc rgb \"%s\" title ",
+			    block ? ", \\\n " : "plot ", block, plots_color(s, r->system));
+		plot_gp_text(p, r->system);
+		strbuf_addf(&p->gp,
+			    ", \\\n data index %d using 1:2 with points pt %d ps .9 lc rgb \"%s\" "
+			    "notitle, \\\n data index %d using 1:2:3 " HOVER_STYLE,
+			    block + 1, shape[(size_t)block / 2 % ARRAY_LEN(shape)],
+			    plots_color(s, r->system), block + 1);
+		block += 2;
+	}
+	strbuf_addc(&p->gp, '\n');
+	return block > 0;
 }

@@ -73,25 +73,55 @@ static const struct {
 	  "Drop of weighted F1 in points against the full system (other systems: against bemerc), "
 	  "paired by dialogue. True drop: difference of the ceilings.",
 	  tables_ablation, tables_ablation },
+	{ "calibration", "Confidence and accuracy",
+	  "Ten bins of equal width by the largest probability; answered utterances of all seeds "
+	  "together; Brier score from 0 to 2, NLL in nats.",
+	  tables_calibration, tables_calibration },
 	{ "stages", "Latency and throughput by stage",
 	  "Percentiles without interpolation, of the slowest run.", tables_stages, tables_stages },
 };
 
-static int write_both(const struct report *r, const char *name, const struct strbuf *markdown,
-		      const struct table *t, struct err *err)
+/* A table in the forms that are files of their own. */
+enum form { FORM_MARKDOWN, FORM_LATEX, FORM_CSV, FORM_COUNT };
+
+static int write_forms(const struct report *r, const char *name,
+		       const struct strbuf form[FORM_COUNT], struct err *err)
 {
-	struct strbuf csv = { 0 };
+	static const char *const suffix[FORM_COUNT] = { "md", "tex", "csv" };
 	char file[64];
 
-	table_csv(t, &csv);
-	if (!str_format(file, sizeof(file), "tables/%s.csv", name))
-		err_set(err, ERR_INTERNAL, "%s: name too long", name);
-	else
-		write_text(r->out_dir, file, &csv, err);
-	if (!err->code && str_format(file, sizeof(file), "tables/%s.md", name))
-		write_text(r->out_dir, file, markdown, err);
-	strbuf_free(&csv);
+	for (int i = 0; i < FORM_COUNT && !err->code; i++) {
+		if (!str_format(file, sizeof(file), "tables/%s.%s", name, suffix[i]))
+			err_set(err, ERR_INTERNAL, "%s: name too long", name);
+		else
+			write_text(r->out_dir, file, &form[i], err);
+	}
 	return err->code;
+}
+
+static void free_forms(struct strbuf form[FORM_COUNT])
+{
+	for (int i = 0; i < FORM_COUNT; i++)
+		strbuf_free(&form[i]);
+}
+
+static void begin_forms(struct strbuf form[FORM_COUNT], const char *title)
+{
+	strbuf_addf(&form[FORM_MARKDOWN], "# %s\n\n", title);
+	strbuf_add(&form[FORM_LATEX], "% \\input this; no package is needed\n");
+}
+
+static void add_board(const struct board *board, const char *title, const struct table *t,
+		      struct strbuf form[FORM_COUNT])
+{
+	struct strbuf head = { 0 };
+
+	strbuf_addf(&head, "%s, %s", title, board->name);
+	strbuf_addf(&form[FORM_MARKDOWN], "\n## %s\n\n", board->name);
+	table_markdown(t, &form[FORM_MARKDOWN]);
+	table_latex(t, strbuf_str(&head), &form[FORM_LATEX]);
+	form[FORM_LATEX].oom |= head.oom;
+	strbuf_free(&head);
 }
 
 static int write_corpus_tables(const struct report *r, struct err *err)
@@ -99,22 +129,26 @@ static int write_corpus_tables(const struct report *r, struct err *err)
 	const struct summary *s = &r->summary;
 
 	for (size_t i = 0; i < ARRAY_LEN(corpus_table) && !err->code; i++) {
-		struct strbuf md = { 0 };
+		struct strbuf form[FORM_COUNT] = { 0 };
 		struct table all = { 0 };
 
-		strbuf_addf(&md, "# %s\n\n%s\n", corpus_table[i].title, corpus_table[i].note);
+		begin_forms(form, corpus_table[i].title);
+		strbuf_addf(&form[FORM_MARKDOWN], "%s\n", corpus_table[i].note);
+		strbuf_add(&form[FORM_LATEX], "\\noindent ");
+		latex_escape(&form[FORM_LATEX], corpus_table[i].note);
+		strbuf_add(&form[FORM_LATEX], "\\par\\medskip\n");
 		for (int b = 0; b < s->n_boards; b++) {
 			struct table t = { 0 };
 
 			corpus_table[i].make(s, b, &t);
-			strbuf_addf(&md, "\n## %s\n\n", s->board[b].name);
-			table_markdown(&t, &md);
+			add_board(&s->board[b], corpus_table[i].title, &t, form);
 			table_free(&t);
 		}
 		corpus_table[i].csv(s, -1, &all);
-		write_both(r, corpus_table[i].name, &md, &all, err);
+		table_csv(&all, &form[FORM_CSV]);
+		write_forms(r, corpus_table[i].name, form, err);
 		table_free(&all);
-		strbuf_free(&md);
+		free_forms(form);
 	}
 	return err->code;
 }
@@ -122,12 +156,14 @@ static int write_corpus_tables(const struct report *r, struct err *err)
 static int write_table(const struct report *r, const char *name, const char *title,
 		       const struct table *t, struct err *err)
 {
-	struct strbuf md = { 0 };
+	struct strbuf form[FORM_COUNT] = { 0 };
 
-	strbuf_addf(&md, "# %s\n\n", title);
-	table_markdown(t, &md);
-	write_both(r, name, &md, t, err);
-	strbuf_free(&md);
+	begin_forms(form, title);
+	table_markdown(t, &form[FORM_MARKDOWN]);
+	table_latex(t, title, &form[FORM_LATEX]);
+	table_csv(t, &form[FORM_CSV]);
+	write_forms(r, name, form, err);
+	free_forms(form);
 	return err->code;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The report: summary.json, tables (markdown, CSV), pictures (gnuplot) and one
+ * The report: summary.json, tables (markdown, LaTeX, CSV), pictures (gnuplot) and one
  * self-contained index.html, from result folders alone.
  */
 #ifndef HARNESS_REPORT_REPORT_H
@@ -19,9 +19,10 @@ struct report_options {
 };
 
 /* Reads every result folder of runs_dir and writes into out_dir (made if need be):
- *   index.html  summary.json  tables/NAME.md  tables/NAME.csv
- *   plots/NAME.dat .gp .png .svg (pictures only where gnuplot is installed)
- * Ceilings come from calibration.json in the root that a calibrated run names.
+ *   index.html  summary.json  tables/NAME.md .tex .csv
+ *   plots/NAME.dat .gp .png .svg .pdf (pictures only where gnuplot is installed)
+ * Ceilings are those that the manifests hold; runs that hold none (of an earlier version) need
+ * calibration.json in the root that they name.
  * Folders that cannot be used are named in the log and in the report.
  * ERR_MISSING: no runs_dir; ERR_INCOMPLETE: no finished run in it. */
 int report_write(const char *runs_dir, const char *out_dir, const struct report_options *o,

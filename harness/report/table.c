@@ -10,7 +10,7 @@
 
 #include "harness/base/csv.h"
 
-#define LONG_CELL 32 /* longer texts may be broken into lines */
+#define LONG_CELL 20 /* longer texts may be broken into lines */
 
 void table_column(struct table *t, enum column_kind kind, const char *head, const char *csv)
 {
@@ -42,6 +42,11 @@ void table_cell(struct table *t, double value, const char *fmt, ...)
 	add_cell(t, value, text);
 }
 
+void table_valued(struct table *t, double value, const char *text)
+{
+	add_cell(t, value, text);
+}
+
 void table_text(struct table *t, const char *text)
 {
 	add_cell(t, NAN, text);
@@ -67,12 +72,12 @@ void table_free(struct table *t)
 	*t = (struct table){ 0 };
 }
 
-static bool shown(const struct table *t, int c)
+bool table_shows(const struct table *t, int c)
 {
 	return t->column[c].kind != COLUMN_CSV && t->column[c].kind != COLUMN_KEY;
 }
 
-static bool numeric(const struct table *t, int c)
+bool table_counts(const struct table *t, int c)
 {
 	return t->column[c].kind == COLUMN_NUMBER || t->column[c].kind == COLUMN_SHOWN;
 }
@@ -82,7 +87,7 @@ static bool in_csv(const struct table *t, int c)
 	return t->column[c].kind != COLUMN_SHOWN && t->column[c].kind != COLUMN_WORDS;
 }
 
-static const struct table_cell *cell_at(const struct table *t, int row, int c)
+const struct table_cell *table_at(const struct table *t, int row, int c)
 {
 	return &t->cell[(size_t)row * (size_t)t->n_columns + (size_t)c];
 }
@@ -102,7 +107,7 @@ void table_markdown(const struct table *t, struct strbuf *out)
 {
 	out->oom |= t->oom;
 	for (int c = 0; c < t->n_columns; c++) {
-		if (!shown(t, c))
+		if (!table_shows(t, c))
 			continue;
 		strbuf_add(out, "| ");
 		markdown_text(out, t->column[c].head);
@@ -110,15 +115,15 @@ void table_markdown(const struct table *t, struct strbuf *out)
 	}
 	strbuf_add(out, "|\n");
 	for (int c = 0; c < t->n_columns; c++)
-		if (shown(t, c))
-			strbuf_add(out, numeric(t, c) ? "|---:" : "|---");
+		if (table_shows(t, c))
+			strbuf_add(out, table_counts(t, c) ? "|---:" : "|---");
 	strbuf_add(out, "|\n");
 	for (int r = 0; r < table_rows(t); r++) {
 		for (int c = 0; c < t->n_columns; c++) {
-			if (!shown(t, c))
+			if (!table_shows(t, c))
 				continue;
 			strbuf_add(out, "| ");
-			markdown_text(out, cell_at(t, r, c)->text);
+			markdown_text(out, table_at(t, r, c)->text);
 			strbuf_addc(out, ' ');
 		}
 		strbuf_add(out, "|\n");
@@ -155,19 +160,17 @@ void table_plain(const struct table *t, struct strbuf *out)
 	for (int c = 0; c < t->n_columns; c++) {
 		width[c] = width_of(t->column[c].head);
 		for (int r = 0; r < table_rows(t); r++) {
-			int w = width_of(cell_at(t, r, c)->text);
+			int w = width_of(table_at(t, r, c)->text);
 
 			width[c] = w > width[c] ? w : width[c];
 		}
-		last = shown(t, c) ? c : last;
+		last = table_shows(t, c) ? c : last;
 	}
 	for (int r = -1; r < table_rows(t); r++) {
 		for (int c = 0; c < t->n_columns; c++)
-			if (shown(t, c))
-				plain_cell(out, r < 0 ? t->column[c].head : cell_at(t, r, c)->text,
-					   width[c], numeric(t, c), c == last);
-		while (out->len && out->s[out->len - 1] == ' ')
-			out->s[--out->len] = '\0';
+			if (table_shows(t, c))
+				plain_cell(out, r < 0 ? t->column[c].head : table_at(t, r, c)->text,
+					   width[c], table_counts(t, c), c == last);
 		strbuf_addc(out, '\n');
 	}
 }
@@ -187,7 +190,7 @@ void table_csv(const struct table *t, struct strbuf *out)
 	for (int r = 0; r < table_rows(t); r++) {
 		sep = "\n";
 		for (int c = 0; c < t->n_columns; c++) {
-			const struct table_cell *x = cell_at(t, r, c);
+			const struct table_cell *x = table_at(t, r, c);
 			enum column_kind kind = t->column[c].kind;
 
 			if (!in_csv(t, c))
@@ -221,36 +224,45 @@ void html_escape(struct strbuf *out, const char *s)
 	}
 }
 
+static void html_cell(const struct table *t, int row, int c, struct strbuf *out)
+{
+	const struct table_cell *x = table_at(t, row, c);
+
+	strbuf_add(out, "<td");
+	if (table_counts(t, c))
+		strbuf_add(out, " class=\"num\"");
+	else if (strlen(x->text) > LONG_CELL)
+		strbuf_add(out, " class=\"long\"");
+	if (isfinite(x->value))
+		strbuf_addf(out, " data-v=\"%.9g\"", x->value);
+	if (t->words) {
+		strbuf_add(out, " data-h=\"");
+		html_escape(out, t->column[c].head);
+		strbuf_addc(out, '"');
+	}
+	strbuf_addc(out, '>');
+	html_escape(out, x->text);
+	strbuf_add(out, "</td>");
+}
+
 void table_html(const struct table *t, struct strbuf *out)
 {
 	out->oom |= t->oom;
-	strbuf_add(out, "<div class=\"scroll\"><table>\n<thead><tr>");
+	strbuf_addf(out, "<div class=\"scroll\"><table%s>\n<thead><tr>",
+		    t->words ? " class=\"words\"" : "");
 	for (int c = 0; c < t->n_columns; c++) {
-		if (!shown(t, c))
+		if (!table_shows(t, c))
 			continue;
-		strbuf_add(out, numeric(t, c) ? "<th class=\"num\">" : "<th>");
+		strbuf_add(out, table_counts(t, c) ? "<th class=\"num\">" : "<th>");
 		html_escape(out, t->column[c].head);
 		strbuf_add(out, "</th>");
 	}
 	strbuf_add(out, "</tr></thead>\n<tbody>\n");
 	for (int r = 0; r < table_rows(t); r++) {
 		strbuf_add(out, "<tr>");
-		for (int c = 0; c < t->n_columns; c++) {
-			const struct table_cell *x = cell_at(t, r, c);
-
-			if (!shown(t, c))
-				continue;
-			strbuf_add(out, "<td");
-			if (numeric(t, c))
-				strbuf_add(out, " class=\"num\"");
-			else if (strlen(x->text) > LONG_CELL)
-				strbuf_add(out, " class=\"long\"");
-			if (isfinite(x->value))
-				strbuf_addf(out, " data-v=\"%.9g\"", x->value);
-			strbuf_addc(out, '>');
-			html_escape(out, x->text);
-			strbuf_add(out, "</td>");
-		}
+		for (int c = 0; c < t->n_columns; c++)
+			if (table_shows(t, c))
+				html_cell(t, r, c, out);
 		strbuf_add(out, "</tr>\n");
 	}
 	strbuf_add(out, "</tbody></table></div>\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One table, four forms: plain text, markdown and HTML for people (rounded), CSV for
+ * One table, five forms: plain text, markdown, LaTeX and HTML for people (rounded), CSV for
  * programs (every digit).
  */
 #ifndef HARNESS_REPORT_TABLE_H
@@ -36,6 +36,7 @@ struct table {
 	int n_columns;
 	struct table_cell *cell; /* filled row by row */
 	size_t n_cells, cap;
+	bool words;	  /* of sentences: in HTML cells break anywhere, on phones rows are cards */
 	struct arena mem; /* texts of the cells */
 	bool oom;	  /* a cell is missing: the writers refuse */
 };
@@ -48,6 +49,8 @@ void table_cell(struct table *t, double value, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A text cell, copied. */
 void table_text(struct table *t, const char *text);
+/* A text cell with a value to sort by (NaN: none). */
+void table_valued(struct table *t, double value, const char *text);
 /* A number shown as value * scale with so many decimals; an empty cell for NaN. */
 void table_number(struct table *t, double value, double scale, int decimals);
 int table_rows(const struct table *t);
@@ -60,6 +63,18 @@ void table_csv(const struct table *t, struct strbuf *out);
 /* <table> with data-v on cells that sort by value. */
 void table_html(const struct table *t, struct strbuf *out);
 
+/* Tabulars under a bold title, in parts that fit a page: no float, no package, for a text
+ * 17 cm wide. */
+void table_latex(const struct table *t, const char *title, struct strbuf *out);
+
+/* Does column c stand in the forms for people; is it set as numbers are? */
+bool table_shows(const struct table *t, int c);
+bool table_counts(const struct table *t, int c);
+const struct table_cell *table_at(const struct table *t, int row, int c);
+
+/* UTF-8 as LaTeX that compiles without packages; signs that LaTeX cannot set become their code
+ * points (U+4E2D). */
+void latex_escape(struct strbuf *out, const char *text);
 /* Text as HTML content or attribute value. */
 void html_escape(struct strbuf *out, const char *text);
 

@@ -148,6 +148,38 @@ void tables_per_class_long(const struct summary *s, int board, struct table *t)
 		}
 }
 
+void tables_calibration(const struct summary *s, int board, struct table *t)
+{
+	key_columns(t);
+	table_column(t, COLUMN_NUMBER, "ECE", "ece");
+	table_column(t, COLUMN_NUMBER, "Brier", "brier");
+	table_column(t, COLUMN_NUMBER, "NLL", "nll");
+	table_column(t, COLUMN_NUMBER, "confidence", NULL);
+	table_column(t, COLUMN_NUMBER, "accuracy", NULL);
+	table_column(t, COLUMN_NUMBER, "answers", NULL);
+	table_column(t, COLUMN_NUMBER, "ties", NULL);
+	table_column(t, COLUMN_TEXT, "selection", NULL);
+	for (const struct row *r = s->row; r < s->row + s->n_rows; r++) {
+		double confidence = 0, right = 0;
+
+		if ((board >= 0 && r->board != board) || !r->beliefs.n)
+			continue;
+		for (int m = 0; m < CALIBRATION_BINS; m++) {
+			confidence += r->beliefs.bin[m].confidence;
+			right += (double)r->beliefs.bin[m].right;
+		}
+		key_cells(s, r, t);
+		table_number(t, calibration_ece(&r->beliefs), 1, 4);
+		table_number(t, calibration_brier(&r->beliefs), 1, 4);
+		table_number(t, calibration_nll(&r->beliefs), 1, 4);
+		table_number(t, confidence / (double)r->beliefs.n, 1, 4);
+		table_number(t, right / (double)r->beliefs.n, 1, 4);
+		table_number(t, (double)r->beliefs.n, 1, 0);
+		table_number(t, (double)r->beliefs.ties, 1, 0);
+		table_text(t, r->first->selection);
+	}
+}
+
 /* What the interval of a drop says. */
 static const char *reading_of(const struct row *r)
 {

@@ -16,6 +16,8 @@ void tables_results(const struct summary *s, int board, struct table *t);
 void tables_per_class(const struct summary *s, int board, struct table *t);
 /* Precision, recall, F1 and support, a line each system and label. */
 void tables_per_class_long(const struct summary *s, int board, struct table *t);
+/* Calibration of systems whose scores are probabilities, all seeds together. */
+void tables_calibration(const struct summary *s, int board, struct table *t);
 /* Drop against the full system (or, for other systems, against bemerc). */
 void tables_ablation(const struct summary *s, int board, struct table *t);
 /* Latency percentiles and throughput of each stage. */
