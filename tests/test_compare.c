@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Systems side by side: which runs are one system, differences and tests against sums made here
- * by hand, parts of the test set, flips, and what may not be compared.
+ * by hand, parts of the test set, flips, what may not be compared, and what a reader sees.
+ * UPDATE_GOLDEN=1 rewrites tests/golden/compare (review the diff).
  */
 #include "tests/fixture_results.h"
 
@@ -516,6 +517,66 @@ static void test_threads(void **state)
 	house_close(&h);
 }
 
+/* All tables as `write` gives them, against the file of that name. */
+static void check_tables(const struct comparison *c, const char *name,
+			 void (*write)(const struct table *t, struct strbuf *out))
+{
+	const char *update = getenv("UPDATE_GOLDEN");
+	char path[80], *want;
+	struct strbuf out = { 0 };
+	struct err err = { 0 };
+	size_t len;
+
+	compare_notes(c, &out);
+	for (int i = 0; i < COMPARE_TABLES; i++) {
+		struct table t = { 0 };
+
+		CHECK(!compare_table(c, (enum compare_table)i, &t, &err));
+		strbuf_addf(&out, "\n%s\n\n", compare_table_title[i]);
+		write(&t, &out);
+		table_free(&t);
+	}
+	CHECK(str_format(path, sizeof(path), "tests/golden/compare/%s", name));
+	if (update && !strcmp(update, "1"))
+		io_write_atomic(path, out.s, out.len, &err);
+	CHECK_OK(&err);
+	io_read_file(path, (size_t)1 << 20, &want, &len, &err);
+	CHECK_OK(&err);
+	if (strcmp(out.s, want))
+		fail_msg("%s is not what comes out (UPDATE_GOLDEN=1 rewrites it)", path);
+	free(want);
+	strbuf_free(&out);
+}
+
+static void test_tables(void **state)
+{
+	struct fixture_run f[] = { plain("llmerc", .7, 1), plain("llmerc", .72, 2),
+				   plain("bow", .5, 1), plain("bow", .52, 2),
+				   plain("majority", .3, 1) };
+	struct compare_options o = usual;
+	struct house h;
+	struct lineup l;
+	struct comparison c;
+
+	(void)state;
+	house_open(&h);
+	for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+		f[i].failures = i == 2 ? .1 : 0;
+		house_add(&h, &f[i]);
+	}
+	house_load(&h, NULL, &l);
+	o.flips = 4;
+	o.least = 100;
+	o.by[BY_SPEAKER] = o.by[BY_SHIFT] = true;
+	compare(&l, &o, &c);
+	check_tables(&c, "tables.txt", table_plain);
+	check_tables(&c, "tables.md", table_markdown);
+	check_tables(&c, "tables.csv", table_csv);
+	comparison_free(&c);
+	lineup_free(&l);
+	house_close(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,7 +584,8 @@ int main(void)
 		cmocka_unit_test(test_identical), cmocka_unit_test(test_seeds_and_family),
 		cmocka_unit_test(test_parts),	  cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_flips),	  cmocka_unit_test(test_corpus),
-		cmocka_unit_test(test_refuses),	  cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_refuses),	  cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,8 @@ static void test_sinc_table(void **state)
 	float room[LEAD + N], *r = room + LEAD;
 	struct err err = { 0 };
 	struct sinc_table t;
-	double x, y;
+	double x, y, place[N];
+	int lag[N], found, k = 0;
 
 	(void)state;
 	for (int i = -LEAD; i < N; i++)
@@ -135,12 +136,17 @@ static void test_sinc_table(void **state)
 		sinc_table_values(&t, r, N, &at, 1, &y);
 		CHECK_NEAR(y, sinc_even(r, N, at, SINC_TABLE_DEPTH), 5e-5);
 	}
-	for (int i = 1; i < N - 1; i++)
-		if (r[i] > r[i - 1] && r[i] >= r[i + 1]) {
-			CHECK_NEAR(sinc_table_peak(&t, r, N, i, &x),
-				   sinc_peak(r, N, i, SINC_TABLE_DEPTH, &y), 5e-5);
-			CHECK_NEAR(x, y, 2e-3);
-		}
+	found = sinc_maxima(r, 1, N - 1, 0.6F, lag, place);
+	for (int i = 1; i < N - 1; i++) {
+		if (!(r[i] > 0.6F && r[i] > r[i - 1] && r[i] >= r[i + 1]))
+			continue;
+		CHECK(k < found && lag[k] == i);
+		CHECK_NEAR(sinc_table_peak(&t, r, N, i, &x),
+			   sinc_peak(r, N, i, SINC_TABLE_DEPTH, &y), 5e-5);
+		CHECK_NEAR(x, y, 2e-3);
+		CHECK_NEAR(place[k++], x, 0.1);
+	}
+	CHECK(k == found);
 	sinc_table_free(&t);
 }
 

@@ -28,8 +28,11 @@ enum {
 struct bands {
 	struct fft fft;
 	int window;
-	float *hann, *a, *b;		/* (window), (fft.n), (fft.n) */
-	double edge[ACOUSTIC_MELS + 2]; /* in bins */
+	float *hann, *a, *b; /* (window), (fft.n), (fft.n) */
+	/* the triangle of each band: first[b] is the bin of weight[start[b]], start[b + 1] its end
+	 */
+	int first[ACOUSTIC_MELS], start[ACOUSTIC_MELS + 1];
+	double *weight, norm[ACOUSTIC_MELS]; /* norm: their sum */
 };
 
 static double mel_of(double hz)
@@ -43,60 +46,87 @@ static void bands_free(struct bands *m)
 	free(m->hann);
 	free(m->a);
 	free(m->b);
+	free(m->weight);
+}
+
+/* Lays triangles over the bins, of which a bin belongs to two. */
+static void bands_place(struct bands *m, int rate)
+{
+	const double lo = mel_of(80), hi = mel_of(fmin(7600, 0.475 * rate));
+	double edge[ACOUSTIC_MELS + 2]; /* in bins */
+	int used = 0;
+
+	for (int i = 0; i < ACOUSTIC_MELS + 2; i++) {
+		const double mel = lo + (hi - lo) * i / (ACOUSTIC_MELS + 1);
+
+		edge[i] = 700 * (pow(10, mel / 2595) - 1) * m->fft.n / rate;
+	}
+	for (int b = 0; b < ACOUSTIC_MELS; b++) {
+		const double left = edge[b], mid = edge[b + 1], right = edge[b + 2];
+
+		m->start[b] = used;
+		for (int k = (int)floor(left); k <= (int)ceil(right) && k <= m->fft.n / 2; k++) {
+			const double w = k < mid ? (k - left + 1e-9) / (mid - left)
+						 : (right - k) / (right - mid);
+
+			if (w <= 0)
+				continue;
+			if (used == m->start[b])
+				m->first[b] = k;
+			m->weight[used++] = w;
+			m->norm[b] += w;
+		}
+	}
+	m->start[ACOUSTIC_MELS] = used;
 }
 
 static int bands_init(struct bands *m, int rate, struct err *err)
 {
-	const double lo = mel_of(80), hi = mel_of(fmin(7600, 0.475 * rate));
 
 	*m = (struct bands){ .window = (int)(window_s * rate) };
 	if (fft_init(&m->fft, fft_size(m->window), err))
 		return err->code;
 	if (!NEW_ARRAY(m->hann, (size_t)m->window) || !NEW_ARRAY(m->a, (size_t)m->fft.n) ||
-	    !NEW_ARRAY(m->b, (size_t)m->fft.n))
+	    !NEW_ARRAY(m->b, (size_t)m->fft.n) ||
+	    !NEW_ARRAY(m->weight, (size_t)m->fft.n + 4 * ACOUSTIC_MELS))
 		return err_set(err, ERR_NOMEM, "acoustic frames: window of %d", m->window);
 	for (int i = 0; i < m->window; i++)
 		m->hann[i] = (float)(0.5 - 0.5 * cos(2 * pi * (i + 0.5) / m->window));
-	for (int i = 0; i < ACOUSTIC_MELS + 2; i++) {
-		const double mel = lo + (hi - lo) * i / (ACOUSTIC_MELS + 1);
-
-		m->edge[i] = 700 * (pow(10, mel / 2595) - 1) * m->fft.n / rate;
-	}
+	bands_place(m, rate);
 	return 0;
 }
 
 /* Copies the window that starts at `start`, zero outside the sound; returns its mean energy. */
 static double cut_window(const struct bands *m, const float *pcm, int n, int start, float *dst)
 {
-	double energy = 0;
+	enum { CHAINS = 4 };
+	const int from = start < 0 ? -start : 0;
+	const int to = start + m->window > n ? n - start : m->window;
+	double energy[CHAINS] = { 0 };
+	int i = from;
 
 	memset(dst, 0, (size_t)m->fft.n * sizeof(*dst));
-	for (int i = 0; i < m->window; i++) {
-		const float v = start + i >= 0 && start + i < n ? pcm[start + i] : 0;
-
-		energy += (double)v * v;
-		dst[i] = v * m->hann[i];
-	}
-	return energy / m->window;
+	for (; i + CHAINS <= to; i += CHAINS)
+		for (int k = 0; k < CHAINS; k++)
+			energy[k] += (double)pcm[start + i + k] * pcm[start + i + k];
+	for (; i < to; i++)
+		energy[0] += (double)pcm[start + i] * pcm[start + i];
+	for (int k = from; k < to; k++)
+		dst[k] = pcm[start + k] * m->hann[k];
+	return (energy[0] + energy[1] + energy[2] + energy[3]) / m->window;
 }
 
 /* Adds the log energy of each triangular band of one power spectrum to sum. */
 static void add_bands(const struct bands *m, const float *power, double *sum)
 {
 	for (int b = 0; b < ACOUSTIC_MELS; b++) {
-		const double lo = m->edge[b], mid = m->edge[b + 1], hi = m->edge[b + 2];
-		double e = 0, norm = 0;
+		const double *weight = m->weight + m->start[b];
+		const float *p = power + m->first[b];
+		double e = 0;
 
-		for (int k = (int)floor(lo); k <= (int)ceil(hi); k++) {
-			const double w =
-				k < mid ? (k - lo + 1e-9) / (mid - lo) : (hi - k) / (hi - mid);
-
-			if (w <= 0 || k > m->fft.n / 2)
-				continue;
-			e += w * power[k];
-			norm += w;
-		}
-		sum[b] += log10((norm > 0 ? e / norm : 0) / m->window + floor_energy);
+		for (int k = 0; k < m->start[b + 1] - m->start[b]; k++)
+			e += weight[k] * p[k];
+		sum[b] += log10((m->norm[b] > 0 ? e / m->norm[b] : 0) / m->window + floor_energy);
 	}
 }
 

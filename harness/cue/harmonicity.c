@@ -121,14 +121,10 @@ static double below_one(double v)
 /* Strength of the strongest maximum, 0 if there is none. */
 static double strongest(struct harmonicity *h, const float *r, int lags)
 {
+	const int n = sinc_maxima(r, 2, lags, 0, h->lag, h->place);
 	double best = 0, x;
-	int n = 0, at = 0;
+	int at = 0;
 
-	for (int i = 2; i < lags; i++)
-		if (r[i] > 0 && r[i] > r[i - 1] && r[i] >= r[i + 1]) {
-			h->lag[n] = i;
-			h->place[n++] = sinc_parabola(r, i);
-		}
 	sinc_table_values(h->sinc, r, lags + 1, h->place, n, h->height);
 	for (int k = 0; k < n; k++)
 		if (below_one(h->height[k]) > best) {

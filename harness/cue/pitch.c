@@ -231,14 +231,10 @@ static int choose_maxima(struct pitch_meter *m, const float *r, struct maximum *
 {
 	const float least = (float)(0.5 * m->cfg.voicing);
 	const int half = m->window / 2;
-	int n = 0, count = 0;
+	int n, count = 0;
 
-	for (int i = m->min_lag; i < m->max_lag && i < half; i++) {
-		if (!(r[i] > least && r[i] > r[i - 1] && r[i] >= r[i + 1]))
-			continue;
-		m->lag[n] = i;
-		m->place[n++] = sinc_parabola(r, i);
-	}
+	n = sinc_maxima(r, m->min_lag, m->max_lag < half ? m->max_lag : half, least, m->lag,
+			m->place);
 	sinc_table_values(m->sinc, r, half + 1, m->place, n, m->height);
 	for (int k = 0; k < n; k++)
 		if (m->rate / m->place[k] <= 2 * m->cfg.ceiling)

@@ -135,11 +135,26 @@ void sinc_table_values(const struct sinc_table *t, const float *r, int n, const 
 		table_values(t, r, n, x, count, value);
 }
 
-double sinc_parabola(const float *r, int i)
+/* Place of the maximum of the parabola through r[i - 1], r[i], r[i + 1]; i where there is none. */
+static double parabola(const float *r, int i)
 {
 	const double bend = 2.0 * r[i] - r[i - 1] - r[i + 1];
 
 	return bend > 0 ? i + 0.5 * (r[i + 1] - r[i - 1]) / bend : i;
+}
+
+int sinc_maxima(const float *r, int from, int to, float least, int *lag, double *place)
+{
+	int n = 0;
+
+	/* without branches: where they are cannot be foretold */
+	for (int i = from; i < to; i++) {
+		lag[n] = i;
+		n += (r[i] > least) & (r[i] > r[i - 1]) & (r[i] >= r[i + 1]);
+	}
+	for (int k = 0; k < n; k++)
+		place[k] = parabola(r, lag[k]);
+	return n;
 }
 
 /* Maximum of the parabola through three values `near` apart around `at`. */
@@ -157,7 +172,7 @@ static double refine(int i, double at, const double v[3], double *x)
 
 double sinc_peak(const float *r, int n, int i, int depth, double *x)
 {
-	const double at = sinc_parabola(r, i);
+	const double at = parabola(r, i);
 	double v[3];
 
 	for (int k = 0; k < 3; k++)
@@ -167,7 +182,7 @@ double sinc_peak(const float *r, int n, int i, int depth, double *x)
 
 double sinc_table_peak(const struct sinc_table *t, const float *r, int n, int i, double *x)
 {
-	const double at = sinc_parabola(r, i), place[3] = { at - near, at, at + near };
+	const double at = parabola(r, i), place[3] = { at - near, at, at + near };
 	double v[3];
 
 	sinc_table_values(t, r, n, place, 3, v);

@@ -12,8 +12,10 @@ double sinc_even(const float *r, int n, double x, int depth);
 /* Maximum of r near the local maximum i (0 < i < n - 1): *x its place; returns its value. */
 double sinc_peak(const float *r, int n, int i, int depth, double *x);
 
-/* Place of the maximum of the parabola through r[i - 1], r[i], r[i + 1]; i where there is none. */
-double sinc_parabola(const float *r, int i);
+/* Local maxima of r that are above `least`, at from..to-1 (r[from - 1] and r[to] are read): lag[k]
+ * and place[k], where the parabola through it and its neighbours is highest.  Both have room for
+ * to - from.  Returns how many there are. */
+int sinc_maxima(const float *r, int from, int to, float least, int *lag, double *place);
 
 /* The same with SINC_TABLE_DEPTH points on each side, many times faster: weights between two
  * rows of a table.  The value is right to a 30,000th of the series' second difference.  Here r[-k]

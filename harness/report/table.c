@@ -171,6 +171,8 @@ void table_plain(const struct table *t, struct strbuf *out)
 			if (table_shows(t, c))
 				plain_cell(out, r < 0 ? t->column[c].head : table_at(t, r, c)->text,
 					   width[c], table_counts(t, c), c == last);
+		while (out->len && out->s[out->len - 1] == ' ')
+			out->s[--out->len] = '\0';
 		strbuf_addc(out, '\n');
 	}
 }
