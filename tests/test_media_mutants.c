@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Damaged media by the thousand: small files of each container, truncated, flipped, spliced.
  * Each ends in a named status or an error that names the file, within seconds, the same when
- * it is read again.  MUTANTS=5000 makes more than the usual number.
+ * it is read again; so does each of a corpus of them that is measured, on any number of threads.
+ * MUTANTS=5000 makes more than the usual number.
  */
 #include "tests/encode.h"
 
@@ -9,6 +10,9 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
+#include "harness/cue/behaviour.h"
+#include "harness/run/measure.h"
+#include "tests/landmark_fixture.h"
 
 #define USUAL	  200
 #define PICTURES  14
@@ -215,44 +219,166 @@ static void try_one(struct rng *r, const char *path, const struct bytes *mutant,
 	CHECK(outcome(path, rq, t, again, sizeof(again)) == hash && !strcmp(name, again));
 }
 
-static void test_mutants(void **state)
+static int wanted_mutants(void)
 {
 	const char *wanted = getenv("MUTANTS");
-	int n = wanted && atoi(wanted) > 0 ? atoi(wanted) : USUAL;
-	struct bytes all[KINDS], mutant = { malloc(MAX_BYTES), 0 };
-	char *dir = scratch_make(), *path[KINDS];
-	struct tally tally = { 0 };
-	struct err err = { 0 };
-	struct rng rng;
 
-	(void)state;
-	CHECK(mutant.data);
+	return wanted && atoi(wanted) > 0 ? atoi(wanted) : USUAL;
+}
+
+/* Writes the files that are damaged, and reads their bytes. */
+static void make_originals(const char *dir, char *path[KINDS], struct bytes all[KINDS])
+{
+	struct err err = { 0 };
+
 	for (size_t k = 0; k < KINDS; k++) {
 		path[k] = path_join(dir, originals[k].name);
 		encode_clip(path[k], &originals[k], PICTURES);
 		io_read_file(path[k], MAX_BYTES / 2, &all[k].data, &all[k].len, &err);
 		CHECK_OK(&err);
 	}
+}
+
+static void free_originals(char *path[KINDS], struct bytes all[KINDS])
+{
+	for (size_t k = 0; k < KINDS; k++) {
+		free(all[k].data);
+		free(path[k]);
+	}
+}
+
+static void print_tally(const struct tally *t)
+{
+	for (int i = 0; i < t->rows; i++)
+		print_message("%6d %s\n", t->row[i].n, t->row[i].name);
+}
+
+static void test_mutants(void **state)
+{
+	struct bytes all[KINDS], mutant = { malloc(MAX_BYTES), 0 };
+	char *dir = scratch_make(), *path[KINDS];
+	const int n = wanted_mutants();
+	struct tally tally = { 0 };
+	struct rng rng;
+
+	(void)state;
+	CHECK(mutant.data);
+	make_originals(dir, path, all);
 	for (int i = 0; i < n; i++) {
 		/* one seed a file: the number names it whatever came before */
 		rng_seed(&rng, 4, (uint64_t)i);
 		mutate(&rng, all, (size_t)i % KINDS, &mutant);
 		try_one(&rng, path[(size_t)i % KINDS], &mutant, &tally);
 	}
-	for (int i = 0; i < tally.rows; i++)
-		print_message("%6d %s\n", tally.row[i].n, tally.row[i].name);
+	print_tally(&tally);
 	print_message("%.3f s the slowest reading\n", tally.slowest);
-	for (size_t k = 0; k < KINDS; k++) {
-		free(all[k].data);
-		free(path[k]);
-	}
+	free_originals(path, all);
 	free(mutant.data);
+	scratch_remove(dir);
+}
+
+/* ---- measured ---- */
+
+/* A corpus whose clips are n mutants in dir; the strings are the corpus's. */
+static void make_corpus(struct corpus *c, char *dir, int n)
+{
+	struct bytes all[KINDS], mutant = { malloc(MAX_BYTES), 0 };
+	char *path[KINDS], name[32];
+	struct rng rng;
+
+	*c = (struct corpus){ .name = "meld", .policy = "p", .root = dir, .labels = &labels_meld7 };
+	c->n_dia = c->n_speaker = 1;
+	c->n_utt = n;
+	c->dia = arena_array(&c->mem, 1, sizeof(*c->dia));
+	c->speaker = arena_array(&c->mem, 1, sizeof(*c->speaker));
+	c->utt = arena_array(&c->mem, (size_t)n, sizeof(*c->utt));
+	CHECK(mutant.data && c->dia && c->speaker && c->utt);
+	c->dia[0] = (struct dialogue){ .id = "0", .split = SPLIT_TRAIN, .count = n };
+	c->speaker[0] = (struct speaker){ .name = "A" };
+	make_originals(dir, path, all);
+	for (int i = 0; i < n; i++) {
+		const size_t kind = (size_t)i % KINDS;
+		struct media_ref clip = { .end_ms = -1 };
+		char *to;
+
+		CHECK(str_format(name, sizeof(name), "%d-%s", i, originals[kind].name));
+		to = path_join(dir, name);
+		rng_seed(&rng, 5, (uint64_t)i);
+		mutate(&rng, all, kind, &mutant);
+		put(to, &mutant);
+		clip.path = arena_strdup(&c->mem, to);
+		c->utt[i] = (struct utterance){ .id = arena_strdup(&c->mem, name),
+						.text = "one",
+						.audio = clip,
+						.video = clip };
+		free(to);
+	}
+	free_originals(path, all);
+	free(mutant.data);
+}
+
+static void check_set(const struct cue_set *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		CHECK(isfinite(s->v[i]) && (s->ok[i] || s->v[i] == 0));
+}
+
+/* Measures the corpus with faces looked for as in real footage. */
+static void measure(struct bank *b, struct corpus *c, int threads)
+{
+	char *landmarks = path_join(c->root, "landmarks.dat");
+	struct gold g = { .label = mem_calloc((size_t)c->n_utt, sizeof(int)) };
+	const struct bank_options o = { .landmarks = landmarks, .media = true, .threads = threads };
+	struct landmark_bytes model;
+	struct err err = { 0 };
+
+	landmark_fixture(&model);
+	put(landmarks, &(struct bytes){ (char *)model.data, model.n });
+	bank_build(b, c, &g, &o, &err);
+	CHECK_OK(&err);
+	CHECK(b->n_media == c->n_utt);
+	b->gold = NULL;
+	free(g.label);
+	free(landmarks);
+}
+
+static void test_measured(void **state)
+{
+	const int n = wanted_mutants() / 8 + 1;
+	char *dir = scratch_make(), status[STATUS_SIZE];
+	struct tally tally = { 0 };
+	struct corpus c;
+	struct bank one, three;
+
+	(void)state;
+	make_corpus(&c, dir, n);
+	measure(&one, &c, 1);
+	measure(&three, &c, 3);
+	for (int i = 0; i < n; i++) {
+		const struct measured *a = &one.m[i], *b = &three.m[i];
+
+		measured_status(a, &c.utt[i], status);
+		count(&tally, status);
+		CHECK(strcmp(status, "failed") && strcmp(status, "missing"));
+		check_set(&a->speech, SPEECH_CUE_COUNT);
+		check_set(&a->behaviour, BEHAVIOUR_CUE_COUNT);
+		CHECK(a->error == b->error && a->media_status == b->media_status);
+		CHECK(!memcmp(&a->speech, &b->speech, sizeof(a->speech)));
+		CHECK(!memcmp(&a->behaviour, &b->behaviour, sizeof(a->behaviour)));
+	}
+	print_tally(&tally);
+	bank_free(&one);
+	bank_free(&three);
+	corpus_free(&c);
 	scratch_remove(dir);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_mutants) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mutants),
+		cmocka_unit_test(test_measured),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
