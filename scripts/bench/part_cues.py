@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cues: the benchmark's own rows; behaviour cues beside what calibrated corpora show; speech beside
-Praat's measurements of the same sound and beside its speed; log-mel frames beside torchaudio's."""
+Praat's measurements of the same sound and beside its speed; log-mel frames beside torchaudio's; whole corpora beside ffmpeg."""
 import csv
 import os
 import shutil
@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import wave
 
+import part_clips
 import part_plain
 from runs import Run, median, table
 
