@@ -10,7 +10,7 @@
 #include "harness/base/err.h"
 #include "harness/base/picture.h"
 
-enum { MOTION_GRID = 2 };
+enum { MOTION_GRID = 2, MOTION_SIDE_MAX = 4096 /* of a picture */ };
 
 /* Box in luma pixels. */
 struct box {
@@ -31,6 +31,7 @@ struct motion_meter {
 	bool any;
 };
 
+/* Pictures of at most MOTION_SIDE_MAX a side (ERR_ARG); ERR_NOMEM. */
 int motion_init(struct motion_meter *m, int width, int height, struct err *err);
 void motion_free(struct motion_meter *m);
 void motion_reset(struct motion_meter *m);
