@@ -367,99 +367,141 @@ static void test_prompt_published(void **state)
 /* --- labels --- */
 
 static const char *const six[] = { "happy", "sad", "neutral", "angry", "excited", "frustrated" };
+static const char *const other[] = { "anger", "fear", "sadness", "joy", "surprise", "happy" };
+static const char *const alias[] = { "angry", NULL, "sad", "joyful", "surprised", NULL };
+static const struct label_words words_six = { .word = six, .n = 6 };
+/* the labels that the table of answers in the specification uses */
+static const struct label_words words_other = { .word = other, .alias = alias, .n = 6 };
 
-static void check_extract(enum extract_rule rule, const char *text, int label, enum extract_how how)
+static void check_extract(enum extract_rule rule, const struct label_words *words,
+			  const char *text, int label, enum extract_how how)
 {
-	struct extracted e = label_extract(rule, text, six, 6);
+	struct extracted e;
+	struct err err = { 0 };
 
+	label_extract(rule, text, words, &e, &err);
+	CHECK_OK(&err);
 	if (e.label != label || e.how != how)
-		fail_msg("%s of '%s': label %d by %d, wanted %d by %d", extract_rule_name[rule],
-			 text, e.label, (int)e.how, label, (int)how);
+		fail_msg("%s of '%s': label %d by %s, wanted %d by %s", extract_rule_name[rule],
+			 text, e.label, extract_how_name[e.how], label, extract_how_name[how]);
 }
 
-static void test_extract(void **state)
+static void test_extract_published(void **state)
 {
+	static const struct {
+		enum extract_rule rule;
+		const char *text;
+		int label;
+		enum extract_how how;
+	} t[] = {
+		{ EXTRACT_A, "neutral", 2, EXTRACTED_SPAN },
+		{ EXTRACT_A, "unhappy, not sad", 0, EXTRACTED_SPAN },
+		{ EXTRACT_A, "Sad", 1, EXTRACTED_DISTANCE },
+		{ EXTRACT_A, "", 1, EXTRACTED_DISTANCE },
+		{ EXTRACT_A, "exited", 4, EXTRACTED_DISTANCE },
+		{ EXTRACT_A, "relief", 4, EXTRACTED_DISTANCE },
+		{ EXTRACT_A, "s\xc3\xa4\x64", 1, EXTRACTED_DISTANCE },
+		{ EXTRACT_B, "{\"detected_emotion_label\": \"Angry\", \"reason\": \"sad\"}", 3,
+		  EXTRACTED_FIELD },
+		{ EXTRACT_B, "{\"emotion_label\": \"very excited\"} happy", 4, EXTRACTED_FIELD },
+		{ EXTRACT_B, "{\"emotion\": \"frustrat\"}", 5, EXTRACTED_FIELD },
+		{ EXTRACT_B, "{\"emotion\": \"\"}", 0, EXTRACTED_FIELD },
+		{ EXTRACT_B, "{\"emotion\": 3, \"label\": \"sad\"}", 1, EXTRACTED_WORD },
+		{ EXTRACT_B, "{ {\"a\": 1} \"emotion\" : \"sad\"", 1, EXTRACTED_PATTERN },
+		{ EXTRACT_B, "{\n \"emotion_label\": \"excited\"", 4, EXTRACTED_PATTERN },
+		{ EXTRACT_B, "Emotion_Label: Happy or sad", 0, EXTRACTED_PATTERN },
+		{ EXTRACT_B, "no, not sad; the emotion is happy", 1, EXTRACTED_WORD },
+		{ EXTRACT_B, "I feel SADNESS and am happy", 1, EXTRACTED_WORD },
+		{ EXTRACT_B, "<think>happy?</think>{\"emotion\": \"sad\"}", 1, EXTRACTED_FIELD },
+		{ EXTRACT_B, "<think>happy", 0, EXTRACTED_WORD },
+		{ EXTRACT_B, "ANGR", 3, EXTRACTED_DISTANCE },
+		{ EXTRACT_B, " \n", 1, EXTRACTED_DISTANCE },
+	};
+
 	(void)state;
-	check_extract(EXTRACT_SCAN, "neutral", 2, EXTRACTED_FOUND);
-	check_extract(EXTRACT_SCAN, "unhappy, not sad", 0, EXTRACTED_FOUND);
-	check_extract(EXTRACT_SCAN, "Sad", 1, EXTRACTED_DISTANCE);
-	check_extract(EXTRACT_SCAN, "", 1, EXTRACTED_DISTANCE);
-	check_extract(EXTRACT_SCAN, "exited", 4, EXTRACTED_DISTANCE);
-	check_extract(EXTRACT_FIELD, "{\"detected_emotion_label\": \"Angry\", \"reason\": \"sad\"}",
-		      3, EXTRACTED_FOUND);
-	check_extract(EXTRACT_FIELD, "no, not sad; the emotion is happy", 0, EXTRACTED_PATTERN);
-	check_extract(EXTRACT_FIELD, "{\n \"emotion_label\": \"excited\"", 4, EXTRACTED_PATTERN);
-	check_extract(EXTRACT_FIELD, "I feel SADNESS and am happy", 1, EXTRACTED_ANYWHERE);
-	check_extract(EXTRACT_FIELD, "angr", 3, EXTRACTED_DISTANCE);
-	check_extract(EXTRACT_STRICT, " \"Frustrated.\"\n", 5, EXTRACTED_FOUND);
-	check_extract(EXTRACT_STRICT, "sad and angry", -1, EXTRACTED_NONE);
-	check_extract(EXTRACT_STRICT, "", -1, EXTRACTED_NONE);
-	check_extract(EXTRACT_FLEXIBLE, "Not unhappy but Angry!", 3, EXTRACTED_FOUND);
-	check_extract(EXTRACT_FLEXIBLE, "sadness", -1, EXTRACTED_NONE);
-	CHECK(label_extract(EXTRACT_SCAN,
-			    "s\xc3\xa4"
-			    "d",
-			    six, 6)
-		      .label == 1);
-	check_extract(EXTRACT_FLEXIBLE, "\xff\xfe", -1, EXTRACTED_NONE);
-	check_extract(EXTRACT_FIELD, "Emotion is is is sad", 1, EXTRACTED_PATTERN);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		check_extract(t[i].rule, &words_six, t[i].text, t[i].label, t[i].how);
 }
 
-/* Recorded outputs: both decoders give the recorded score to three decimals. */
-static void check_recorded(const char *path)
+/* Our own rules; label -1: none, for the same reason in both unless strict's is NOT_FOUND. */
+static void test_extract_own(void **state)
 {
-	struct confusion scan = { .k = 6 }, field = { .k = 6 };
-	struct err err = { 0 };
-	struct json *head, *list;
-	char *text;
-	size_t len;
-	double want;
-	const char *at;
+	static const struct {
+		const char *text;
+		int strict, flexible;
+		enum extract_how how;
+	} t[] = {
+		{ "Anger.", 0, 0, EXTRACTED_WHOLE },
+		{ " \"Fear\".\n", 1, 1, EXTRACTED_WHOLE },
+		{ "\xe2\x80\x9cjoy\xe2\x80\x9d", 3, 3, EXTRACTED_WHOLE },
+		{ "joy..", -1, 3, EXTRACTED_WORD },
+		{ "The answer is anger", -1, 0, EXTRACTED_MARKER },
+		{ "not happy", -1, -1, NOT_NEGATED },
+		{ "isn\xe2\x80\x99t really happy", -1, -1, NOT_NEGATED },
+		{ "not sure; happy", -1, 5, EXTRACTED_WORD },
+		{ "Not, happy", -1, 5, EXTRACTED_WORD },
+		{ "angry, then sad", -1, -1, NOT_ONE },
+		{ "unhappy", -1, -1, NOT_FOUND },
+		{ "non-happy", -1, -1, NOT_FOUND },
+		{ "A sad tone in her voice", -1, 2, EXTRACTED_WORD },
+		{ "B or C", -1, -1, NOT_FOUND },
+		{ "EMO_UNKNOWN", -1, -1, NOT_FOUND },
+		{ "I cannot tell", -1, -1, NOT_FOUND },
+		{ "!!!!!!", -1, -1, NOT_FOUND },
+		{ "", -1, -1, NOT_EMPTY },
+		{ " \t\n", -1, -1, NOT_EMPTY },
+		{ "surprised", -1, 4, EXTRACTED_WHOLE },
+		{ "fearful", -1, -1, NOT_FOUND },
+		{ "\xff\xfe", -1, -1, NOT_UTF8 },
+		{ "<think>sad or joy</think>\njoy", -1, 3, EXTRACTED_WHOLE },
+		{ "sad or joy</think> joy", -1, 3, EXTRACTED_WHOLE },
+		{ "<think>joy", -1, -1, NOT_THINKING },
+		{ "<think>joy</think> ", -1, -1, NOT_EMPTY },
+		{ "```json\n{\"emotion\": \"Joy\", \"why\": \"no anger\"}\n```", -1, 3,
+		  EXTRACTED_FIELD },
+		{ "{\"emotion\": \"unknown\", \"why\": \"joy is there\"}", -1, -1, NOT_FOUND },
+		{ "{\"emotion\": \"joy\"} {\"emotion\": \"fear\"}", -1, -1, NOT_ONE },
+		{ "fear? no: emotion: joy, answer: anger", -1, 0, EXTRACTED_MARKER },
+		{ "**anger**", -1, 0, EXTRACTED_WORD },
+		{ "'anger' it is, anger", -1, 0, EXTRACTED_WORD },
+	};
 
-	io_read_file(path, 1 << 28, &text, &len, &err);
-	CHECK_OK(&err);
-	at = strstr(text, "\n[\n");
-	CHECK(at);
-	head = json_parse(text, strcspn(text, "\n"), path, &err);
-	list = json_parse(at + 1, strlen(at + 1), path, &err);
-	CHECK_OK(&err);
-	want = json_num(json_get(head, "F1_SA"), NAN);
-	for (const struct json *v = json_at(list, 0); v; v = json_next(v)) {
-		const char *out = json_str(json_get(v, "output"), "");
-		int gold =
-			label_extract(EXTRACT_STRICT, json_str(json_get(v, "target"), ""), six, 6)
-				.label;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const bool whole = t[i].strict >= 0;
+		enum extract_how why = t[i].how == NOT_EMPTY || t[i].how == NOT_UTF8 ? t[i].how
+										     : NOT_FOUND;
 
-		confusion_add(&scan, gold, label_extract(EXTRACT_SCAN, out, six, 6).label);
-		confusion_add(&field, gold, label_extract(EXTRACT_FIELD, out, six, 6).label);
+		if (t[i].text[0] == '<')
+			why = NOT_FOUND;
+		check_extract(EXTRACT_STRICT, &words_other, t[i].text, t[i].strict,
+			      whole ? EXTRACTED_WHOLE : why);
+		check_extract(EXTRACT_FLEXIBLE, &words_other, t[i].text, t[i].flexible, t[i].how);
 	}
-	CHECK_NEAR(100 * scores_weighted_f1(&scan), want, 6e-4);
-	CHECK_NEAR(100 * scores_weighted_f1(&field), want, 6e-4);
-	json_free(head);
-	json_free(list);
+}
+
+static void test_extract_limits(void **state)
+{
+	struct label_words letters = words_other;
+	char *text = malloc(EXTRACT_TEXT_MAX + 2);
+
+	(void)state;
+	CHECK(text != NULL);
+	memset(text, ' ', EXTRACT_TEXT_MAX + 1);
+	text[EXTRACT_TEXT_MAX + 1] = '\0';
+	memcpy(text, "joy", 3);
+	text[EXTRACT_TEXT_MAX] = '!';
+	check_extract(EXTRACT_STRICT, &words_other, text, -1, NOT_SHORT);
+	check_extract(EXTRACT_FLEXIBLE, &words_other, text, -1, NOT_SHORT);
 	free(text);
-}
-
-static void test_extract_recorded(void **state)
-{
-	char *dir = real_data("predictions/speechcue");
-	struct io_list list = { 0 };
-	struct err err = { 0 };
-
-	(void)state;
-	if (!dir)
-		return;
-	io_list_dir(dir, &list, &err);
-	CHECK_OK(&err);
-	CHECK(list.n == 8);
-	for (size_t i = 0; i < list.n; i++) {
-		char *path = path_join(dir, list.name[i]);
-
-		check_recorded(path);
-		free(path);
-	}
-	io_list_free(&list);
-	free(dir);
+	check_extract(EXTRACT_STRICT, &words_other, "B.", -1, NOT_FOUND);
+	letters.letters = true;
+	check_extract(EXTRACT_STRICT, &letters, "B.", 1, EXTRACTED_WHOLE);
+	check_extract(EXTRACT_STRICT, &letters, "b", -1, NOT_FOUND);
+	check_extract(EXTRACT_STRICT, &letters, "G", -1, NOT_FOUND);
+	check_extract(EXTRACT_FLEXIBLE, &letters, "Answer: C", 2, EXTRACTED_MARKER);
+	check_extract(EXTRACT_FLEXIBLE, &letters, "B or C", -1, NOT_FOUND);
+	check_extract(EXTRACT_FLEXIBLE, &letters, "A sad tone in her voice", 2, EXTRACTED_WORD);
 }
 
 int main(void)
@@ -470,8 +512,9 @@ int main(void)
 		cmocka_unit_test(test_prompt_golden),
 		cmocka_unit_test(test_prompt_pieces),
 		cmocka_unit_test(test_prompt_published),
-		cmocka_unit_test(test_extract),
-		cmocka_unit_test(test_extract_recorded),
+		cmocka_unit_test(test_extract_published),
+		cmocka_unit_test(test_extract_own),
+		cmocka_unit_test(test_extract_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

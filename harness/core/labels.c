@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 const struct label_set labels_meld7 = {
 	.name = "meld7",
@@ -10,6 +11,7 @@ const struct label_set labels_meld7 = {
 	.n = 7,
 	.word = { "neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger" },
 	.prompt = { "neutral", "surprise", "fear", "sad", "joyful", "disgust", "angry" },
+	.alias = { NULL, "surprised", "fearful", NULL, NULL, "disgusted", NULL },
 };
 
 const struct label_set labels_meld3 = {
@@ -26,6 +28,8 @@ const struct label_set labels_iemocap6 = {
 	.n = 6,
 	.word = { "happy", "sad", "neutral", "angry", "excited", "frustrated" },
 	.prompt = { "happy", "sad", "neutral", "angry", "excited", "frustrated" },
+	.code = { "hap", "sad", "neu", "ang", "exc", "fru" },
+	.alias = { "happiness", "sadness", NULL, "anger", "excitement", "frustration" },
 };
 
 const struct label_set labels_iemocap4 = {
@@ -34,6 +38,8 @@ const struct label_set labels_iemocap4 = {
 	.n = 4,
 	.word = { "angry", "happy", "neutral", "sad" },
 	.prompt = { "angry", "happy", "neutral", "sad" },
+	.code = { "ang", "hap", "neu", "sad" },
+	.alias = { "anger", "happiness", NULL, "sadness" },
 };
 
 const struct label_set *const label_sets[] = {
@@ -44,6 +50,15 @@ int label_find(const struct label_set *set, const char *word)
 {
 	for (int i = 0; i < set->n; i++)
 		if (!strcmp(set->word[i], word))
+			return i;
+	return -1;
+}
+
+int label_find_any(const struct label_set *set, const char *name)
+{
+	for (int i = 0; i < set->n; i++)
+		if (!strcasecmp(set->word[i], name) || !strcasecmp(set->prompt[i], name) ||
+		    (set->code[i] && !strcasecmp(set->code[i], name)))
 			return i;
 	return -1;
 }

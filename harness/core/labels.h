@@ -13,6 +13,9 @@ struct label_set {
 	int n;
 	const char *word[LABEL_MAX];   /* the word a model answers with: "joy" */
 	const char *prompt[LABEL_MAX]; /* the word in published prompts: "joyful" */
+	const char *code[LABEL_MAX];   /* the release's short name: "hap"; NULL: it has none */
+	const char *alias[LABEL_MAX];  /* what else counts as this label in free text: "happiness";
+					  NULL: nothing */
 };
 
 extern const struct label_set labels_meld7;    /* neutral surprise fear sadness joy disgust anger */
@@ -25,6 +28,9 @@ extern const struct label_set *const label_sets[];
 
 /* Index of a word (as in .word), or -1. */
 int label_find(const struct label_set *set, const char *word);
+/* Index of the label that a table names by its word, its word in prompts or its code, in any
+ * case, or -1. */
+int label_find_any(const struct label_set *set, const char *name);
 const struct label_set *label_set_find(const char *name);
 
 /* How labels read as those of a coarser set: map[i] is the label of `to` for label i of `from`,

@@ -1,197 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/text/label_extract.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "harness/base/mem.h"
 #include "harness/base/str.h"
+#include "harness/text/extract_parts.h"
 
-#define SPAN_MAX 11 /* characters of a label that decoder A can find */
-#define WORD_MAX 63 /* of a label for the edit distance */
+const char *const extract_rule_name[EXTRACT_RULES] = { "A", "B", "strict", "flexible" };
 
-const char *const extract_rule_name[EXTRACT_RULES] = { "scan", "field", "strict", "flexible" };
+const char *const extract_how_name[EXTRACT_HOW_COUNT] = {
+	[EXTRACTED_WHOLE] = "whole",   [EXTRACTED_SPAN] = "span",
+	[EXTRACTED_FIELD] = "field",   [EXTRACTED_PATTERN] = "pattern",
+	[EXTRACTED_MARKER] = "marker", [EXTRACTED_WORD] = "word",
+	[EXTRACTED_DISTANCE] = "edit", [EXTRACTED_GIVEN] = "given",
+	[NOT_EMPTY] = "empty",	       [NOT_UTF8] = "not-utf8",
+	[NOT_SHORT] = "too-long",      [NOT_THINKING] = "thinking",
+	[NOT_ONE] = "several-labels",  [NOT_NEGATED] = "negated",
+	[NOT_FOUND] = "no-label",
+};
 
-static unsigned char lower(char c)
+unsigned char ascii_lower(char c)
 {
 	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-static bool is_letter(char c)
+bool piece_begins(struct piece p, const char *word, bool any_case)
 {
-	return (lower(c) >= 'a' && lower(c) <= 'z') || (unsigned char)c >= 0x80;
-}
-
-/* Does s go on with the word? */
-static bool begins(const char *s, const char *word, bool any_case)
-{
-	for (; *word; s++, word++)
-		if ((any_case ? (char)lower(*s) : *s) != *word)
+	for (size_t i = 0; word[i]; i++)
+		if (i == p.n || (any_case ? (char)ascii_lower(p.s[i]) : p.s[i]) != word[i])
 			return false;
 	return true;
 }
 
-/* Longest label at s, or -1. */
-static int label_at(const char *s, const char *const *label, int n, size_t longest, bool any_case)
+static bool is_blank(char c)
 {
-	int best = -1;
-
-	for (int j = 0; j < n; j++)
-		if (strlen(label[j]) <= longest && begins(s, label[j], any_case) &&
-		    (best < 0 || strlen(label[j]) > strlen(label[best])))
-			best = j;
-	return best;
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static int scan(const char *text, const char *const *label, int n, size_t longest, bool any_case)
+struct piece piece_trim(struct piece p)
 {
-	int found = -1;
-
-	for (; *text && found < 0; text++)
-		found = label_at(text, label, n, longest, any_case);
-	return found;
-}
-
-/* Levenshtein distance in characters. */
-static size_t distance(const char *text, const char *word)
-{
-	const size_t m = strlen(word) < WORD_MAX ? strlen(word) : WORD_MAX, n = strlen(text);
-	size_t row[WORD_MAX + 1], count = 0;
-
-	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
-	for (size_t i = 0, len; i < n; i += len) {
-		int32_t cp = utf8_decode(text + i, n - i, &len);
-		size_t diagonal = row[0];
-
-		if (cp < 0) {
-			cp = (unsigned char)text[i];
-			len = 1;
-		}
-		row[0] = ++count;
-		for (size_t j = 1; j <= m; j++) {
-			size_t best = diagonal + (cp != (unsigned char)word[j - 1]);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
-		}
+	while (p.n && is_blank(p.s[0])) {
+		p.s++;
+		p.n--;
 	}
-	return row[m];
+	while (p.n && is_blank(p.s[p.n - 1]))
+		p.n--;
+	return p;
 }
 
-static struct extracted nearest(const char *text, const char *const *label, int n)
+struct piece piece_from(struct piece p, size_t at)
 {
-	size_t best = 0;
-	int at = -1;
-
-	for (int j = 0; j < n; j++) {
-		size_t d = distance(text, label[j]);
-
-		if (at < 0 || d < best) {
-			best = d;
-			at = j;
-		}
-	}
-	return (struct extracted){ at, at < 0 ? EXTRACTED_NONE : EXTRACTED_DISTANCE };
+	return (struct piece){ p.s + at, p.n - at };
 }
 
-/* Label in the value that follows a key: after blanks, quotes, colons, equal
- * signs, stars and "is"; -1 if another word comes first. */
-static int value_label(const char *s, const char *const *label, int n)
+size_t piece_find(struct piece p, const char *word, bool any_case)
 {
-	for (;;) {
-		while (*s && strchr(" \t\r\n\"':=*`<[", *s))
-			s++;
-		if (!begins(s, "is ", true))
-			return label_at(s, label, n, WORD_MAX, true);
-		s += 3;
-	}
+	for (size_t i = 0; i < p.n; i++)
+		if (piece_begins(piece_from(p, i), word, any_case))
+			return i;
+	return p.n;
 }
 
-/* Label behind the first `key` that has one, letters directly behind the key skipped. */
-static int keyed_label(const char *text, const char *key, const char *const *label, int n)
+/* Takes the quotes off that stand on both sides; false when there are none. */
+static bool unquote(struct piece *p)
 {
-	int found = -1;
+	static const char *const pair[][2] = { { "\"", "\"" },
+					       { "'", "'" },
+					       { "`", "`" },
+					       { "\xe2\x80\x9c", "\xe2\x80\x9d" },
+					       { "\xe2\x80\x98", "\xe2\x80\x99" } };
 
-	for (; *text && found < 0; text++) {
-		const char *s = text + strlen(key);
+	for (size_t i = 0; i < sizeof(pair) / sizeof(pair[0]); i++) {
+		const size_t a = strlen(pair[i][0]), b = strlen(pair[i][1]);
 
-		if (!begins(text, key, true))
+		if (p->n < a + b || memcmp(p->s, pair[i][0], a) != 0 ||
+		    memcmp(p->s + p->n - b, pair[i][1], b) != 0)
 			continue;
-		while (is_letter(*s) || *s == '_')
-			s++;
-		found = value_label(s, label, n);
+		*p = piece_trim((struct piece){ p->s + a, p->n - a - b });
+		return true;
 	}
-	return found;
+	return false;
 }
 
-static struct extracted by_field(const char *text, const char *const *label, int n)
+static bool same(struct piece p, const char *word)
 {
-	static const char *const key[] = { "emotion", "label" };
-	int at = keyed_label(text, "\"detected_emotion_label", label, n);
-
-	if (at >= 0)
-		return (struct extracted){ at, EXTRACTED_FOUND };
-	for (size_t i = 0; i < ARRAY_LEN(key); i++) {
-		at = keyed_label(text, key[i], label, n);
-		if (at >= 0)
-			return (struct extracted){ at, EXTRACTED_PATTERN };
-	}
-	at = scan(text, label, n, WORD_MAX, true);
-	if (at >= 0)
-		return (struct extracted){ at, EXTRACTED_ANYWHERE };
-	return nearest(text, label, n);
+	return word && strlen(word) == p.n && piece_begins(p, word, true);
 }
 
-static struct extracted strict(const char *text, const char *const *label, int n)
+int extract_whole(struct piece p, const struct label_words *words, bool aliases)
 {
-	static const char around[] = " \t\r\n\"'`.*";
-	int at;
+	bool stop = false;
 
-	text += strspn(text, around);
-	at = label_at(text, label, n, WORD_MAX, true);
-	if (at >= 0) {
-		const char *rest = text + strlen(label[at]);
-
-		if (rest[strspn(rest, around)])
-			at = -1;
+	p = piece_trim(p);
+	for (;;) {
+		if (!stop && p.n && p.s[p.n - 1] == '.') {
+			stop = true;
+			p = piece_trim((struct piece){ p.s, p.n - 1 });
+		} else if (!unquote(&p)) {
+			break;
+		}
 	}
-	return (struct extracted){ at, at < 0 ? EXTRACTED_NONE : EXTRACTED_FOUND };
+	for (int k = 0; k < words->n; k++)
+		if (same(p, words->word[k]) ||
+		    (aliases && ((words->other && same(p, words->other[k])) ||
+				 (words->alias && same(p, words->alias[k])))))
+			return k;
+	if (words->letters && p.n == 1 && p.s[0] >= 'A' && p.s[0] < 'A' + words->n)
+		return p.s[0] - 'A';
+	return -1;
 }
 
-static struct extracted flexible(const char *text, const char *const *label, int n)
+/* Why a reply cannot be looked at, or EXTRACT_HOW_COUNT. */
+static enum extract_how unfit(struct piece text)
 {
-	for (const char *s = text; *s; s++) {
-		int at = s > text && is_letter(s[-1]) ? -1 : label_at(s, label, n, WORD_MAX, true);
-
-		if (at >= 0 && !is_letter(s[strlen(label[at])]))
-			return (struct extracted){ at, EXTRACTED_FOUND };
-	}
-	return (struct extracted){ -1, EXTRACTED_NONE };
+	if (!piece_trim(text).n)
+		return NOT_EMPTY;
+	if (text.n > EXTRACT_TEXT_MAX)
+		return NOT_SHORT;
+	return utf8_check(text.s, text.n) == text.n ? EXTRACT_HOW_COUNT : NOT_UTF8;
 }
 
-struct extracted label_extract(enum extract_rule rule, const char *text, const char *const *label,
-			       int n)
+int label_extract(enum extract_rule rule, const char *text, const struct label_words *words,
+		  struct extracted *out, struct err *err)
 {
-	int at = -1;
+	const struct piece p = { text, strlen(text) };
+	const enum extract_how why = unfit(p);
 
+	*out = (struct extracted){ -1, NOT_FOUND };
 	switch (rule) {
-	case EXTRACT_SCAN:
-		at = scan(text, label, n, SPAN_MAX, false);
-		return at < 0 ? nearest(text, label, n) : (struct extracted){ at, EXTRACTED_FOUND };
-	case EXTRACT_FIELD:
-		return by_field(text, label, n);
+	case EXTRACT_A:
+		*out = extract_a(p, words);
+		return 0;
+	case EXTRACT_B:
+		return extract_b(p, words, out, err);
 	case EXTRACT_STRICT:
-		return strict(text, label, n);
+		out->label = why == EXTRACT_HOW_COUNT ? extract_whole(p, words, false) : -1;
+		out->how = out->label >= 0	     ? EXTRACTED_WHOLE
+			   : why < EXTRACT_HOW_COUNT ? why
+						     : NOT_FOUND;
+		return 0;
 	case EXTRACT_FLEXIBLE:
-		return flexible(text, label, n);
+		if (why == EXTRACT_HOW_COUNT)
+			return extract_flexible(p, words, out, err);
+		out->how = why;
+		return 0;
 	case EXTRACT_RULES:
 		break;
 	}
-	return (struct extracted){ -1, EXTRACTED_NONE };
+	return err_set(err, ERR_INTERNAL, "no such rule of extraction");
 }
