@@ -14,9 +14,10 @@ harness/metrics:harness/base harness/core
 datasets:harness/base harness/core harness/media
 models:harness/base harness/core harness/num harness/cue harness/text
 harness/run:harness/base harness/core harness/num harness/media harness/cue harness/metrics
+harness/score:harness/base harness/core harness/text harness/metrics harness/run
 harness/report:harness/base harness/core harness/metrics
 harness/verdict:harness/base harness/core harness/metrics harness/report
-harness/cli:harness/base harness/core harness/num harness/media harness/cue harness/text harness/metrics harness/run harness/report harness/verdict models
+harness/cli:harness/base harness/core harness/num harness/media harness/cue harness/text harness/metrics harness/run harness/score harness/report harness/verdict models
 '
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+["<]' harness models datasets --include='*.[ch]' |
 awk -F: -v allowed="$allowed" '

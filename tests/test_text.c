@@ -373,8 +373,8 @@ static const struct label_words words_six = { .word = six, .n = 6 };
 /* the labels that the table of answers in the specification uses */
 static const struct label_words words_other = { .word = other, .alias = alias, .n = 6 };
 
-static void check_extract(enum extract_rule rule, const struct label_words *words,
-			  const char *text, int label, enum extract_how how)
+static void check_extract(enum extract_rule rule, const struct label_words *words, const char *text,
+			  int label, enum extract_how how)
 {
 	struct extracted e;
 	struct err err = { 0 };
@@ -408,6 +408,11 @@ static void test_extract_published(void **state)
 		{ EXTRACT_B, "{\"emotion\": \"\"}", 0, EXTRACTED_FIELD },
 		{ EXTRACT_B, "{\"emotion\": 3, \"label\": \"sad\"}", 1, EXTRACTED_WORD },
 		{ EXTRACT_B, "{ {\"a\": 1} \"emotion\" : \"sad\"", 1, EXTRACTED_PATTERN },
+		{ EXTRACT_B, "{\"emotion\": \"sad\"} {\"detected_emotion_label\": \"angry\"}", 3,
+		  EXTRACTED_FIELD },
+		{ EXTRACT_B, "sad \"detected_emotion_label\": 'angry'", 3, EXTRACTED_PATTERN },
+		{ EXTRACT_B, "{\"detected_emotion_label\": \"ONE_WORD\"} then sad", 1,
+		  EXTRACTED_WORD },
 		{ EXTRACT_B, "{\n \"emotion_label\": \"excited\"", 4, EXTRACTED_PATTERN },
 		{ EXTRACT_B, "Emotion_Label: Happy or sad", 0, EXTRACTED_PATTERN },
 		{ EXTRACT_B, "no, not sad; the emotion is happy", 1, EXTRACTED_WORD },
@@ -469,8 +474,8 @@ static void test_extract_own(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		const bool whole = t[i].strict >= 0;
-		enum extract_how why = t[i].how == NOT_EMPTY || t[i].how == NOT_UTF8 ? t[i].how
-										     : NOT_FOUND;
+		enum extract_how why =
+			t[i].how == NOT_EMPTY || t[i].how == NOT_UTF8 ? t[i].how : NOT_FOUND;
 
 		if (t[i].text[0] == '<')
 			why = NOT_FOUND;

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct dataset_ops *load_dataset(const struct cli *c, struct err *err)
+static const struct dataset_ops *find_dataset(const char *name, const char *option, struct err *err)
 {
-	const char *name = opt_str(&c->opts, "corpus");
 	const struct dataset_ops *d = dataset_find(name);
 	struct strbuf known = { 0 };
 
@@ -14,10 +13,15 @@ const struct dataset_ops *load_dataset(const struct cli *c, struct err *err)
 		return d;
 	for (int i = 0; dataset_registry[i]; i++)
 		strbuf_addf(&known, "%s%s", i ? ", " : "", dataset_registry[i]->name);
-	err_set(err, ERR_ARG, "--corpus: %s%s%s (there are: %s)",
+	err_set(err, ERR_ARG, "%s: %s%s%s (there are: %s)", option,
 		*name ? "no data set '" : "name one", name, *name ? "'" : "", strbuf_str(&known));
 	strbuf_free(&known);
 	return NULL;
+}
+
+const struct dataset_ops *load_dataset(const struct cli *c, struct err *err)
+{
+	return find_dataset(opt_str(&c->opts, "corpus"), "--corpus", err);
 }
 
 int load_pairs(struct opt_values *v, const char *pairs, const char *where, struct err *err)
@@ -41,9 +45,10 @@ int load_pairs(struct opt_values *v, const char *pairs, const char *where, struc
 	return err->code ? err_wrap(err, "%s", where) : 0;
 }
 
-int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, struct err *err)
+int load_named_corpus(const struct cli *c, const char *name, const char *option,
+		      struct corpus *corpus, struct gold *gold, struct err *err)
 {
-	const struct dataset_ops *d = load_dataset(c, err);
+	const struct dataset_ops *d = find_dataset(name, option, err);
 	const char *root = opt_str(&c->opts, "root");
 	struct opt_values opts = { 0 };
 
@@ -61,6 +66,11 @@ int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, s
 	}
 	opt_free(&opts);
 	return err->code;
+}
+
+int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, struct err *err)
+{
+	return load_named_corpus(c, opt_str(&c->opts, "corpus"), "--corpus", corpus, gold, err);
 }
 
 /* $XDG_CACHE_HOME/merc (empty or relative: ~/.cache/merc); NULL without a home. */

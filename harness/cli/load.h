@@ -12,6 +12,9 @@
 const struct dataset_ops *load_dataset(const struct cli *c, struct err *err);
 /* Loads --corpus from --root with --data-set.  Free both. */
 int load_corpus(const struct cli *c, struct corpus *corpus, struct gold *gold, struct err *err);
+/* The same for a data set that another option names. */
+int load_named_corpus(const struct cli *c, const char *name, const char *option,
+		      struct corpus *corpus, struct gold *gold, struct err *err);
 /* Sets "a=1,b=2"; where names the option in messages. */
 int load_pairs(struct opt_values *v, const char *pairs, const char *where, struct err *err);
 /* Measures it: --cues, --cache; media false: leaves the clips alone; words: see bank_options. */

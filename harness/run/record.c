@@ -13,13 +13,14 @@
 #include "harness/metrics/calibration.h"
 #include "harness/metrics/ceiling.h"
 #include "harness/metrics/latency.h"
+#include "harness/metrics/scores_json.h"
 #include "harness/run/environment.h"
 #include "harness/run/see.h"
 
 #define SCHEMA	   1
 #define REPLICATES 10000
 
-static int write_buf(const char *dir, const char *name, struct strbuf *b, struct err *err)
+int record_file(const char *dir, const char *name, struct strbuf *b, struct err *err)
 {
 	char *path = path_join(dir, name);
 
@@ -124,7 +125,7 @@ int record_predictions(const struct run_record *r, const struct predictions *p, 
 	struct strbuf b = { 0 };
 
 	record_prediction_lines(r->bank, p, &b);
-	return write_buf(dir, "predictions.jsonl", &b, err);
+	return record_file(dir, "predictions.jsonl", &b, err);
 }
 
 /* Softmax beliefs of answered samples of a model that gives probabilities. */
@@ -167,49 +168,6 @@ static int interval(const struct run_record *r, const struct predictions *p, str
 	return err->code;
 }
 
-static void write_scores(struct json_writer *w, const struct label_set *labels,
-			 const struct scores *s)
-{
-	json_put_int(w, "n", s->n);
-	json_put_int(w, "answered", s->answered);
-	json_put_num(w, "accuracy", s->accuracy);
-	json_put_num(w, "uar", s->uar);
-	json_put_num(w, "macro_f1", s->macro_f1);
-	json_put_num(w, "micro_f1", s->micro_f1);
-	json_put_num(w, "weighted_f1", s->weighted_f1);
-	json_put_num(w, "kappa", s->kappa);
-	json_put_num(w, "mcc", s->mcc);
-	json_open_object(w, "per_class");
-	for (int k = 0; k < labels->n; k++) {
-		json_open_object(w, labels->word[k]);
-		json_put_num(w, "precision", s->cls[k].precision);
-		json_put_num(w, "recall", s->cls[k].recall);
-		json_put_num(w, "f1", s->cls[k].f1);
-		json_put_int(w, "support", s->cls[k].support);
-		json_close_object(w);
-	}
-	json_close_object(w);
-}
-
-static void write_confusion(struct json_writer *w, const struct label_set *labels,
-			    const struct confusion *c)
-{
-	json_open_object(w, "confusion");
-	json_open_array(w, "labels");
-	for (int k = 0; k < labels->n; k++)
-		json_put_str(w, NULL, labels->word[k]);
-	json_close_array(w);
-	json_open_array(w, "counts");
-	for (int i = 0; i < labels->n; i++) {
-		json_open_array(w, NULL);
-		for (int j = 0; j <= labels->n; j++)
-			json_put_int(w, NULL, c->count[i][j]);
-		json_close_array(w);
-	}
-	json_close_array(w);
-	json_close_object(w);
-}
-
 int record_metrics(const struct run_record *r, const struct predictions *p, const char *dir,
 		   struct err *err)
 {
@@ -226,23 +184,14 @@ int record_metrics(const struct run_record *r, const struct predictions *p, cons
 	json_begin(&w, &b, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", SCHEMA);
-	write_scores(&w, labels, &s);
-	json_open_object(&w, "interval");
-	json_put_str(&w, "metric", "weighted_f1");
-	json_put_num(&w, "lo", ci.lo);
-	json_put_num(&w, "hi", ci.hi);
-	json_put_num(&w, "se", ci.se);
-	json_put_num(&w, "level", 0.95);
-	json_put_str(&w, "method", "cluster bootstrap by dialogue");
-	json_put_int(&w, "B", ci.replicates);
-	json_put_int(&w, "groups", ci.groups);
-	json_close_object(&w);
-	write_confusion(&w, labels, &p->confusion);
+	scores_write(&w, labels, &s);
+	interval_write(&w, METRIC_WEIGHTED_F1, &ci);
+	confusion_write(&w, labels, &p->confusion);
 	json_put_num(&w, "ece", calibration_ece(&cal));
 	json_put_num(&w, "brier", calibration_brier(&cal));
 	json_put_num(&w, "nll", calibration_nll(&cal));
 	json_close_object(&w);
-	return write_buf(dir, "metrics.json", &b, err);
+	return record_file(dir, "metrics.json", &b, err);
 }
 
 int record_log(const struct run_record *r, const char *dir, struct err *err)
@@ -266,7 +215,7 @@ int record_log(const struct run_record *r, const char *dir, struct err *err)
 		json_close_object(&w);
 		strbuf_addc(&b, '\n');
 	}
-	return write_buf(dir, "log.jsonl", &b, err);
+	return record_file(dir, "log.jsonl", &b, err);
 }
 
 static void write_stage(struct json_writer *w, const char *name, double *ms, size_t n)
@@ -351,7 +300,7 @@ static int write_root(struct json_writer *w, const char *root, struct err *err)
 	return 0;
 }
 
-static int write_corpus(struct json_writer *w, const struct bank *bank, struct err *err)
+int record_corpus(struct json_writer *w, const struct bank *bank, struct err *err)
 {
 	const struct corpus *c = bank->corpus;
 	static const char *const level[] = { "note", "warn", "error" };
@@ -423,7 +372,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	json_put_str(&w, "id", r->id);
 	json_put_str(&w, "status", "complete");
 	json_put_str(&w, "result_class", r->limited ? "limited" : "full");
-	if (write_corpus(&w, r->bank, err)) {
+	if (record_corpus(&w, r->bank, err)) {
 		strbuf_free(&b);
 		return err->code;
 	}
@@ -448,5 +397,5 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	json_put_str(&w, "started", r->started);
 	json_put_str(&w, "ended", ended);
 	json_close_object(&w);
-	return write_buf(dir, "manifest.json", &b, err);
+	return record_file(dir, "manifest.json", &b, err);
 }

@@ -41,6 +41,11 @@ int record_id(struct run_record *r, struct err *err);
 void record_prediction_lines(const struct bank *bank, const struct predictions *p,
 			     struct strbuf *out);
 
+/* Writes what a buffer holds to a file of dir, and frees the buffer. */
+int record_file(const char *dir, const char *name, struct strbuf *b, struct err *err);
+/* "corpus": {…} of a manifest, into the open object. */
+int record_corpus(struct json_writer *w, const struct bank *bank, struct err *err);
+
 /* Write one file each into dir. */
 int record_predictions(const struct run_record *r, const struct predictions *p, const char *dir,
 		       struct err *err);

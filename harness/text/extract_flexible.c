@@ -12,8 +12,8 @@
 
 static const char *const keys[] = { "detected_emotion_label", "emotion_label", "emotion", "label",
 				    "answer" };
-static const char *const markers[] = { "answer is", "answer:",	 "emotion is", "emotion:",
-				       "label is",  "label:",	 "emotion label is" };
+static const char *const markers[] = { "answer is", "answer:", "emotion is",	  "emotion:",
+				       "label is",  "label:",  "emotion label is" };
 
 /* Does the character go on with a word?  Hyphens do: "non-neutral" is no "neutral". */
 static bool in_word(int32_t cp)
@@ -62,8 +62,8 @@ static bool is_one_of(struct piece w, const char *const *list, size_t n)
 
 static bool negates(struct piece w)
 {
-	static const char *const list[] = { "not",     "no",	  "never",  "neither",
-					    "nor",     "without", "cannot", "hardly" };
+	static const char *const list[] = { "not", "no",      "never",	"neither",
+					    "nor", "without", "cannot", "hardly" };
 	const bool short_form = w.n > 2 && piece_begins(piece_from(w, w.n - 2), "'t", true);
 	const bool curly = w.n > 4 && !memcmp(w.s + w.n - 4, "\xe2\x80\x99t", 4);
 

@@ -122,16 +122,21 @@ static int value_label(struct piece value, const struct label_words *words)
 
 static const char *const keys[] = { "detected_emotion_label", "emotion_label", "emotion" };
 
-/* The first { … } without braces inside; n 0: none. */
-static struct piece innermost(struct piece p)
+/* The first { … } without braces inside that holds the word; n 0: none. */
+static struct piece innermost(struct piece p, const char *word)
 {
 	size_t open = p.n;
 
 	for (size_t i = 0; i < p.n; i++) {
 		if (p.s[i] == '{')
 			open = i;
-		else if (p.s[i] == '}' && open < p.n)
-			return (struct piece){ p.s + open, i + 1 - open };
+		if (p.s[i] != '}' || open == p.n)
+			continue;
+		const struct piece object = { p.s + open, i + 1 - open };
+
+		if (!*word || piece_find(object, word, false) < object.n)
+			return object;
+		open = p.n;
 	}
 	return (struct piece){ p.s, 0 };
 }
@@ -141,11 +146,14 @@ static struct piece innermost(struct piece p)
 static int field_label(struct piece text, const struct label_words *words, int *label,
 		       struct err *err)
 {
-	const struct piece p = innermost(text);
+	struct piece p = innermost(text, "\"detected_emotion_label\"");
 	struct err why = { 0 };
-	struct json *v = p.n ? json_parse(p.s, p.n, "reply", &why) : NULL;
+	struct json *v;
 
 	*label = -1;
+	if (!p.n)
+		p = innermost(text, "");
+	v = p.n ? json_parse(p.s, p.n, "reply", &why) : NULL;
 	for (size_t i = 0; v && i < ARRAY_LEN(keys) && *label < 0; i++) {
 		const struct json *member = json_get(v, keys[i]);
 		const char *s = json_str(member, NULL);
@@ -166,13 +174,13 @@ static size_t skip(struct piece p, size_t at, const char *set)
 	return at;
 }
 
-/* The value of the first "key" : "value"; n 0: none. */
-static struct piece quoted_value(struct piece p, const char *key)
+/* The value of the first "key" : "value", in such quotes; n 0: none. */
+static struct piece quoted_value(struct piece p, const char *key, char quote)
 {
 	static const char blanks[] = " \t\r\n\f\v";
 
 	for (size_t i = 0; i < p.n; i++) {
-		size_t at, end;
+		size_t at, close;
 
 		if (p.s[i] != '"' || !piece_begins(piece_from(p, i + 1), key, true))
 			continue;
@@ -183,21 +191,19 @@ static struct piece quoted_value(struct piece p, const char *key)
 		if (at == p.n || p.s[at] != ':')
 			continue;
 		at = skip(p, at + 1, blanks);
-		if (at == p.n || p.s[at] != '"')
+		if (at == p.n || p.s[at] != quote)
 			continue;
-		for (end = ++at; end < p.n && p.s[end] != '"'; end++)
+		for (close = ++at; close < p.n && p.s[close] != quote; close++)
 			;
-		if (end < p.n && end > at)
-			return (struct piece){ p.s + at, end - at };
+		if (close < p.n && close > at)
+			return (struct piece){ p.s + at, close - at };
 	}
 	return (struct piece){ p.s, 0 };
 }
 
-/* The letters behind the first emotion_label, quotes, colons and blanks between; n 0: none. */
-static struct piece bare_value(struct piece p)
+/* The letters behind the first key, quotes, colons and blanks between; n 0: none. */
+static struct piece bare_value(struct piece p, const char *key)
 {
-	static const char key[] = "emotion_label";
-
 	for (size_t i = 0; i < p.n; i++) {
 		size_t from, at, end;
 
@@ -215,15 +221,16 @@ static struct piece bare_value(struct piece p)
 
 static int pattern_label(struct piece p, const struct label_words *words)
 {
-	struct piece value;
+	const struct piece value[] = {
+		quoted_value(p, keys[0], '"'), quoted_value(p, keys[0], '\''),
+		bare_value(p, keys[0]),	       quoted_value(p, keys[1], '"'),
+		quoted_value(p, keys[2], '"'), bare_value(p, keys[1]),
+	};
 	int k = -1;
 
-	for (size_t i = 0; i < ARRAY_LEN(keys) && k < 0; i++) {
-		value = quoted_value(p, keys[i]);
-		k = value.n ? value_label(value, words) : -1;
-	}
-	value = bare_value(p);
-	return k < 0 && value.n ? value_label(value, words) : k;
+	for (size_t i = 0; i < ARRAY_LEN(value) && k < 0; i++)
+		k = value[i].n ? value_label(value[i], words) : -1;
+	return k;
 }
 
 /* Copies the text without its closed thinking blocks; NULL: no memory.  *n: its length. */

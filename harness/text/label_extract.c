@@ -9,14 +9,11 @@
 const char *const extract_rule_name[EXTRACT_RULES] = { "A", "B", "strict", "flexible" };
 
 const char *const extract_how_name[EXTRACT_HOW_COUNT] = {
-	[EXTRACTED_WHOLE] = "whole",   [EXTRACTED_SPAN] = "span",
-	[EXTRACTED_FIELD] = "field",   [EXTRACTED_PATTERN] = "pattern",
-	[EXTRACTED_MARKER] = "marker", [EXTRACTED_WORD] = "word",
-	[EXTRACTED_DISTANCE] = "edit", [EXTRACTED_GIVEN] = "given",
-	[NOT_EMPTY] = "empty",	       [NOT_UTF8] = "not-utf8",
-	[NOT_SHORT] = "too-long",      [NOT_THINKING] = "thinking",
-	[NOT_ONE] = "several-labels",  [NOT_NEGATED] = "negated",
-	[NOT_FOUND] = "no-label",
+	[EXTRACTED_WHOLE] = "whole",	 [EXTRACTED_SPAN] = "span",	[EXTRACTED_FIELD] = "field",
+	[EXTRACTED_PATTERN] = "pattern", [EXTRACTED_MARKER] = "marker", [EXTRACTED_WORD] = "word",
+	[EXTRACTED_DISTANCE] = "edit",	 [EXTRACTED_GIVEN] = "given",	[NOT_EMPTY] = "empty",
+	[NOT_UTF8] = "not-utf8",	 [NOT_SHORT] = "too-long",	[NOT_THINKING] = "thinking",
+	[NOT_ONE] = "several-labels",	 [NOT_NEGATED] = "negated",	[NOT_FOUND] = "no-label",
 };
 
 unsigned char ascii_lower(char c)

@@ -15,9 +15,10 @@ enum extract_rule {
 	 * to the earlier label. */
 	EXTRACT_A,
 	/* SpeechCueLLM's for JSON replies, closed thinking blocks left out: the field
-	 * detected_emotion_label (emotion_label, emotion) of the first innermost object; then the
+	 * detected_emotion_label (else emotion_label, emotion) of an innermost object; then the
 	 * same fields as patterns; a value counts for the first label it holds or is part of.
-	 * Then the label that comes first in the lower-cased text, then edit distance. */
+	 * Then the label that comes first in the lower-cased text, then the edit distance of that
+	 * text. */
 	EXTRACT_B,
 	/* The whole reply is a label, less blanks, quotes around and one full stop; any case. */
 	EXTRACT_STRICT,
