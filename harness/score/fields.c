@@ -19,8 +19,6 @@ static const struct {
 	{ "uid", FIELD_ID },
 	{ "sampleid", FIELD_ID },
 	{ "uttid", FIELD_ID },
-	{ "path", FIELD_ID },
-	{ "filename", FIELD_ID },
 	{ "dialogue", FIELD_DIALOGUE },
 	{ "dialogueid", FIELD_DIALOGUE },
 	{ "dialogid", FIELD_DIALOGUE },
@@ -95,12 +93,6 @@ static enum recorded_field meaning(const struct reading *in, const char *name)
 	return FIELD_COUNT;
 }
 
-/* The path of a clip stands in for an id, but not beside one. */
-static bool is_weak(const char *name)
-{
-	return reads(name, "path") || reads(name, "filename");
-}
-
 int fields_resolve(const struct reading *in, const char *const *name, int n,
 		   enum recorded_field *field, struct err *why)
 {
@@ -113,13 +105,7 @@ int fields_resolve(const struct reading *in, const char *const *name, int n,
 
 		if (f == FIELD_COUNT)
 			continue;
-		if (at[f] >= 0 && is_weak(name[i])) {
-			field[i] = FIELD_COUNT;
-			continue;
-		}
-		if (at[f] >= 0 && is_weak(name[at[f]]))
-			field[at[f]] = FIELD_COUNT;
-		else if (at[f] >= 0)
+		if (at[f] >= 0)
 			err_set(why, ERR_FORMAT,
 				"'%s' and '%s' could both be the %s; say which with --columns "
 				"%s=NAME",
@@ -131,8 +117,8 @@ int fields_resolve(const struct reading *in, const char *const *name, int n,
 	if (why->code)
 		return why->code;
 	/* "label" beside an answer but without a true label is the true label; on its own it
-	 * could be either */
-	if (label >= 0 && !in->column[FIELD_LABEL] && at[FIELD_GOLD] < 0 &&
+	 * could be either; a line with a status is a result of ours, where it is the answer */
+	if (label >= 0 && !in->column[FIELD_LABEL] && at[FIELD_GOLD] < 0 && at[FIELD_STATUS] < 0 &&
 	    reads(name[label], "label")) {
 		if (at[FIELD_REPLY] < 0)
 			return err_set(why, ERR_FORMAT,

@@ -53,8 +53,11 @@ static const char *conversation(const char *prompt, const char **end)
 /* The text of a turn: what is between its outer quotes, notes behind them left out. */
 static char *turn_text(const char *from, const char *to, struct arena *mem)
 {
-	const char *last = to;
+	const char *last;
 
+	while (to > from && to[-1] == ' ')
+		to--;
+	last = to;
 	if (from == to || *from != '"')
 		return arena_strndup(mem, from, (size_t)(to - from));
 	while (last > from + 1 && last[-1] != '"')

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Recorded predictions: what is read from foreign files, which utterance a row belongs to, what
+ * becomes of every sample, and that recorded scores come out again.
+ */
+#include "tests/test.h"
+
+#include "harness/base/json.h"
+#include "harness/base/mem.h"
+#include "harness/core/dataset.h"
+#include "harness/report/results.h"
+#include "harness/run/bank.h"
+#include "harness/score/folder.h"
+#include "harness/score/recorded_parts.h"
+#include "harness/score/scored_print.h"
+
+#define HEADER                                                                                     \
+	"Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,"      \
+	"StartTime,EndTime\n"
+#define ROW(text, emotion, sentiment, d, u)                                                        \
+	"1,\"" text "\",Ann," emotion "," sentiment "," #d "," #u                                  \
+	",1,1,\"00:00:01,000\",\"00:00:02,000\"\n"
+
+/* A corpus of three dialogues, with texts that repeat. */
+static const char test_csv[] =
+	HEADER ROW("Hi.", "neutral", "neutral", 0, 0) ROW("Hello there!", "joy", "positive", 0, 1)
+		ROW("Hi.", "neutral", "neutral", 0, 2) ROW("Hi.", "joy", "positive", 1, 0)
+			ROW("You lie,\u00a0\u2019Bob\u2019.", "anger", "negative", 1, 1)
+				ROW("No.", "sadness", "negative", 1, 3)
+					ROW("Go.", "neutral", "neutral", 2, 0)
+						ROW("Go.", "neutral", "neutral", 2, 1);
+
+static void put_file(const char *dir, const char *name, const char *text)
+{
+	struct err err = { 0 };
+	char *path = path_join(dir, name);
+
+	io_write_atomic(path, text, strlen(text), &err);
+	CHECK_OK(&err);
+	free(path);
+}
+
+struct world {
+	char *dir, *file;
+	struct corpus corpus;
+	struct gold gold;
+	struct recorded r;
+	struct scored s;
+	struct notes notes;
+};
+
+static void load(struct world *w, const char *dataset, const char *root, const char *option,
+		 const char *value)
+{
+	const struct dataset_ops *d = dataset_find(dataset);
+	struct opt_values opts = { 0 };
+	struct err err = { 0 };
+
+	opt_init(&opts, d->opts, &err);
+	if (option)
+		opt_set(&opts, option, value, &err);
+	CHECK_OK(&err);
+	w->corpus = (struct corpus){ 0 };
+	w->gold = (struct gold){ 0 };
+	d->load(&w->corpus, &w->gold, root, &opts, &err);
+	CHECK_OK(&err);
+	opt_free(&opts);
+}
+
+static void world_make(struct world *w, const char *test, const char *option, const char *value)
+{
+	*w = (struct world){ .dir = scratch_make() };
+	put_file(w->dir, "train_sent_emo.csv", HEADER ROW("Hi.", "joy", "positive", 0, 0));
+	put_file(w->dir, "dev_sent_emo.csv", HEADER ROW("Hi.", "fear", "negative", 0, 0));
+	put_file(w->dir, "test_sent_emo.csv", test);
+	load(w, "meld", w->dir, option, value);
+	w->file = path_join(w->dir, "recorded");
+}
+
+static void forget(struct world *w)
+{
+	scored_free(&w->s);
+	recorded_free(&w->r);
+	notes_free(&w->notes);
+}
+
+static void world_free(struct world *w)
+{
+	forget(w);
+	corpus_free(&w->corpus);
+	gold_free(&w->gold);
+	free(w->file);
+	if (w->dir)
+		scratch_remove(w->dir);
+}
+
+static int read_text(struct world *w, const char *text, const char *format, const char *columns,
+		     struct err *err)
+{
+	forget(w);
+	put_file(w->dir, "recorded", text);
+	return recorded_read(&w->r, w->file, format, columns, &w->notes, err);
+}
+
+static int score(struct world *w, enum extract_rule rule, enum match_way way, const char *exclude,
+		 struct err *err)
+{
+	const struct match_request rq = {
+		.corpus = &w->corpus, .gold = &w->gold, .split = SPLIT_TEST, .way = way
+	};
+	const struct score_options o = {
+		.rule = rule, .exclude = exclude, .replicates = 200, .threads = 1
+	};
+
+	return score_recorded(&w->s, &w->r, &rq, &o, &w->notes, err);
+}
+
+static int read_and_score(struct world *w, const char *text, enum extract_rule rule,
+			  struct err *err)
+{
+	return read_text(w, text, "auto", NULL, err) ? err->code
+						     : score(w, rule, MATCH_AUTO, NULL, err);
+}
+
+static const struct note *note_of(const struct world *w, enum note_kind kind)
+{
+	for (size_t i = 0; i < w->notes.n; i++)
+		if (w->notes.note[i].kind == kind)
+			return &w->notes.note[i];
+	return NULL;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void check_field(const struct world *w, size_t row, enum recorded_field f, const char *want)
+{
+	const char *got = row < w->r.n ? w->r.row[row].field[f] : "(no row)";
+
+	if ((got && want) ? strcmp(got, want) != 0 : got != want)
+		fail_msg("row %zu: %s is '%s', wanted '%s'", row, recorded_field_name[f],
+			 got ? got : "(null)", want ? want : "(null)");
+}
+
+static void test_read_lines(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_text(&w,
+		  "\xef\xbb\xbf{\"id\": \"dia0_utt0\", \"output\": \"joy\", \"Emotion\": \"joy\"}\n"
+		  "\n"
+		  "{\"id\": \"dia0_utt1\", \"output\": \"jo\n"
+		  "{\"id\": 7, \"output\": null, \"finish_reason\": \"length\", \"x\": [1]}\n"
+		  "{\"id\": \"a\", \"output\": \"b\", \"reply\": \"c\"}\n"
+		  "[1]\n"
+		  "{\"id\": \"dia0_utt2\", \"scores\": [0.5, 1], \"label\": \"joy\", \"gold\": "
+		  "\"joy\"}\n"
+		  "{\"id\": \"torn",
+		  "auto", NULL, &err);
+	CHECK_OK(&err);
+	assert_string_equal(w.r.format, "lines");
+	CHECK(w.r.n == 3 && w.r.row[0].line == 1 && w.r.row[1].line == 4 && w.r.row[2].line == 7);
+	check_field(&w, 0, FIELD_GOLD, "joy");
+	check_field(&w, 1, FIELD_ID, "7");
+	check_field(&w, 1, FIELD_REPLY, NULL);
+	check_field(&w, 1, FIELD_FINISH, "length");
+	CHECK(w.r.row[2].by_scores && !w.r.row[0].by_scores);
+	CHECK(w.notes.n == 4 && w.notes.count[NOTE_UNREADABLE] == 4);
+	CHECK(w.notes.note[0].line == 3 && w.notes.note[1].line == 5);
+	CHECK(strstr(w.notes.note[1].text, "--columns reply=NAME"));
+	CHECK(w.notes.note[2].line == 6 && w.notes.note[3].line == 8);
+	world_free(&w);
+}
+
+static void test_read_results(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_text(&w,
+		  "{\"Acc_SA\": 50.0, \"F1_SA\": 41.667, \"mode\": \"test\"}\n"
+		  "              precision    recall  f1-score   support\n\n"
+		  "     neutral   0.500000  1.000000  0.666667         4\n"
+		  "      joyful   0.250000  0.125000  0.166667         2\n\n"
+		  "    accuracy                       0.500000         6\n"
+		  "weighted avg   0.100000  0.200000  0.300000         6\n\n"
+		  "confuse_case:[334, 936] \n\n"
+		  "[\n"
+		  "     {\n          \"index\": 0,\n"
+		  "          \"input\": \"Now '### ###' speakers. ### \\t Speaker_0:\\\"Hi.\\\"\\t "
+		  "Speaker_1:\\\"a \\\"b\\\" c\\\" (high) ### For Speaker_1\",\n"
+		  "          \"output\": \"joyful\",\n          \"target\": \"joyful\"\n     },\n"
+		  "     {\n          \"output\": \"x\" \"target\": 1\n     },\n"
+		  "     {\"index\": 2, \"input\": \"no turns\", \"output\": \"sad\"}\n"
+		  "]\n",
+		  "auto", NULL, &err);
+	CHECK_OK(&err);
+	assert_string_equal(w.r.format, "results");
+	CHECK_NEAR(w.r.score.accuracy, 0.5, 1e-12);
+	CHECK_NEAR(w.r.score.weighted_f1, 0.41667, 1e-12);
+	CHECK(w.r.score.n_cls == 2);
+	assert_string_equal(w.r.score.cls[1].name, "joyful");
+	CHECK_NEAR(w.r.score.cls[1].f1, 0.166667, 1e-12);
+	CHECK(w.r.n == 2 && w.r.row[0].line == 13 && w.r.row[1].line == 22);
+	CHECK(w.r.row[0].has_history && w.r.row[0].n_history == 1);
+	assert_string_equal(w.r.row[0].history[0], "Hi.");
+	assert_string_equal(w.r.row[0].text, "a \"b\" c");
+	CHECK(!w.r.row[1].text);
+	CHECK(w.notes.n == 1 && w.notes.note[0].line == 19);
+	read_text(&w, "[{\"output\": \"joy\"}, {\"output\": \"fear\"}", "auto", NULL, &err);
+	CHECK_OK(&err);
+	assert_string_equal(w.r.format, "array");
+	CHECK(w.r.n == 2 && w.notes.n == 1 && strstr(w.notes.note[0].text, "cut short"));
+	read_text(&w, "{\"Acc_SA\": 1}\nreport\n", "results", NULL, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "no list of answers");
+	world_free(&w);
+}
+
+static void test_read_table(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_text(&w,
+		  "\xef\xbb\xbfUtterance_ID,Dialogue_ID,Utterance,Emotion,Predicted_Emotion\n"
+		  "1,0,\"Hello, \"\"there\"\"\",joy,\n2,0,\"two\nlines\",fear,Joy\n",
+		  "auto", NULL, &err);
+	CHECK_OK(&err);
+	assert_string_equal(w.r.format, "csv");
+	CHECK(w.r.n == 2 && w.r.row[1].line == 3);
+	check_field(&w, 0, FIELD_TURN, "1");
+	check_field(&w, 0, FIELD_TEXT, "Hello, \"there\"");
+	check_field(&w, 0, FIELD_REPLY, "");
+	check_field(&w, 1, FIELD_REPLY, "Joy");
+	read_text(&w, "id\tlabel\tprediction\nx\tjoy\tfear\n", "auto", NULL, &err);
+	CHECK_OK(&err);
+	assert_string_equal(w.r.format, "tsv");
+	check_field(&w, 0, FIELD_GOLD, "joy");
+	check_field(&w, 0, FIELD_REPLY, "fear");
+	read_text(&w, "id,label\nx,joy\n", "auto", NULL, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "true label or the answer");
+	read_text(&w, "id,label\nx,joy\n", "auto", "reply=label", &err);
+	CHECK_OK(&err);
+	check_field(&w, 0, FIELD_REPLY, "joy");
+	read_text(&w, "id,mood\nx,joy\n", "auto", NULL, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "--columns reply=NAME");
+	read_text(&w, "id,mood\nx,joy\n", "auto", "reply=mod", &err);
+	CHECK_ERR(&err, ERR_FORMAT, "column 'mod' is missing");
+	read_text(&w, "id,mood\nx,joy\n", "auto", "answer=mood", &err);
+	CHECK_ERR(&err, ERR_ARG, "MEANING=NAME");
+	read_text(&w, "id,prediction\nx\n", "auto", NULL, &err);
+	CHECK_ERR(&err, ERR_FORMAT, ":2: 1 fields");
+	read_text(&w, "", "auto", NULL, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "empty file");
+	read_text(&w, "id,prediction\n", "auto", NULL, &err);
+	CHECK_ERR(&err, ERR_DATA, "no answer");
+	world_free(&w);
+}
+
+static void test_turns(void **state)
+{
+	static const char prompt[] =
+		"Now ### \t Speaker_0:\"an example\" ### joyful. between '### ###' ### "
+		"\t Speaker_0:\"one\"\tSpeaker_12: \"two \"x\"\" (low pitch)\t Speaker_0:three ### "
+		"Select < Speaker_0:\"three\">";
+	const char *const *turn;
+	struct arena mem = { 0 };
+
+	(void)state;
+	CHECK(prompt_turns(prompt, &mem, &turn) == 3);
+	assert_string_equal(turn[0], "one");
+	assert_string_equal(turn[1], "two \"x\"");
+	assert_string_equal(turn[2], "three");
+	CHECK(prompt_turns("no turn ### here ###", &mem, &turn) == 0);
+	CHECK(prompt_turns("### \t Speaker_x:\"a\" ###", &mem, &turn) == 0);
+	CHECK(prompt_turns("### \t Speaker_1:\" ###", &mem, &turn) == 1);
+	assert_string_equal(turn[0], "");
+	CHECK(prompt_turns("### \t Speaker_1:\"a\"", &mem, &turn) == 0);
+	arena_free(&mem);
+}
+
+/* --- matching -------------------------------------------------------------------------------- */
+
+static void check_sample(const struct world *w, const char *id, long line, const char *label,
+			 enum answer_status status, const char *cause)
+{
+	const int utt = corpus_find(&w->corpus, id, SPLIT_TEST);
+	const struct scored_sample *p = NULL;
+
+	for (int i = 0; i < w->s.n; i++)
+		if (w->s.sample[i].utt == utt)
+			p = &w->s.sample[i];
+	CHECK(p != NULL);
+	if ((p->row < 0 ? 0 : w->r.row[p->row].line) != line || p->status != status ||
+	    strcmp(p->cause, cause) != 0 ||
+	    strcmp(p->label < 0 ? "" : w->corpus.labels->word[p->label], label) != 0)
+		fail_msg("%s: line %ld, label %d, %s (%s)", id,
+			 p->row < 0 ? 0L : w->r.row[p->row].line, p->label,
+			 answer_status_name[p->status], p->cause);
+}
+
+static void test_match_ids(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_and_score(&w,
+		       "Dialogue_ID,Utterance_ID,Utterance,gold,split,prediction\n"
+		       "0,0,hi,neutral,test,neutral\n" /* punctuation and case may differ */
+		       "1,3,No.,joy,test,joy\n"	       /* another true label */
+		       "0,1,Something else,joy,test,joy\n"
+		       "1,0,Hi.,joy,,fear\n"
+		       "1,0,Hi.,joy,test,fear\n" /* again */
+		       "0,2,Hi.,neutral,dev,fear\n"
+		       "9,9,Hi.,neutral,test,fear\n",
+		       EXTRACT_STRICT, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia0_utt0", 2, "neutral", ANSWER_OK, "whole");
+	check_sample(&w, "dia1_utt3", 3, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia0_utt1", 4, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia1_utt0", 5, "fear", ANSWER_OK, "whole");
+	check_sample(&w, "dia0_utt2", 0, "", ANSWER_BACKEND_FAIL, "no-row");
+	CHECK(w.s.match.by_id == 5);
+	CHECK(w.notes.count[NOTE_GOLD] == 1 && note_of(&w, NOTE_GOLD)->line == 3);
+	CHECK(w.notes.count[NOTE_TEXT] == 1 && note_of(&w, NOTE_TEXT)->line == 4);
+	CHECK(w.notes.count[NOTE_REPEATED] == 1 && note_of(&w, NOTE_REPEATED)->line == 6);
+	CHECK(w.notes.count[NOTE_OUTSIDE] == 1 && note_of(&w, NOTE_OUTSIDE)->line == 7);
+	CHECK(w.notes.count[NOTE_UNMATCHED] == 1 && note_of(&w, NOTE_UNMATCHED)->line == 8);
+	CHECK(w.notes.count[NOTE_MISSING] == 4 && scored_failures(&w.s) == 4);
+	read_and_score(&w, "id,prediction\ndia0_utt0,joy\nclips/dia0_utt0.mp4,fear\n",
+		       EXTRACT_STRICT, &err);
+	CHECK_ERR(&err, ERR_DATA, ":3: a second, different answer for dia0_utt0");
+	read_and_score(&w,
+		       "id,text,prediction\ndia0_utt0,Who?,joy\ndia0_utt1,Me?,fear\n"
+		       "dia0_utt2,Hi.,fear\n",
+		       EXTRACT_STRICT, &err);
+	CHECK_ERR(&err, ERR_DATA, "another split or corpus");
+	read_and_score(&w, "number,prediction\n1,joy\n", EXTRACT_STRICT, &err);
+	CHECK_ERR(&err, ERR_DATA, "--match order");
+	world_free(&w);
+}
+
+/* Texts alone: "Hi." three times, told apart by what came before. */
+static void test_match_text(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_and_score(
+		&w,
+		"{\"text\": \"Hi.\", \"history\": [\"Hi.\", \"Hello there!\"], \"output\": "
+		"\"joy\"}\n"
+		"{\"text\": \"You lie, 'Bob'.\", \"history\": [\"Hi.\"], \"output\": \"fear\"}\n"
+		"{\"text\": \"hi\", \"history\": [], \"target\": \"joy\", \"output\": "
+		"\"anger\"}\n"
+		"{\"text\": \"Hi.\", \"history\": [], \"target\": \"neutral\", \"output\": "
+		"\"sadness\"}\n"
+		"{\"text\": \"No.\", \"history\": [\"Hello there!\"], \"output\": \"fear\"}\n"
+		"{\"text\": \"No.\", \"history\": [\"You lie, Bob\"], \"output\": \"joy\"}\n"
+		"{\"text\": \"Go.\", \"history\": [\"Go.\"], \"output\": \"joy\"}\n"
+		"{\"text\": \"Go.\", \"history\": [], \"output\": \"surprise\"}\n",
+		EXTRACT_STRICT, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia0_utt2", 1, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia1_utt1", 2, "fear", ANSWER_OK, "whole");
+	check_sample(&w, "dia1_utt0", 3, "anger", ANSWER_OK, "whole");
+	check_sample(&w, "dia0_utt0", 4, "sadness", ANSWER_OK, "whole");
+	check_sample(&w, "dia1_utt3", 6, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia2_utt1", 7, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia2_utt0", 8, "surprise", ANSWER_OK, "whole");
+	check_sample(&w, "dia0_utt1", 0, "", ANSWER_BACKEND_FAIL, "no-row");
+	CHECK(w.s.match.by_text == 5 && w.s.match.chosen == 2 &&
+	      w.notes.count[NOTE_UNMATCHED] == 1);
+	CHECK(w.notes.count[NOTE_AMBIGUOUS] == 2 && note_of(&w, NOTE_AMBIGUOUS)->line == 3);
+	/* nothing tells the two apart: as many rows as utterances of one true label */
+	read_and_score(&w, "text,prediction\nGo.,joy\nHello there!,joy\nGo.,fear\nHi.,anger\n",
+		       EXTRACT_STRICT, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia2_utt0", 2, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia2_utt1", 4, "fear", ANSWER_OK, "whole");
+	/* the row above was the utterance before */
+	check_sample(&w, "dia0_utt1", 3, "joy", ANSWER_OK, "whole");
+	CHECK(w.notes.count[NOTE_AMBIGUOUS] == 3 && w.s.match.chosen == 2);
+	CHECK(strstr(w.notes.note[2].text, "fits 3 utterances; left out"));
+	read_and_score(&w, "text,prediction\nHi.,joy\nHello there!,fear\nHi.,anger\n",
+		       EXTRACT_STRICT, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia0_utt0", 2, "joy", ANSWER_OK, "whole");
+	check_sample(&w, "dia0_utt2", 4, "anger", ANSWER_OK, "whole");
+	world_free(&w);
+}
+
+static void test_match_order(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_text(&w, "prediction\njoy\njoy\njoy\njoy\nfear\njoy\njoy\nanger\n", "auto", NULL,
+		  &err);
+	score(&w, EXTRACT_STRICT, MATCH_ORDER, NULL, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia1_utt1", 6, "fear", ANSWER_OK, "whole");
+	check_sample(&w, "dia2_utt1", 9, "anger", ANSWER_OK, "whole");
+	read_text(&w, "prediction\njoy\njoy\n", "auto", NULL, &err);
+	score(&w, EXTRACT_STRICT, MATCH_ORDER, NULL, &err);
+	CHECK_ERR(&err, ERR_DATA, "2 rows that can be read, 0 that cannot, for 8 utterances");
+	world_free(&w);
+}
+
+/* --- accounting ------------------------------------------------------------------------------ */
+
+static void test_states(void **state)
+{
+	struct world w;
+	struct err err = { 0 };
+	char *exclude;
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	put_file(w.dir, "out.txt", "# manifest\n\ndia2_utt0 clip is \"broken\"\r\n");
+	exclude = path_join(w.dir, "out.txt");
+	read_text(
+		&w,
+		"{\"id\": \"dia0_utt0\", \"status\": \"ok\", \"label\": \"neutral\", \"raw\": null,"
+		"\"scores\": [1, 2]}\n"
+		"{\"id\": \"dia0_utt1\", \"status\": \"ok\", \"label\": \"joy\", \"raw\": \"He "
+		"smiles, "
+		"no anger\", \"scores\": [1]}\n"
+		"{\"id\": \"dia0_utt2\", \"status\": \"decode_fail\", \"label\": null}\n"
+		"{\"id\": \"dia1_utt0\", \"raw\": \"\", \"finish_reason\": \"length\"}\n"
+		"{\"id\": \"dia1_utt1\", \"raw\": \"Failed to obtain answer\"}\n"
+		"{\"id\": \"dia1_utt3\", \"raw\": \"joy\", \"error\": \"timeout\"}\n"
+		"{\"id\": \"dia2_utt0\", \"raw\": \"neutral\"}\n"
+		"{\"id\": \"dia2_utt1\", \"raw\": null}\n",
+		"auto", NULL, &err);
+	score(&w, EXTRACT_FLEXIBLE, MATCH_AUTO, exclude, &err);
+	CHECK_OK(&err);
+	check_sample(&w, "dia0_utt0", 1, "neutral", ANSWER_OK, "given");
+	check_sample(&w, "dia0_utt1", 2, "joy", ANSWER_OK, "given");
+	check_sample(&w, "dia0_utt2", 3, "", ANSWER_DECODE_FAIL, "recorded");
+	check_sample(&w, "dia1_utt0", 4, "", ANSWER_PARSE_FAIL, "length");
+	check_sample(&w, "dia1_utt1", 5, "", ANSWER_BACKEND_FAIL, "error-message");
+	check_sample(&w, "dia1_utt3", 6, "", ANSWER_BACKEND_FAIL, "error");
+	check_sample(&w, "dia2_utt0", 7, "", ANSWER_EXCLUDED, "clip is \"broken\"");
+	check_sample(&w, "dia2_utt1", 8, "", ANSWER_BACKEND_FAIL, "no-reply");
+	CHECK(w.s.count[ANSWER_OK] == 2 && w.s.count[ANSWER_PARSE_FAIL] == 1 &&
+	      w.s.count[ANSWER_DECODE_FAIL] == 1 && w.s.count[ANSWER_BACKEND_FAIL] == 3 &&
+	      w.s.count[ANSWER_EXCLUDED] == 1 && scored_failures(&w.s) == 4);
+	CHECK(w.s.all.n == 7 && w.s.all.answered == 2 && w.s.answered.n == 2);
+	CHECK_NEAR(w.s.all.accuracy, 2.0 / 7, 1e-15);
+	CHECK_NEAR(w.s.answered.accuracy, 1, 0);
+	CHECK(isnan(w.s.differs) && !w.s.reproduced);
+	put_file(w.dir, "out.txt", "dia2_utt0\n");
+	read_text(&w, "id,prediction\ndia0_utt0,joy\n", "auto", NULL, &err);
+	score(&w, EXTRACT_STRICT, MATCH_AUTO, exclude, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "out.txt:1: dia2_utt0 has no reason");
+	free(exclude);
+	world_free(&w);
+}
+
+/* The example of the definitions: rows a 3 1 0 |1, b 1 2 0 |0, c 1 0 1 |0, last: no answer. */
+static void test_example(void **state)
+{
+	static const char *const gold[] = { "neutral",	"neutral",  "neutral",	"neutral",
+					    "neutral",	"positive", "positive", "positive",
+					    "negative", "negative" };
+	static const char *const said[] = { "neutral", "neutral", "neutral",  "positive",
+					    "?",       "neutral", "positive", "positive",
+					    "neutral", "negative" };
+	struct strbuf csv = { 0 }, file = { 0 };
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	strbuf_add(&csv, HEADER);
+	strbuf_add(&file, "Dialogue_ID,Utterance_ID,prediction\n");
+	for (int i = 0; i < 10; i++) {
+		strbuf_addf(&csv, "1,t%d,Ann,fear,%s,%d,%d,1,1,\"00:00:01,000\",\"00:00:02,000\"\n",
+			    i, gold[i], i / 4, i);
+		strbuf_addf(&file, "%d,%d,%s\n", i / 4, i, said[i]);
+	}
+	world_make(&w, strbuf_str(&csv), "labels", "sentiment");
+	read_and_score(&w, strbuf_str(&file), EXTRACT_STRICT, &err);
+	CHECK_OK(&err);
+	CHECK_NEAR(w.s.all.accuracy, 0.6, 1e-15);
+	CHECK_NEAR(w.s.all.cls[0].f1, 0.6, 1e-15);
+	CHECK_NEAR(w.s.all.cls[1].f1, 2.0 / 3, 1e-15);
+	CHECK_NEAR(w.s.all.cls[2].f1, 2.0 / 3, 1e-15);
+	CHECK_NEAR(w.s.all.macro_f1, 0.644444, 5e-7);
+	CHECK_NEAR(w.s.all.weighted_f1, 0.633333, 5e-7);
+	CHECK_NEAR(w.s.all.uar, 0.588889, 5e-7);
+	CHECK_NEAR(w.s.answered.accuracy, 2.0 / 3, 1e-15);
+	CHECK_NEAR(w.s.answered.macro_f1, 2.0 / 3, 1e-15);
+	CHECK_NEAR(w.s.answered.weighted_f1, 2.0 / 3, 1e-15);
+	CHECK_NEAR(w.s.answered.uar, 0.638889, 5e-7);
+	CHECK(w.s.confusion.count[0][3] == 1 && w.s.confusion.count[0][1] == 1);
+	CHECK(w.s.interval.groups == 3);
+	strbuf_free(&csv);
+	strbuf_free(&file);
+	world_free(&w);
+}
+
+/* A result text on MELD speaks of joyful, sad, angry: decoder A must look for those. */
+static void test_words(void **state)
+{
+	static const char file[] =
+		"id,target,output\ndia0_utt0,neutral,sadly\ndia0_utt1,joyful,joyful\n"
+		"dia0_utt2,neutral,joy\ndia1_utt0,joyful,happy\n";
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_and_score(&w, file, EXTRACT_A, &err);
+	CHECK_OK(&err);
+	CHECK(w.s.words == WORDS_PROMPT);
+	check_sample(&w, "dia0_utt0", 2, "sadness", ANSWER_OK, "span");
+	check_sample(&w, "dia0_utt1", 3, "joy", ANSWER_OK, "span");
+	/* three steps to sad, which comes first, and to joyful */
+	check_sample(&w, "dia0_utt2", 4, "sadness", ANSWER_OK, "edit");
+	check_sample(&w, "dia1_utt0", 5, "sadness", ANSWER_OK, "edit");
+	CHECK(w.notes.count[NOTE_GOLD] == 0);
+	read_and_score(&w, file, EXTRACT_STRICT, &err);
+	check_sample(&w, "dia0_utt2", 4, "", ANSWER_PARSE_FAIL, "no-label");
+	read_and_score(&w, file, EXTRACT_FLEXIBLE, &err);
+	check_sample(&w, "dia0_utt2", 4, "joy", ANSWER_OK, "whole");
+	world_free(&w);
+}
+
+/* --- what comes out --------------------------------------------------------------------------- */
+
+static void test_folder(void **state)
+{
+	static const char file[] = "id,prediction\ndia0_utt0,neutral\ndia0_utt1,joy\ndia0_utt2,?\n"
+				   "dia1_utt0,joy\ndia1_utt1,fear\n";
+	const struct bank_options bo = { .threads = 1 };
+	struct folder_options o = { .selection = "best-on-test",
+				    .seed = 7,
+				    .threads = 1,
+				    .started = "2023-11-14T22:13:20Z" };
+	struct bank bank;
+	struct result again;
+	struct world w;
+	struct err err = { 0 };
+	char *dir;
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_and_score(&w, file, EXTRACT_STRICT, &err);
+	bank_build(&bank, &w.corpus, &w.gold, &bo, &err);
+	CHECK_OK(&err);
+	dir = path_join(w.dir, "runs/remote/");
+	o.dir = dir;
+	score_folder(&w.s, &bank, &w.notes, &o, &err);
+	CHECK_OK(&err);
+	score_folder(&w.s, &bank, &w.notes, &o, &err);
+	CHECK_ERR(&err, ERR_ARG, "is there already");
+	o.again = true;
+	score_folder(&w.s, &bank, &w.notes, &o, &err);
+	CHECK_OK(&err);
+	dir[strlen(dir) - 1] = '\0';
+	result_load(&again, dir, &err);
+	CHECK_OK(&err);
+	CHECK(again.complete && again.n == 8 && again.seed == 7);
+	assert_string_equal(again.system, "remote");
+	assert_string_equal(again.selection, "best-on-test");
+	assert_string_equal(again.corpus_hash, bank.content);
+	CHECK_NEAR(again.scores.weighted_f1, w.s.all.weighted_f1, 1e-15);
+	CHECK(again.pred[2].status == ANSWER_PARSE_FAIL &&
+	      again.pred[5].status == ANSWER_BACKEND_FAIL);
+	result_free(&again);
+	bank_free(&bank);
+	free(dir);
+	world_free(&w);
+}
+
+static void test_json(void **state)
+{
+	struct world w;
+	struct strbuf out = { 0 };
+	struct err err = { 0 };
+	struct json *v;
+
+	(void)state;
+	world_make(&w, test_csv, NULL, NULL);
+	read_and_score(&w, "id,prediction\ndia0_utt0,neutral\ndia0_utt1,joy\ndia0_utt2,joy\n",
+		       EXTRACT_STRICT, &err);
+	scored_json(&w.s, &w.notes, "none", &out);
+	v = json_parse(strbuf_str(&out), out.len, "score", &err);
+	CHECK_OK(&err);
+	CHECK(json_num(json_get(v, "n"), -1) == 8);
+	CHECK_NEAR(json_num(json_get(v, "accuracy"), -1), 0.25, 0);
+	CHECK_NEAR(json_num(json_get(v, "coverage"), -1), 0.375, 0);
+	assert_string_equal(json_str(json_get(v, "decoder"), ""), "strict");
+	assert_string_equal(json_str(json_get(v, "selection"), ""), "none");
+	CHECK_NEAR(json_num(json_get(json_get(json_get(v, "per_class"), "neutral"), "f1"), -1), 0.4,
+		   1e-15);
+	CHECK(json_num(json_get(json_get(v, "counts"), "backend_fail"), -1) == 5);
+	CHECK(json_num(json_get(json_get(json_get(v, "causes"), "backend_fail"), "no-row"), -1) ==
+	      5);
+	CHECK(json_size(json_get(json_get(v, "confusion"), "counts")) == 7);
+	CHECK(json_size(json_get(v, "undefined")) == 5);
+	CHECK(json_type(json_get(v, "recorded")) == JSON_NULL);
+	CHECK_NEAR(json_num(json_get(json_get(v, "answered_only"), "accuracy"), -1), 2.0 / 3,
+		   1e-15);
+	CHECK(json_size(json_get(v, "notes")) == 5);
+	json_free(v);
+	strbuf_reset(&out);
+	scored_csv(&w.s, &out);
+	CHECK(strstr(out.s, "\naccuracy,,0.25\n") && strstr(out.s, "\nbackend_fail,no-row,5\n"));
+	strbuf_reset(&out);
+	scored_text(&w.s, "none", &out);
+	CHECK(strstr(out.s, "decoder strict") && strstr(out.s, "coverage 37.50 %"));
+	strbuf_reset(&out);
+	scored_markdown(&w.s, "none", &out);
+	CHECK(strstr(out.s, "| neutral | 50.00 | 33.33 | 40.00 | 3 |") == NULL);
+	CHECK(strstr(out.s, "| accuracy | 25.00 | 66.67 |"));
+	strbuf_free(&out);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read_lines),  cmocka_unit_test(test_read_results),
+		cmocka_unit_test(test_read_table),  cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_match_ids),   cmocka_unit_test(test_match_text),
+		cmocka_unit_test(test_match_order), cmocka_unit_test(test_states),
+		cmocka_unit_test(test_example),	    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_folder),	    cmocka_unit_test(test_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}
