@@ -436,6 +436,32 @@ static void seed_results(const char *name, const struct label_set *labels, bool 
 	strbuf_free(&b);
 }
 
+/* The first byte says what the file is taken for, how rows are matched and decoded. */
+static void write_recorded_seeds(void)
+{
+	seed_text(
+		"recorded", "results",
+		"@{\"Acc_SA\": 50.0, \"F1_SA\": 33.333, \"mode\": \"test\"}\n"
+		" precision recall f1-score support\n hap 0.5 1.0 0.666667 2\n\n"
+		"confuse_case: [1] \n\n[\n {\n \"index\": 0,\n \"input\": \"between '### ###' ### "
+		"\\t Speaker_0:\\\"Hi.\\\"\\t Speaker_1:\\\"Who is there?\\\" ### Select\",\n"
+		" \"output\": \"sad\",\n \"target\": \"sad\"\n },\n {\"input\": \"### \\t "
+		"Speaker_0:\\\"Hi.\\\" (low) ###\", \"output\": \"happy\", \"target\": "
+		"\"happy\"}\n]");
+	seed_text("recorded", "lines",
+		  "`{\"schema_version\":1,\"id\":\"dia0_utt0\",\"dialogue\":\"dia0\",\"turn\":0,"
+		  "\"gold\":\"happy\",\"label\":\"happy\",\"status\":\"ok\",\"scores\":[0.5,-1],"
+		  "\"raw\":null}\n{\"text\":\"Hi.\",\"history\":[\"Hi.\",\"Who is there?\"],"
+		  "\"output\":\"<think>sad</think> Not happy, the emotion is: angry.\"}\n"
+		  "{\"id\":\"dia1_utt1\",\"reply\":\"{\\\"emotion\\\": \\\"frustrated\\\"}\","
+		  "\"finish_reason\":\"length\"}\n{\"id\":\"dia0_utt2\",\"error\":\"timeout\"}\n");
+	seed_text("recorded", "table",
+		  " Dialogue_ID,Utterance_ID,Utterance,Emotion,Predicted_Emotion\n0,0,Hi.,happy,"
+		  "\"The \"\"detected_emotion_label\"\": 'excited'\"\n0,1,\"Who,\nis "
+		  "there?\",sad,\n");
+	seed_text("recorded", "order", "8prediction\nhappy\nsad\nneutral\nexited\n");
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -460,10 +486,13 @@ static void write_seeds(void)
 	write_cue_seeds();
 	seed_results("meld", &labels_meld7, true);
 	seed_results("iemocap", &labels_iemocap6, false);
-	seed_media("sound.wav", 0, 8000);
-	seed_media("mute.mp4", 64, 0);
-	seed_media("both.mp4", 32, 8000);
-	seed_media("both.avi", 32, 0);
+}
+
+write_recorded_seeds();
+seed_media("sound.wav", 0, 8000);
+seed_media("mute.mp4", 64, 0);
+seed_media("both.mp4", 32, 8000);
+seed_media("both.avi", 32, 0);
 }
 
 /* --- replay ---------------------------------------------------------------------------------- */

@@ -399,6 +399,48 @@ static void test_match_text(void **state)
 	world_free(&w);
 }
 
+/* A complete file of forty rows of which one or two have lost their texts: they are what is left.
+ * Three are too many, and a row with another true label is none of it. */
+static void test_match_rest(void **state)
+{
+	struct strbuf csv = { 0 }, file = { 0 };
+	struct world w;
+	struct err err = { 0 };
+
+	(void)state;
+	strbuf_add(&csv, HEADER);
+	for (int i = 0; i < 40; i++)
+		strbuf_addf(&csv,
+			    "1,t%d,Ann,%s,neutral,%d,%d,1,1,\"00:00:01,000\",\"00:00:02,000\"\n", i,
+			    i % 2 ? "joy" : "fear", i / 8, i);
+	world_make(&w, strbuf_str(&csv), NULL, NULL);
+	for (int lost = 1; lost < 5; lost++) {
+		strbuf_reset(&file);
+		strbuf_add(&file, "text,gold,prediction\n");
+		for (int i = 0; i < 40; i++)
+			strbuf_addf(&file, "%s%d,%s,joy\n",
+				    i == 7 || (lost == 2 && i == 8) ||
+						    (lost == 3 && (i == 9 || i == 10))
+					    ? "garbled"
+					    : "t",
+				    i, (i % 2) ^ (lost == 4 && i == 7) ? "joy" : "fear");
+		read_and_score(&w, strbuf_str(&file), EXTRACT_STRICT, &err);
+		CHECK_OK(&err);
+		if (lost < 3) {
+			check_sample(&w, "dia0_utt7", 9, "joy", ANSWER_OK, "whole");
+			CHECK(w.s.match.by_text == 40 - lost && w.s.match.chosen == lost &&
+			      w.notes.count[NOTE_AMBIGUOUS] == lost &&
+			      w.notes.count[NOTE_TEXT] == lost);
+			CHECK(note_of(&w, NOTE_AMBIGUOUS)->line == 9);
+		} else {
+			check_sample(&w, "dia0_utt7", 0, "", ANSWER_BACKEND_FAIL, "no-row");
+		}
+	}
+	strbuf_free(&csv);
+	strbuf_free(&file);
+	world_free(&w);
+}
+
 static void test_match_order(void **state)
 {
 	struct world w;
@@ -633,12 +675,13 @@ static void test_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_lines),  cmocka_unit_test(test_read_results),
-		cmocka_unit_test(test_read_table),  cmocka_unit_test(test_turns),
-		cmocka_unit_test(test_match_ids),   cmocka_unit_test(test_match_text),
-		cmocka_unit_test(test_match_order), cmocka_unit_test(test_states),
-		cmocka_unit_test(test_example),	    cmocka_unit_test(test_words),
-		cmocka_unit_test(test_folder),	    cmocka_unit_test(test_json),
+		cmocka_unit_test(test_read_lines), cmocka_unit_test(test_read_results),
+		cmocka_unit_test(test_read_table), cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_match_ids),  cmocka_unit_test(test_match_text),
+		cmocka_unit_test(test_match_rest), cmocka_unit_test(test_match_order),
+		cmocka_unit_test(test_states),	   cmocka_unit_test(test_example),
+		cmocka_unit_test(test_words),	   cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

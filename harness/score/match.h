@@ -27,8 +27,8 @@ struct match {
 	int *utt;		      /* (rows) utterance of the corpus, -1: none */
 	int *row;		      /* (n_utt of the corpus) row, -1: none */
 	int by_id, by_text, by_order; /* rows; by_text: with the history, one utterance fits */
-	int chosen; /* rows that fitted several utterances and were given one by true label, by
-		     * what other rows leave over, or by their neighbours; each is a note */
+	int chosen; /* rows that fitted several utterances, or by text none, and were given one by
+		     * true label, neighbours and what other rows leave over; each is a note */
 };
 
 /* Finds the utterance of every row.  Rows without one, with several, with another text or true

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REST_SHARE 20 /* one row in so many may be known as what is left over */
+
 /* How well a row's history fits an utterance. */
 enum fit { FIT_NONE, FIT_END /* of a longer history */, FIT_WHOLE };
 
@@ -204,6 +206,64 @@ static void pair_off(struct work *w)
 	}
 }
 
+/* The label of a row that has no utterance, -1: it has one or says no label. */
+static int open_label(const struct work *w, size_t i)
+{
+	const char *gold = w->r->row[i].field[FIELD_GOLD];
+
+	return w->m->utt[i] < 0 && gold ? label_find_any(w->x->corpus->labels, gold) : -1;
+}
+
+/* Is an utterance of the split to be scored, and without a row? */
+static bool is_open(const struct work *w, int u)
+{
+	return w->x->key[KEY_EXACT][u] && w->x->gold->label[u] >= 0 && w->m->row[u] < 0;
+}
+
+/* A file with as many rows as there are utterances, of which a few have garbled texts: those rows
+ * are what is left, if the true labels of both agree in number. */
+static int take_rest(struct work *w)
+{
+	const struct corpus *c = w->x->corpus;
+	int count[LABEL_MAX] = { 0 }, rows = 0, labelled = 0, utterances = 0;
+
+	for (size_t i = 0; i < w->r->n; i++) {
+		const int k = open_label(w, i);
+
+		rows += w->m->utt[i] < 0;
+		labelled += k >= 0;
+		count[k < 0 ? 0 : k] += k >= 0;
+	}
+	for (int u = 0; u < c->n_utt; u++)
+		if (is_open(w, u)) {
+			utterances++;
+			count[w->x->gold->label[u]]--;
+		}
+	for (int k = 0; k < c->labels->n; k++)
+		if (count[k])
+			return 0;
+	if (!rows || rows != labelled || rows != utterances || rows > (int)w->r->n / REST_SHARE)
+		return 0;
+	for (size_t i = 0; i < w->r->n; i++) {
+		const int k = open_label(w, i);
+		int u = 0;
+
+		if (k < 0)
+			continue;
+		while (!is_open(w, u) || w->x->gold->label[u] != k)
+			u++;
+		match_take(w->m, i, u);
+		w->m->chosen++;
+		w->choice[i].all = 0;
+		if (note_add(w->notes, w->err, NOTE_AMBIGUOUS, w->r->row[i].line,
+			     "'%.80s' is no utterance's text; of those left over with its true "
+			     "label, taken as %s",
+			     w->r->row[i].text ? w->r->row[i].text : "", c->utt[u].id))
+			return w->err->code;
+	}
+	return 0;
+}
+
 static int tell(struct work *w)
 {
 	for (size_t i = 0; i < w->r->n; i++) {
@@ -240,7 +300,8 @@ int match_by_text(struct match *m, const struct recorded *r, const struct text_i
 	else if (!find_choices(&w)) {
 		settle(&w);
 		pair_off(&w);
-		tell(&w);
+		if (!take_rest(&w))
+			tell(&w);
 	}
 	arena_free(&w.mem);
 	return err->code;

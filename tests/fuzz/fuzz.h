@@ -24,6 +24,7 @@
 	X(llama_bin)                                                                               \
 	X(media)                                                                                   \
 	X(peft)                                                                                    \
+	X(recorded)                                                                                \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
 	X(tokenizer_bin)                                                                           \

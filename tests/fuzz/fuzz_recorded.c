@@ -32,9 +32,10 @@ static void look(const struct scored *s, const struct notes *notes)
 
 static void score(const char *path, const char *format, const struct match_request *rq, int rule)
 {
-	const struct score_options o = {
-		.rule = (enum extract_rule)rule, .letters = rule % 2, .replicates = 100, .threads = 1
-	};
+	const struct score_options o = { .rule = (enum extract_rule)rule,
+					 .letters = rule % 2,
+					 .replicates = 100,
+					 .threads = 1 };
 	struct notes notes = { 0 };
 	struct recorded r;
 	struct scored s = { 0 };
