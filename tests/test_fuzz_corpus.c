@@ -486,13 +486,11 @@ static void write_seeds(void)
 	write_cue_seeds();
 	seed_results("meld", &labels_meld7, true);
 	seed_results("iemocap", &labels_iemocap6, false);
-}
-
-write_recorded_seeds();
-seed_media("sound.wav", 0, 8000);
-seed_media("mute.mp4", 64, 0);
-seed_media("both.mp4", 32, 8000);
-seed_media("both.avi", 32, 0);
+	write_recorded_seeds();
+	seed_media("sound.wav", 0, 8000);
+	seed_media("mute.mp4", 64, 0);
+	seed_media("both.mp4", 32, 8000);
+	seed_media("both.avi", 32, 0);
 }
 
 /* --- replay ---------------------------------------------------------------------------------- */

@@ -115,7 +115,7 @@ check "rows of another split" says 4 "another split or corpus" $score --split de
 check "names of one's own" ends 0 $score --columns "reply=mood,id=who" \
 	"$(sed '1s/.*/who,mood/; 2s/.*/dia0_utt0,joy/; 3s/.*/dia0_utt1,joy/; 4s/.*/dia1_utt0,joy/' "$dir/all.csv" \
 		>"$dir/own.csv"; echo "$dir/own.csv")"
-check "one-sided answers are told" grep -q "one-sided: 3 of 3 answers are joy" "$dir/err"
+check "one-sided answers are told" grep -q "one-sided: 3 of 3 replies are 'joy'" "$dir/err"
 
 # folders
 check "a result folder" ends 0 $score --decoder flexible -o "$dir/results/runs/remote" \
@@ -127,6 +127,8 @@ check "it is not overwritten" says 2 "--again replaces it" $score -o "$dir/resul
 check "unless asked" ends 0 $score --decoder flexible -o "$dir/results/runs/remote" --again "$dir/all.csv"
 check "a folder is scored again to the same" shows "accuracy         66.67    100.00" \
 	$score --decoder flexible "$dir/results/runs/remote"
+check "another decoder makes another folder" ends 0 $score --decoder A -o "$dir/results/runs/forced" "$dir/all.csv"
+check "the comparison reads both" shows "forced" "$merc" compare "$dir/results/runs/remote" "$dir/results/runs/forced"
 check "the report reads it" ends 0 "$merc" report -q --results "$dir/results" -o "$dir/report" \
 	--replicates 200
 check "and has it" grep -q '"system": "remote"' "$dir/report/summary.json"

@@ -47,6 +47,15 @@ void notes_free(struct notes *n)
 	*n = (struct notes){ 0 };
 }
 
+long text_lines(const char *s, size_t n)
+{
+	long lines = 0;
+
+	for (size_t i = 0; i < n; i++)
+		lines += s[i] == '\n';
+	return lines;
+}
+
 /* "reply=NAME,…" into in->column. */
 static int parse_columns(struct reading *in, const char *columns)
 {
@@ -120,8 +129,8 @@ static int read_as(struct reading *in, const char *format, const char *text, siz
 
 	text = behind_mark(text, &len);
 	if (strlen(text) != len)
-		return err_set(in->err, ERR_FORMAT, "%s: NUL byte at %zu: not a text file", r->path,
-			       strlen(text));
+		return err_set(in->err, ERR_FORMAT, "%s:%ld: NUL byte: not a text file", r->path,
+			       1 + text_lines(text, strlen(text)));
 	r->format = strcmp(format, "auto") != 0 ? format : guess(text);
 	if (!strcmp(r->format, "lines"))
 		return read_lines(in, text, len);

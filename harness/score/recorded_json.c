@@ -13,15 +13,6 @@
 
 #define MEMBERS_MAX 64
 
-static long lines_in(const char *s, size_t n)
-{
-	long lines = 0;
-
-	for (size_t i = 0; i < n; i++)
-		lines += s[i] == '\n';
-	return lines;
-}
-
 /* A text, number or truth value as text; anything else has none. */
 static const char *as_text(struct reading *in, const struct json *v)
 {
@@ -152,20 +143,20 @@ int read_array(struct reading *in, const char *text, size_t len, long line)
 {
 	static const char blanks[] = " \t\r\n";
 	size_t at = strspn(text, blanks) + 1; /* behind the bracket */
-	long at_line = line + lines_in(text, at < len ? at : len);
+	long at_line = line + text_lines(text, at < len ? at : len);
 
 	while (at < len && !in->err->code) {
 		const size_t skip = strspn(text + at, blanks);
 		size_t n;
 
-		at_line += lines_in(text + at, skip);
+		at_line += text_lines(text + at, skip);
 		at += skip;
 		if (at >= len || text[at] == ']')
 			break;
 		n = value_length(text + at, len - at);
 		if (take_text(in, text + at, n, at_line))
 			return in->err->code;
-		at_line += lines_in(text + at, n);
+		at_line += text_lines(text + at, n);
 		at += n;
 		if (at < len && text[at] == ',')
 			at++;
@@ -176,7 +167,7 @@ int read_array(struct reading *in, const char *text, size_t len, long line)
 	at++;
 	at += strspn(text + at, blanks);
 	if (at < len)
-		note_add(in->notes, in->err, NOTE_UNREADABLE, at_line + lines_in(text, at),
+		note_add(in->notes, in->err, NOTE_UNREADABLE, at_line + text_lines(text, at),
 			 "text behind the end of the list");
 	return in->err->code;
 }

@@ -22,6 +22,8 @@ int fields_resolve(const struct reading *in, const char *const *name, int n,
 /* Appends a row and finds utterance and history in its prompt. */
 int recorded_add(struct reading *in, struct recorded_row *row);
 
+/* Line ends in s[n]. */
+long text_lines(const char *s, size_t n);
 /* text[len]: a whole file, or what follows the report; line: of its first character. */
 int read_lines(struct reading *in, const char *text, size_t len);
 int read_array(struct reading *in, const char *text, size_t len, long line);

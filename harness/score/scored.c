@@ -270,19 +270,41 @@ static int by_status(const void *a, const void *b)
 				      : strcmp(x->cause, y->cause);
 }
 
+/* Nearly all replies the same, or all answers? */
 static int warn_one_sided(struct scoring *j)
 {
-	const struct scored *s = j->s;
+	struct scored *s = j->s;
+	struct str_map replies = { 0 };
+	const char *most = NULL;
+	int n = 0, top = 0;
 
+	for (int i = 0; i < s->n; i++) {
+		const char *raw = s->sample[i].raw;
+		int *slot = raw ? map_slot(&replies, raw) : NULL;
+
+		if (raw && !slot) {
+			map_free(&replies);
+			return no_memory(j);
+		}
+		n += raw != NULL;
+		if (slot && (*slot = *slot < 0 ? 1 : *slot + 1) > top) {
+			top = *slot;
+			most = raw;
+		}
+	}
+	map_free(&replies);
+	if (n > 1 && (double)top > ONE_SIDED * (double)n)
+		return note_add(j->notes, j->err, NOTE_ONE_SIDED, 0,
+				"%d of %d replies are '%.80s': is the server sound?", top, n, most);
 	for (int k = 0; k < s->all.k; k++) {
-		int64_t n = 0;
+		int64_t answers = 0;
 
 		for (int i = 0; i < s->all.k; i++)
-			n += s->confusion.count[i][k];
-		if (s->all.answered > 1 && (double)n > ONE_SIDED * (double)s->all.answered)
+			answers += s->confusion.count[i][k];
+		if (s->all.answered > 1 && (double)answers > ONE_SIDED * (double)s->all.answered)
 			return note_add(j->notes, j->err, NOTE_ONE_SIDED, 0,
 					"%lld of %lld answers are %s: is the server sound?",
-					(long long)n, (long long)s->all.answered,
+					(long long)answers, (long long)s->all.answered,
 					s->corpus->labels->word[k]);
 	}
 	return 0;
