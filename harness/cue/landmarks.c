@@ -79,6 +79,31 @@ static size_t leaf_of(const struct landmark_split *split, size_t splits, const f
 	return i - splits;
 }
 
+/* Moves the shape by a leaf of each tree of the level.  The leaves fill tens of megabytes: they are
+ * asked for some trees before they are needed. */
+static void move_shape(const struct landmark_model *m, size_t level, const float *seen,
+		       float *shape)
+{
+	enum { AHEAD = 16, LINE = 64 / sizeof(float) };
+	const float *by[AHEAD];
+
+	for (size_t i = 0; i < m->trees + AHEAD; i++) {
+		const size_t t = level * m->trees + i;
+		const float **slot = &by[i % AHEAD];
+
+		if (i >= AHEAD)
+			for (int k = 0; k < LANDMARK_VALUES; k++)
+				shape[k] += (*slot)[k];
+		if (i >= m->trees)
+			continue;
+		*slot = m->leaf +
+			(t * m->leaves + leaf_of(m->split + t * m->splits, m->splits, seen)) *
+				(size_t)LANDMARK_VALUES;
+		for (int k = 0; k < LANDMARK_VALUES; k += LINE)
+			__builtin_prefetch(*slot + k);
+	}
+}
+
 void landmarks_fit(const struct landmark_model *m, const struct landmark_picture *p,
 		   const struct landmark_square *square, struct landmark_point out[LANDMARKS])
 {
@@ -86,17 +111,8 @@ void landmarks_fit(const struct landmark_model *m, const struct landmark_picture
 
 	memcpy(shape, m->mean, sizeof(shape));
 	for (size_t l = 0; l < m->levels; l++) {
-		const struct landmark_level *level = &m->level[l];
-
-		look(m, level, p, square, shape, seen);
-		for (size_t t = l * m->trees; t < (l + 1) * m->trees; t++) {
-			const size_t leaf = leaf_of(m->split + t * m->splits, m->splits, seen);
-			const float *by =
-				m->leaf + (t * m->leaves + leaf) * (size_t)LANDMARK_VALUES;
-
-			for (int i = 0; i < LANDMARK_VALUES; i++)
-				shape[i] += by[i];
-		}
+		look(m, &m->level[l], p, square, shape, seen);
+		move_shape(m, l, seen, shape);
 	}
 	for (int i = 0; i < LANDMARKS; i++)
 		out[i] = (struct landmark_point){
