@@ -138,4 +138,31 @@ assert all(abs(sum(r) - 1) < 1e-12 for r in c["systems"][0]["confusion"]["of_row
 ' "$dir/a"
 fi
 
+# Recorded outputs: with speech words against without, as REPRODUCE.md has it
+data=${MERC_DATA:-../shared/data}
+recorded()
+{
+	for run in text_ep14 speech_ep14 text_ep3 speech_ep13; do
+		"$merc" score -q -d iemocap -r "$data/iemocap/release" --decoder A -o "$dir/$run" \
+			"$data/predictions/speechcue/llama2_lora_$run.text" >/dev/null || return 1
+	done
+	"$merc" compare "$dir/text_ep14" "$dir/speech_ep14" "$dir/text_ep3" "$dir/speech_ep13" \
+		--all-pairs --table duels -f csv >"$dir/duels" || return 1
+	cut -d, -f1-9,11-13 "$dir/duels"
+	awk -F, 'function near(x, want, tolerance) { return x > want - tolerance && x < want + tolerance }
+	$1 == "text_ep14" && $2 == "speech_ep14" {
+		bad += !near($5, .0782, .0001) || !near($6, .035, .003) || !near($7, .123, .003)
+		bad += !near($9, .0085, .006) || $11 != "B is better" || $12 != 127 || $13 != 237; n++ }
+	$1 == "text_ep3" && $2 == "speech_ep13" {
+		bad += !near($5, .0352, .0001) || !near($8, .066, .01) || $11 != "no difference shown"; n++ }
+	$1 == "text_ep14" && $2 == "text_ep3" { bad += !near($5, .0487, .0001); n++ }
+	$1 == "speech_ep14" && $2 == "speech_ep13" { bad += !near($5, .0057, .0001); n++ }
+	END { exit bad || n != 4 }' "$dir/duels"
+}
+if [ -d "$data/predictions/speechcue" ]; then
+	check "recorded outputs, with speech words against without" recorded
+else
+	echo "# skipped: no real data ($data/predictions)"
+fi
+
 echo "1..$n"
