@@ -10,6 +10,7 @@
 #include "harness/cli/load.h"
 #include "harness/run/environment.h"
 #include "harness/run/experiment.h"
+#include "harness/run/offer.h"
 
 #define SEED_OPT                                                                                   \
 	{                                                                                          \
@@ -82,10 +83,23 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 		.log = &c->log,
 		.stop = c->stop,
 	};
-	int jobs = (int)opt_int(&c->opts, "jobs"), done, skipped;
+	const char *without = text_or_null(c, "without"), *set = text_or_null(c, "set");
+	int jobs = (int)opt_int(&c->opts, "jobs"), done = 0, skipped = 0, kept;
+	bool *keep;
 
-	suite_run(bank, plan, text_or_null(c, "without"), text_or_null(c, "set"),
-		  jobs ? jobs : c->threads, &o, &done, &skipped, err);
+	if (!NEW_ARRAY(keep, (size_t)plan->n))
+		return err_set(err, ERR_NOMEM, "suite: no memory");
+	if (!offer_filter(bank, plan, without, set, o.results, keep, err)) {
+		for (int i = kept = 0; i < plan->n; i++)
+			kept += keep[i];
+		if (kept < plan->n)
+			log_info(&c->log,
+				 "%d of %d runs left out: what they take away is not there",
+				 plan->n - kept, plan->n);
+		suite_run(bank, plan, keep, without, set, jobs ? jobs : c->threads, &o, &done,
+			  &skipped, err);
+	}
+	free(keep);
 	log_info(&c->log, "%d runs done, %d were there already, results in %s/runs", done, skipped,
 		 o.results);
 	return 0;

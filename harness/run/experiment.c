@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/io.h"
@@ -114,21 +115,37 @@ static int make_paths(struct flight *f, struct err *err)
 	return err->code;
 }
 
-static bool is_there(const struct flight *f)
-{
-	char *manifest = path_join(f->final, "manifest.json");
-	bool there = manifest && io_is_file(manifest);
-
-	free(manifest);
-	return there;
-}
-
 /* Which modalities the recipe, the model and the corpus have in common. */
-static unsigned effective_see(const struct flight *f)
+static unsigned effective_see(const struct bank *bank, const struct recipe *recipe)
 {
 	unsigned always = SEE_TEXT | SEE_HISTORY;
 
-	return f->recipe->see & (f->bank->heard | always);
+	return recipe->see & (bank->heard | always);
+}
+
+int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed, bool limited,
+		  char id[RUN_ID_MAX], struct err *err)
+{
+	struct run_record r = { .bank = bank,
+				.recipe = recipe,
+				.seed = seed,
+				.see = effective_see(bank, recipe),
+				.limited = limited };
+
+	if (!record_id(&r, err))
+		memcpy(id, r.id, sizeof(r.id));
+	return err->code;
+}
+
+bool experiment_done(const char *results, const char *id)
+{
+	struct strbuf path = { 0 };
+	bool there;
+
+	strbuf_addf(&path, "%s/runs/%s/manifest.json", results, id);
+	there = !path.oom && io_is_file(strbuf_str(&path));
+	strbuf_free(&path);
+	return there;
 }
 
 static int prepare(struct flight *f, uint64_t seed, struct err *err)
@@ -140,7 +157,7 @@ static int prepare(struct flight *f, uint64_t seed, struct err *err)
 	f->record.bank = f->bank;
 	f->record.recipe = rc;
 	f->record.seed = seed;
-	f->record.see = effective_see(f);
+	f->record.see = effective_see(f->bank, rc);
 	f->record.limited = f->o->limit > 0;
 	f->record.threads = f->o->threads;
 	environment_time(f->record.started);
@@ -203,14 +220,62 @@ static int save(struct flight *f, struct err *err)
 	return err->code;
 }
 
+/* Is the folder behind fd still the one of this name? */
+static bool same_folder(int fd, const char *path)
+{
+	struct stat held, named;
+
+	return !fstat(fd, &held) && !stat(path, &named) && held.st_dev == named.st_dev &&
+	       held.st_ino == named.st_ino;
+}
+
+/* Between making and locking, another process may take the folder for a leftover. */
 static int make_temp(struct flight *f, struct err *err)
 {
-	if (io_mkdirs(f->temp, err))
+	for (int tries = 0; tries < 100; tries++) {
+		if (io_mkdirs(f->temp, err))
+			return err->code;
+		f->lock = open(f->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (f->lock >= 0 && flock(f->lock, LOCK_EX))
+			break;
+		if (f->lock >= 0 && same_folder(f->lock, f->temp))
+			return 0;
+		if (f->lock >= 0)
+			close(f->lock);
+		f->lock = -1;
+	}
+	return err_set(err, ERR_IO, "%s: cannot be made and kept: %s", f->temp, strerror(errno));
+}
+
+/* A result that is replaced leaves its name whole and at once. */
+static int take_away_old(const struct flight *f, struct strbuf *old, struct err *err)
+{
+	strbuf_addf(old, "%s-old", f->temp);
+	if (old->oom)
+		return err_set(err, ERR_NOMEM, "%s: no memory", f->final);
+	if (!io_is_dir(f->final) || io_remove_tree(old->s, err))
 		return err->code;
-	f->lock = open(f->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f->lock < 0 || flock(f->lock, LOCK_EX))
-		return err_set(err, ERR_IO, "%s: %s", f->temp, strerror(errno));
-	return 0;
+	return io_rename(f->final, old->s, err);
+}
+
+/* Gives the finished folder its name.  If another process was quicker with the same run,
+ * its result stands. */
+static int put_in_place(struct flight *f, struct err *err)
+{
+	struct strbuf old = { 0 };
+	struct err why = { 0 };
+
+	if (f->o->again && take_away_old(f, &old, err)) {
+		strbuf_free(&old);
+		return err->code;
+	}
+	if (io_rename(f->temp, f->final, &why) &&
+	    (!io_is_dir(f->temp) || !experiment_done(f->o->results, f->record.id)))
+		*err = why;
+	if (!err->code && old.len)
+		io_remove_tree(old.s, err);
+	strbuf_free(&old);
+	return err->code;
 }
 
 static int write_result(struct flight *f, double start, struct run_outcome *out, struct err *err)
@@ -228,11 +293,7 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 		record_manifest(r, &p, f->temp, err);
 	}
 	predictions_free(&p);
-	if (!err->code && f->o->again)
-		io_remove_tree(f->final, err);
-	if (!err->code)
-		io_rename(f->temp, f->final, err);
-	return err->code;
+	return err->code ? err->code : put_in_place(f, err);
 }
 
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
@@ -245,7 +306,7 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 	if (prepare(&f, seed, err))
 		goto end;
 	memcpy(out->id, f.record.id, sizeof(out->id));
-	if (!o->again && is_there(&f)) {
+	if (!o->again && experiment_done(o->results, f.record.id)) {
 		out->skipped = true;
 		goto end;
 	}

@@ -28,6 +28,12 @@ struct run_outcome {
 	double weighted_f1; /* NaN when skipped */
 };
 
+/* The id that experiment_run() gives this run, without running it. */
+int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed, bool limited,
+		  char id[RUN_ID_MAX], struct err *err);
+/* Is the run's result in <results>/runs, whole? */
+bool experiment_done(const char *results, const char *id);
+
 /* Runs one recipe, or finds that its result is there.  Interrupted or failed:
  * nothing stays behind. */
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
@@ -38,11 +44,12 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 int experiment_predict(const char *run_dir, const struct bank *bank, bool only_media, int limit,
 		       const struct run_options *o, struct predictions *p, struct err *err);
 
-/* Carries out a plan with `jobs` processes at a time.  without, set: as in
- * recipe_read, for every run.  Goes on after a failed run and reports the first
- * failure at the end (ERR_INCOMPLETE); *done and *skipped are counted. */
-int suite_run(const struct bank *bank, const struct plan *plan, const char *without,
-	      const char *set, int jobs, const struct run_options *o, int *done, int *skipped,
-	      struct err *err);
+/* Carries out the runs of a plan with keep[i] (plan->n) set, with `jobs` processes at a
+ * time.  without, set: as in recipe_read, for every run.  Goes on after a failed run
+ * and reports the first failure at the end (ERR_INCOMPLETE); *done and *skipped are
+ * counted.  Temporary folders of killed processes are removed before and after. */
+int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep,
+	      const char *without, const char *set, int jobs, const struct run_options *o,
+	      int *done, int *skipped, struct err *err);
 
 #endif

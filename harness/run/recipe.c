@@ -37,8 +37,7 @@ static int check_keys(const struct json *object, const char *const *known, const
 	return 0;
 }
 
-/* A path named in a file is relative to that file.  malloc'ed, NULL: no memory. */
-static char *beside(const char *path, const char *name)
+char *recipe_beside(const char *path, const char *name)
 {
 	const char *slash = strrchr(path, '/');
 	struct strbuf b = { 0 };
@@ -112,7 +111,7 @@ static int apply_model(struct recipe *r, const struct json *v, struct err *err)
 {
 	const char *name = json_str(json_get(v, "model"), NULL);
 
-	if (!name)
+	if (!name || (r->model && !strcmp(r->model->name, name)))
 		return 0;
 	r->model = model_find(name);
 	if (!r->model)
@@ -179,7 +178,7 @@ static int read_depth(struct recipe *r, const char *path, const char *dataset, i
 		return err->code;
 	base = json_str(json_get(v, "base"), NULL);
 	if (!check_keys(v, recipe_keys, path, err) && base) {
-		char *p = beside(path, base);
+		char *p = recipe_beside(path, base);
 
 		if (!p || depth == MAX_BASES)
 			err_set(err, ERR_ARG, "%s: bases go round in a circle", path);
@@ -206,23 +205,38 @@ static int finish(struct recipe *r, const char *path, struct err *err)
 	return 0;
 }
 
-/* The suite's options for the recipe's model; what is taken away stays away. */
-static int apply_suite(struct recipe *r, const struct json *options, struct err *err)
+/* What is taken away stays away, whatever lies over it. */
+static int keep_away(struct recipe *r, struct err *err)
 {
+	for (int i = 0; i < r->n_without && !err->code; i++) {
+		if (!strcmp(r->without[i], "alignment"))
+			opt_set(&r->opts, "align_epochs", "0", err);
+		else
+			r->see &= ~see_parse(r->without[i], true, err);
+	}
+	return err->code;
+}
+
+/* The suite's options for the recipe's model, and the run's own part of a recipe. */
+static int apply_run(struct recipe *r, const struct json *options, const char *layer,
+		     struct err *err)
+{
+	struct json *v = NULL;
+
 	if (opt_set_json(&r->opts, json_get(options, r->model->name), err))
 		return err_wrap(err, "options of the suite");
-	for (int i = 0; i < r->n_without; i++)
-		if (!strcmp(r->without[i], "alignment"))
-			return opt_set(&r->opts, "align_epochs", "0", err);
-	return 0;
+	if (layer && (v = json_parse(layer, strlen(layer), "values of the run", err)))
+		apply(r, v, "", err);
+	json_free(v);
+	return err->code ? err->code : keep_away(r, err);
 }
 
 static int read_with(struct recipe *r, const char *path, const char *dataset,
-		     const struct json *options, const char *without, const char *set,
-		     struct err *err)
+		     const struct json *options, const char *layer, const char *without,
+		     const char *set, struct err *err)
 {
 	*r = (struct recipe){ .window = WINDOW_MAX };
-	if (read_depth(r, path, dataset, 0, err) || apply_suite(r, options, err) ||
+	if (read_depth(r, path, dataset, 0, err) || apply_run(r, options, layer, err) ||
 	    (set && each_name(set, set_option, r, err)) ||
 	    (without && each_name(without, without_name, r, err)) || finish(r, path, err))
 		recipe_free(r);
@@ -232,7 +246,7 @@ static int read_with(struct recipe *r, const char *path, const char *dataset,
 int recipe_read(struct recipe *r, const char *path, const char *dataset, const char *without,
 		const char *set, struct err *err)
 {
-	return read_with(r, path, dataset, NULL, without, set, err);
+	return read_with(r, path, dataset, NULL, NULL, without, set, err);
 }
 
 void recipe_free(struct recipe *r)
@@ -243,26 +257,39 @@ void recipe_free(struct recipe *r)
 
 struct adding {
 	struct plan *plan;
-	const char *path, *without;
+	char *path, *without;
 };
+
+static bool copy_text(char **to, const char *from)
+{
+	*to = from ? str_dup(from) : NULL;
+	return *to || !from;
+}
+
+int plan_add(struct plan *p, const struct planned *what, struct err *err)
+{
+	struct planned *run;
+
+	if (!GROW_ARRAY(p->run, p->cap, (size_t)p->n + 1))
+		return err_set(err, ERR_NOMEM, "suite: no memory");
+	run = &p->run[p->n++];
+	*run = (struct planned){ .seed = what->seed };
+	if (!copy_text(&run->path, what->path) || !copy_text(&run->without, what->without) ||
+	    !copy_text(&run->layer, what->layer) || !copy_text(&run->label, what->label))
+		return err_set(err, ERR_NOMEM, "suite: no memory");
+	return 0;
+}
 
 static int add_seed(void *ctx, char *seed, struct err *err)
 {
 	struct adding *a = ctx;
-	struct planned *run;
+	struct planned run = { .path = a->path, .without = a->without };
 	int64_t s;
 
 	if (parse_i64(seed, 0, INT64_MAX, "seed", &s, err))
 		return err->code;
-	if (!GROW_ARRAY(a->plan->run, a->plan->cap, (size_t)a->plan->n + 1))
-		return err_set(err, ERR_NOMEM, "suite: no memory");
-	run = &a->plan->run[a->plan->n++];
-	*run = (struct planned){ .path = str_dup(a->path), .seed = (uint64_t)s };
-	if (a->without)
-		run->without = str_dup(a->without);
-	if (!run->path || (a->without && !run->without))
-		return err_set(err, ERR_NOMEM, "suite: no memory");
-	return 0;
+	run.seed = (uint64_t)s;
+	return plan_add(a->plan, &run, err);
 }
 
 /* [1, 2] -> "1,2"; also names. */
@@ -281,14 +308,14 @@ static int add_run(struct plan *p, const char *path, const struct json *v,
 		   const struct json *suite_seeds, const char *seeds, struct err *err)
 {
 	struct strbuf own = { 0 }, without = { 0 };
-	char *recipe = beside(path, json_str(json_get(v, "recipe"), ""));
+	char *recipe = recipe_beside(path, json_str(json_get(v, "recipe"), ""));
 	struct adding a = { .plan = p, .path = recipe };
 
 	if (!check_keys(v, run_keys, path, err)) {
 		join(&own, json_get(v, "seeds") ? json_get(v, "seeds") : suite_seeds);
 		join(&without, json_get(v, "without"));
 		if (without.len)
-			a.without = strbuf_str(&without);
+			a.without = without.s;
 		if (!own.len)
 			strbuf_add(&own, "1");
 		if (!recipe || own.oom || without.oom)
@@ -310,7 +337,7 @@ int plan_read(struct plan *p, const char *path, const char *seeds, struct err *e
 	if (!v)
 		return err->code;
 	if (!json_get(v, "runs")) {
-		struct adding a = { .plan = p, .path = path };
+		struct adding a = { .plan = p, .path = (char *)path };
 
 		each_name(seeds ? seeds : "1", add_seed, &a, err);
 	} else if (!check_keys(v, suite_keys, path, err)) {
@@ -333,6 +360,8 @@ void plan_free(struct plan *p)
 	for (int i = 0; i < p->n; i++) {
 		free(p->run[i].path);
 		free(p->run[i].without);
+		free(p->run[i].layer);
+		free(p->run[i].label);
 	}
 	free(p->run);
 	*p = (struct plan){ 0 };
@@ -350,7 +379,8 @@ int recipe_planned(struct recipe *r, const struct plan *p, int i, const char *da
 		*r = (struct recipe){ 0 };
 		err_set(err, ERR_NOMEM, "%s: no memory", run->path);
 	} else {
-		read_with(r, run->path, dataset, p->options, both.len ? both.s : NULL, set, err);
+		read_with(r, run->path, dataset, p->options, run->layer, both.len ? both.s : NULL,
+			  set, err);
 	}
 	strbuf_free(&both);
 	return err->code;

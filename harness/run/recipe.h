@@ -46,10 +46,15 @@ int recipe_read(struct recipe *r, const char *path, const char *dataset, const c
 		const char *set, struct err *err);
 void recipe_free(struct recipe *r);
 
+/* A path named in a file is relative to that file.  malloc'ed, NULL: no memory. */
+char *recipe_beside(const char *path, const char *name);
+
 /* One run of a suite: a recipe file and a seed. */
 struct planned {
 	char *path;    /* of the recipe */
 	char *without; /* further names, comma list, or NULL */
+	char *layer;   /* JSON of a recipe on top of it and of the suite's options, or NULL */
+	char *label;   /* what the run is called in messages: "#3 : window=4 seed=1"; or NULL */
 	uint64_t seed;
 };
 struct plan {
@@ -63,6 +68,8 @@ struct plan {
  * NULL) replaces the file's. */
 int plan_read(struct plan *p, const char *path, const char *seeds, struct err *err);
 void plan_free(struct plan *p);
+/* Appends a copy of a run. */
+int plan_add(struct plan *p, const struct planned *run, struct err *err);
 /* The recipe of run i, with `without` (may be NULL) taken away as well. */
 int recipe_planned(struct recipe *r, const struct plan *p, int i, const char *dataset,
 		   const char *without, const char *set, struct err *err);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
-#include "harness/run/offer.h"
+#include "harness/base/mem.h"
 
 /* What a child writes into its pipe, whole, before it ends. */
 struct report {
@@ -103,7 +104,7 @@ static void finish_child(struct child *c, int status, const struct plan *plan, s
 }
 
 /* Temporary folders that nobody holds any more (see flight.lock). */
-static int sweep_leftovers(const char *results, struct err *err)
+static int remove_leftovers(const char *results, struct err *err)
 {
 	char *runs = path_join(results, "runs");
 	struct io_list list = { 0 };
@@ -133,22 +134,25 @@ struct suite {
 	const struct plan *plan;
 	const struct run_options *o;
 	struct child child[64];
-	bool *keep; /* (plan->n) runs worth doing here */
+	const bool *keep; /* (plan->n) runs to be done here */
 	int jobs, next, ended, failed, *done, *skipped;
+	bool told; /* the runs know that they are to stop */
 	struct progress progress;
 	char first_failure[1024];
 };
 
-static void note_end(struct suite *s, const struct report *rep)
+static void note_end(struct suite *s, int run, const struct report *rep)
 {
+	const char *label = s->plan->run[run].label;
 	char detail[RUN_ID_MAX + 64];
 
 	s->ended++;
 	if (rep->code) {
 		if (!s->failed++)
 			snprintf(s->first_failure, sizeof(s->first_failure), "%s", rep->msg);
-		if (rep->code != ERR_INTERRUPTED)
-			log_error(s->o->log, "failed: %s", rep->msg);
+		if (!*s->o->stop)
+			log_error(s->o->log, "%s%sfailed: %s", label ? label : "",
+				  label ? ": " : "", rep->msg);
 		return;
 	}
 	if (rep->outcome.skipped)
@@ -156,29 +160,56 @@ static void note_end(struct suite *s, const struct report *rep)
 	else
 		(*s->done)++;
 	if (!rep->outcome.skipped)
-		log_info(s->o->log, "%s: weighted F1 %.2f", rep->outcome.id,
-			 100 * rep->outcome.weighted_f1);
+		log_info(s->o->log, "%s%s%s: weighted F1 %.2f", label ? label : "",
+			 label ? "  " : "", rep->outcome.id, 100 * rep->outcome.weighted_f1);
 	snprintf(detail, sizeof(detail), "%s", rep->outcome.id);
 	progress_update(&s->progress, s->ended, *s->skipped, detail);
 }
 
-static int wait_one(struct suite *s, struct err *err)
+/* A signal sent to this process alone must reach the runs too, once: the second one ends them
+ * at once. */
+static void tell_children(struct suite *s)
+{
+	if (!*s->o->stop || s->told)
+		return;
+	s->told = true;
+	for (int i = 0; i < s->jobs; i++)
+		if (s->child[i].pid > 0)
+			kill(s->child[i].pid, SIGTERM);
+}
+
+/* Until a run has something to say, or a moment has passed: a signal may arrive just before. */
+static void sleep_until_news(const struct suite *s)
+{
+	struct pollfd fd[ARRAY_LEN(s->child)];
+	nfds_t n = 0;
+
+	for (int i = 0; i < s->jobs; i++)
+		if (s->child[i].pid > 0)
+			fd[n++] = (struct pollfd){ .fd = s->child[i].fd, .events = POLLIN };
+	poll(fd, n, 500);
+}
+
+/* Takes the runs that have ended; sleeps first. */
+static int wait_some(struct suite *s, struct err *err)
 {
 	struct report rep;
 	int status;
-	pid_t pid = wait(&status);
+	pid_t pid;
 
-	/* a signal sent to this process alone must reach the runs too */
-	for (int i = 0; *s->o->stop && i < s->jobs; i++)
-		if (s->child[i].pid > 0 && s->child[i].pid != pid)
-			kill(s->child[i].pid, SIGTERM);
-	if (pid < 0)
-		return errno == EINTR ? 0 : err_set(err, ERR_IO, "wait: %s", strerror(errno));
-	for (int i = 0; i < s->jobs; i++)
-		if (s->child[i].pid == pid) {
-			finish_child(&s->child[i], status, s->plan, &rep);
-			note_end(s, &rep);
+	sleep_until_news(s);
+	tell_children(s);
+	for (int i = 0; i < s->jobs; i++) {
+		struct child *c = &s->child[i];
+
+		pid = c->pid > 0 ? waitpid(c->pid, &status, WNOHANG) : 0;
+		if (pid < 0 && errno != EINTR)
+			return err_set(err, ERR_IO, "waitpid: %s", strerror(errno));
+		if (pid > 0) {
+			finish_child(c, status, s->plan, &rep);
+			note_end(s, c->run, &rep);
 		}
+	}
 	return 0;
 }
 
@@ -208,36 +239,26 @@ static int start_more(struct suite *s, const char *without, const char *set, str
 	return running;
 }
 
-static int count_kept(const struct suite *s)
+int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep,
+	      const char *without, const char *set, int jobs, const struct run_options *o,
+	      int *done, int *skipped, struct err *err)
 {
-	int n = 0;
-
-	for (int i = 0; i < s->plan->n; i++)
-		n += s->keep[i];
-	if (n < s->plan->n)
-		log_info(s->o->log, "%d of %d runs left out: what they take away is not there",
-			 s->plan->n - n, s->plan->n);
-	return n;
-}
-
-int suite_run(const struct bank *bank, const struct plan *plan, const char *without,
-	      const char *set, int jobs, const struct run_options *o, int *done, int *skipped,
-	      struct err *err)
-{
-	struct suite s = { .bank = bank, .plan = plan, .o = o, .done = done, .skipped = skipped };
+	struct suite s = {
+		.bank = bank, .plan = plan, .keep = keep, .o = o, .done = done, .skipped = skipped
+	};
+	int kept = 0;
 
 	*done = *skipped = 0;
-	s.jobs = jobs < 1 ? 1 : jobs > 64 ? 64 : jobs;
-	if (!NEW_ARRAY(s.keep, (size_t)plan->n))
-		return err_set(err, ERR_NOMEM, "suite: no memory");
-	if (!sweep_leftovers(o->results, err) &&
-	    !offer_filter(bank, plan, without, set, o->results, s.keep, err)) {
-		progress_start(&s.progress, o->log, bank->corpus->name, count_kept(&s));
-		while (start_more(&s, without, set, err) && !wait_one(&s, err))
+	s.jobs = jobs < 1 ? 1 : jobs > (int)ARRAY_LEN(s.child) ? (int)ARRAY_LEN(s.child) : jobs;
+	for (int i = 0; i < plan->n; i++)
+		kept += keep[i];
+	if (!remove_leftovers(o->results, err)) {
+		progress_start(&s.progress, o->log, bank->corpus->name, kept);
+		while (start_more(&s, without, set, err) && !wait_some(&s, err))
 			;
 		progress_end(&s.progress, NULL);
+		remove_leftovers(o->results, err);
 	}
-	free(s.keep);
 	if (err->code)
 		return err->code;
 	if (*o->stop)
@@ -245,6 +266,6 @@ int suite_run(const struct bank *bank, const struct plan *plan, const char *with
 			       "interrupted; the same command goes on from here");
 	if (s.failed)
 		return err_set(err, ERR_INCOMPLETE, "%d of %d runs failed, the first: %s", s.failed,
-			       plan->n, s.first_failure);
+			       kept, s.first_failure);
 	return 0;
 }
