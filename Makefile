@@ -25,10 +25,16 @@ ifeq ($(FLAGS_$(MODE)),)
 $(error MODE must be debug, release, asan, ubsan, tsan or fuzz, not '$(MODE)')
 endif
 
+# MPI=1: merc sweep spreads its runs over the ranks of mpirun
+ifneq ($(MPI),)
+MPI_CFLAGS := -DMERC_MPI $(shell mpicc --showme:compile 2>/dev/null | sed 's/-I/-isystem /g')
+MPI_LIBS   := $(shell mpicc --showme:link 2>/dev/null)
+endif
+
 # CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
-ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(MPI_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LDLIBS     := -Wl,--as-needed -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
-              -lxxhash -lutf8proc -lexpat -lpthread -lm
+              -lxxhash -lutf8proc -lexpat $(MPI_LIBS) -lpthread -lm
 TESTLIBS   := -lcmocka
 
 # the flags name the folder, so that changing them can never mix objects
@@ -56,7 +62,7 @@ NEEDS_reproduce := run
 NEEDS_lint      := check lint
 NEEDS_emulate   := check emulate
 NEEDS_bench     := bench
-GROUPS := $(sort build $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check) \
+GROUPS := $(sort build $(if $(MPI),mpi) $(foreach g,$(MAKECMDGOALS),$(NEEDS_$g)) $(if $(filter test-%,$(MAKECMDGOALS)),check) \
             $(if $(filter fuzz-%,$(MAKECMDGOALS)),fuzz))
 
 # quiet lines; V=1 shows the commands
@@ -173,6 +179,12 @@ check-run:
 		$(if $(TAP),--tap '$(TAP)') $(BIN) $(SH) $(ASAN_TESTS)
 .PHONY: print-tests check-run
 
+# A sweep killed at random moments must resume to the same bytes: make kill-sweep [RUNS=200] [SEED=1]
+kill-sweep: all
+	@MERC='$(CURDIR)/$B/merc' RUNS='$(if $(filter file,$(origin RUNS)),200,$(RUNS))' SEED='$(SEED)' \
+		./scripts/kill-sweep.sh
+.PHONY: kill-sweep
+
 # Mutates inputs of one target: make fuzz-gguf [RUNS=100000].  New inputs of interest go to
 # build/fuzz/NAME, what fails to build/fuzz/NAME-*; what is worth keeping (small files) belongs
 # in tests/fuzz/corpus/NAME.
@@ -231,7 +243,7 @@ INSTALL         ?= install
 INSTALL_PROGRAM ?= $(INSTALL)
 INSTALL_DATA    ?= $(INSTALL) -m 644
 MAN5            := $(sort $(wildcard scripts/man/*.5))
-SHARE           := $(sort $(wildcard scripts/experiments/*.json results/reference/*.json))
+SHARE           := $(sort $(wildcard scripts/experiments/*.json scripts/experiments/sweeps/*.json results/reference/*.json))
 INSTALLED       := $(bindir)/merc $(mandir)/man1/merc.1 $(bashcompdir)/merc \
                    $(MAN5:scripts/man/%=$(mandir)/man5/%) $(SHARE:%=$(datadir)/merc/%)
 

@@ -29,6 +29,7 @@ BEGIN { n = split(allowed, rows, "\n")
   sys = (line ~ /<cblas|<openblas|<dnnl/) ? "harness/num" : \
 	(line ~ /<libav|<libsw/) ? "harness/media" : \
 	(line ~ /<utf8proc/) ? "harness/text" : \
+	(line ~ /<mpi\.h/) ? "harness/run" : \
 	(line ~ /<expat/) ? "harness/cue" : \
 	(line ~ /<cjson|<csv\.h|<xxhash/) ? "harness/base" : ""
   if (sys != "" && from != sys) { print $1 ":" $2 ": only " sys " may use this library: " line; bad = 1 }

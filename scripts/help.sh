@@ -10,6 +10,7 @@ make bench              speeds beside other programs: results/bench   [PARTS="tr
                         [PEERS=DIR] the peers' scripts   [BENCHFLAGS="--clock cpu --threads 1"]
 make bench-NAME         one benchmark program as it prints: tests/bench_NAME.c
 make golden-torch       PyTorch's training curves anew: tests/golden/torch_curve.json
+make kill-sweep         a sweep killed at random moments resumes to the same bytes   [RUNS=200]
 make fuzz-NAME          libFuzzer on tests/fuzz/fuzz_NAME.c   [RUNS=100000]
 make emulate            tests of the kernels on an emulated AVX-512 processor   [PROCESSOR=tigerlake]
 make lint               layers, headers, format, static analysis, house rules
@@ -17,5 +18,6 @@ make deps               installs every Debian package used (MERC_DEPS=print|skip
 make install            [prefix=/usr/local] [DESTDIR=]; uninstall, installcheck
 make dist               build/merc-VERSION.tar.gz of the commit
 make clean, distclean   removes build/; results stay
-Variables: MODE=debug|release|asan|ubsan|tsan   V=1 shows commands   CC CFLAGS CPPFLAGS LDFLAGS
+Variables: MODE=debug|release|asan|ubsan|tsan   V=1 shows commands   MPI=1 (sweeps over ranks)
+             CC CFLAGS CPPFLAGS LDFLAGS
 END

@@ -462,6 +462,22 @@ static void write_recorded_seeds(void)
 	seed_text("recorded", "order", "8prediction\nhappy\nsad\nneutral\nexited\n");
 }
 
+static void seed_sweep(void)
+{
+	seed_text("sweep", "whole",
+		  "{\"schema_version\":1,\"name\":\"n\",\"title\":\"t\",\"base\":\"base.json\","
+		  "\"seeds\":\"1-2\",\"options\":{\"min_df\":2},\"axes\":{\"c\":\"1-8*2\","
+		  "\"selection\":[\"none\",\"dev-f1\"],\"without\":[\"\",[\"face\",\"body\"]]}}\n"
+		  "%%%%\n{\"name\":\"b\",\"model\":\"bow\",\"see\":[\"text\"],\"window\":3}\n"
+		  "%%%%\n{\"schema_version\":1,\"name\":\"n\",\"title\":\"\",\"hash\":\"0f\","
+		  "\"base\":\"b\",\"corpus\":{\"name\":\"meld\",\"kind\":\"real\"},\"axes\":["
+		  "{\"name\":\"c\",\"values\":[\"1\",\"2\"]}],\"points\":2,\"runs\":["
+		  "{\"point\":1,\"values\":[\"1\"],\"system\":\"b\",\"seed\":1,\"id\":\"x-1\","
+		  "\"left_out\":null},{\"point\":2,\"values\":[\"2\"],\"system\":\"b\","
+		  "\"seed\":1,\"id\":\"x-2\",\"left_out\":\"why\"}]}\n"
+		  "%%%%\n0,1e-4-1e-3*2,a\\,b,1-3,0-12+4");
+}
+
 static void write_seeds(void)
 {
 	struct llama_config c = seed_config("llama", false, true, 8);
@@ -487,6 +503,7 @@ static void write_seeds(void)
 	seed_results("meld", &labels_meld7, true);
 	seed_results("iemocap", &labels_iemocap6, false);
 	write_recorded_seeds();
+	seed_sweep();
 	seed_media("sound.wav", 0, 8000);
 	seed_media("mute.mp4", 64, 0);
 	seed_media("both.mp4", 32, 8000);

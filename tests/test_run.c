@@ -84,9 +84,10 @@ static void test_shipped(void **state)
 	CHECK(list.n > 10);
 	for (size_t i = 0; i < list.n; i++) {
 		char *path = path_join("scripts/experiments", list.name[i]);
-		struct plan plan;
+		struct plan plan = { 0 };
 
-		plan_read(&plan, path, NULL, &err);
+		if (io_is_file(path)) /* sweeps have a folder of their own */
+			plan_read(&plan, path, NULL, &err);
 		CHECK_OK(&err);
 		for (int k = 0; k < plan.n * 2; k++) {
 			struct recipe r;

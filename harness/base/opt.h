@@ -23,6 +23,7 @@ struct opt_spec {
 	const char *help;     /* one line */
 	char letter;	      /* short option of a verb, 0: none */
 	const char *arg;      /* name of the value in help texts: "DIR" */
+	bool many;	      /* OPT_STR of a verb: given again, values are kept, one a line */
 };
 #define OPT_END                                                                                    \
 	{                                                                                          \

@@ -90,6 +90,7 @@ static int set_from_config(struct opt_values *v, struct err *err)
 struct getopt_table {
 	struct option *row;
 	char *letters;
+	bool *given; /* on this command line */
 	int n_global, n;
 };
 
@@ -104,7 +105,8 @@ static int make_table(struct getopt_table *t, const struct verb *v, struct err *
 
 	t->n_global = count(global_opts);
 	t->n = t->n_global + count(v->opts);
-	if (!NEW_ARRAY(t->row, (size_t)t->n + 1) || !NEW_ARRAY(t->letters, 2 * (size_t)t->n + 2))
+	if (!NEW_ARRAY(t->row, (size_t)t->n + 1) || !NEW_ARRAY(t->letters, 2 * (size_t)t->n + 2) ||
+	    !NEW_ARRAY(t->given, (size_t)t->n))
 		return err_set(err, ERR_NOMEM, "options: no memory");
 	t->letters[k++] = ':';
 	for (int i = 0; i < t->n; i++) {
@@ -124,6 +126,23 @@ static int make_table(struct getopt_table *t, const struct verb *v, struct err *
 	return 0;
 }
 
+/* What was given before, for rows that keep all of it, and then this one. */
+static int take_one(struct opt_values *v, const struct opt_spec *s, bool before, const char *value,
+		    struct err *err)
+{
+	struct strbuf all = { 0 };
+
+	if (s->many && before)
+		strbuf_addf(&all, "%s\n", opt_str(v, s->name));
+	strbuf_add(&all, value);
+	if (all.oom)
+		err_set(err, ERR_NOMEM, "options: no memory");
+	else
+		opt_set(v, s->name, strbuf_str(&all), err);
+	strbuf_free(&all);
+	return err->code;
+}
+
 static int take_options(struct cli *c, struct opt_values *global, const struct verb *v,
 			const struct getopt_table *t, int argc, char **argv, struct err *err)
 {
@@ -140,8 +159,9 @@ static int take_options(struct cli *c, struct opt_values *global, const struct v
 				       argv[optind - 1]);
 		while (t->row[i].val != got)
 			i++;
-		opt_set(i < t->n_global ? global : &c->opts, t->row[i].name,
-			optarg ? optarg : "true", err);
+		take_one(i < t->n_global ? global : &c->opts, row_spec(t, v, i), t->given[i],
+			 optarg ? optarg : "true", err);
+		t->given[i] = true;
 	}
 	return err->code;
 }
@@ -180,6 +200,7 @@ int cli_parse(struct cli *c, const struct verb *v, int argc, char **argv, int fi
 out:
 	free(t.row);
 	free(t.letters);
+	free(t.given);
 	opt_free(&global);
 	return err->code;
 }

@@ -5,7 +5,8 @@
 
 const struct verb *const verbs[] = {
 	&verb_list,	  &verb_validate, &verb_data_verify, &verb_data_stats,
-	&verb_data_synth, &verb_cues,	  &verb_run,	     &verb_predict,
-	&verb_score,	  &verb_report,	  &verb_compare,     &verb_tokenize,
-	&verb_generate,	  &verb_help,	  &verb_version,     NULL,
+	&verb_data_synth, &verb_cues,	  &verb_run,	     &verb_sweep,
+	&verb_merge,	  &verb_predict,  &verb_score,	     &verb_report,
+	&verb_compare,	  &verb_tokenize, &verb_generate,    &verb_help,
+	&verb_version,	  NULL,
 };

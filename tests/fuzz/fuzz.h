@@ -27,6 +27,7 @@
 	X(recorded)                                                                                \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
+	X(sweep)                                                                                   \
 	X(tokenizer_bin)                                                                           \
 	X(tokenizer_folder)                                                                        \
 	X(tokenizer_gguf)                                                                          \
