@@ -295,6 +295,91 @@ static inline void fixture_calibration(const char *root)
 	fixture_write(root, "calibration.json", &out);
 }
 
+/* One scenario whose latencies are spread evenly from half of ms to twice of it. */
+static inline void fixture_scenario(struct json_writer *w, const char *name, double ms, bool valid)
+{
+	json_open_object(w, NULL);
+	json_put_str(w, "scenario", name);
+	json_open_object(w, "metric");
+	json_put_str(w, "name", "p90 latency");
+	json_put_str(w, "unit", "ms");
+	json_put_num(w, "value", valid ? ms * 1.85 : NAN);
+	json_close_object(w);
+	json_put_bool(w, "valid", valid);
+	json_put_bool(w, "short", true);
+	json_open_array(w, "causes");
+	if (!valid) {
+		json_open_object(w, NULL);
+		json_put_str(w, "required", "64 queries");
+		json_put_str(w, "observed", "12");
+		json_put_str(w, "option", "--min-queries <64>");
+		json_close_object(w);
+	}
+	json_close_array(w);
+	json_put_int(w, "queries", valid ? 100 : 12);
+	json_put_int(w, "threads", 1);
+	json_put_int(w, "batch", 1);
+	json_open_object(w, "latency_ms");
+	json_put_num(w, "p50", ms * 1.25);
+	json_put_num(w, "p90", ms * 1.85);
+	json_put_num(w, "p99", ms * 1.985);
+	json_close_object(w);
+	json_open_array(w, "cdf");
+	for (int i = 0; i <= 50; i++) {
+		json_open_array(w, NULL);
+		json_put_num(w, NULL, ms * (.5 + 1.5 * i / 50));
+		json_put_num(w, NULL, i / 50.);
+		json_close_array(w);
+	}
+	json_close_array(w);
+	json_put_num(w, "peak_rss_mb", 120);
+	json_put_null(w, "energy_j");
+	json_close_object(w);
+}
+
+/* profiles_dir/NAME/profile.json: two scenarios, throughput of two numbers of threads. */
+static inline void fixture_profile(const char *profiles_dir, const char *system, double ms)
+{
+	char *dir = path_join(profiles_dir, system);
+	struct strbuf text = { 0 };
+	struct err err = { 0 };
+	struct json_writer w;
+
+	io_mkdirs(dir, &err);
+	CHECK_OK(&err);
+	json_begin(&w, &text, 1);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", 1);
+	json_put_str(&w, "kind", "profile");
+	json_open_object(&w, "run");
+	json_put_str(&w, "id", system);
+	json_put_str(&w, "system", system);
+	json_put_str(&w, "corpus", "meld");
+	json_close_object(&w);
+	json_put_str(&w, "cues", "measured");
+	json_open_array(&w, "scenarios");
+	fixture_scenario(&w, "SingleStream", ms, true);
+	fixture_scenario(&w, "Server", ms * 3, false);
+	json_close_array(&w);
+	json_open_array(&w, "throughput");
+	for (int threads = 1; threads <= 2; threads++)
+		for (int batch = 1; batch <= 16; batch *= 4) {
+			json_open_object(&w, NULL);
+			json_put_int(&w, "threads", threads);
+			json_put_int(&w, "batch", batch);
+			json_put_int(&w, "samples", 400);
+			json_put_num(&w, "per_s", threads * 1000 / ms * sqrt(batch));
+			json_put_num(&w, "max_ms", ms * 2 * batch);
+			json_put_num(&w, "peak_rss_mb", 100 + 10 * threads);
+			json_put_int(&w, "failed", 0);
+			json_close_object(&w);
+		}
+	json_close_array(&w);
+	json_close_object(&w);
+	fixture_write(dir, "profile.json", &text);
+	free(dir);
+}
+
 #define FIXTURE_ALL "text,speech,audio,face,body,posture,video,history"
 
 /* The usual set of systems and ablations on one corpus. */

@@ -139,7 +139,7 @@ set_in_latex()
 	(cd "$dir" && timeout 120 pdflatex -interaction=nonstopmode -halt-on-error all.tex) >"$dir/tex"
 	status=$?
 	grep -E '^!|Overfull|Output written' "$dir/tex"
-	[ $status = 0 ] && [ "$(ls "$dir"/report/tables/*.tex | wc -l)" = 9 ]
+	[ $status = 0 ] && [ "$(ls "$dir"/report/tables/*.tex | wc -l)" = 11 ]
 }
 if [ -n "$latex" ]; then
 	check "every LaTeX table compiles without packages" set_in_latex

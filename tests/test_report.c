@@ -87,7 +87,7 @@ static const char notes_text[] =
 	"{\"corpus\":\"iemocap\",\"system\":\"*\",\"reason\":\"the corpus needs a licence\"}\n";
 
 struct site {
-	char *dir, *runs, *meld, *iemocap, *out, *claims, *notes;
+	char *dir, *runs, *meld, *iemocap, *out, *claims, *notes, *profiles;
 };
 
 static struct site site_make(int dialogues, int seeds, bool both)
@@ -97,6 +97,7 @@ static struct site site_make(int dialogues, int seeds, bool both)
 	s.runs = sub_dir(s.dir, "runs");
 	s.meld = sub_dir(s.dir, "meld");
 	s.iemocap = sub_dir(s.dir, "iemocap");
+	s.profiles = path_join(s.dir, "profiles");
 	s.out = path_join(s.dir, "out");
 	s.claims = path_join(s.dir, "claims.json");
 	s.notes = path_join(s.dir, "notes.jsonl");
@@ -120,6 +121,7 @@ static void site_free(struct site *s)
 	free(s->out);
 	free(s->claims);
 	free(s->notes);
+	free(s->profiles);
 	scratch_remove(s->dir);
 }
 
@@ -127,6 +129,7 @@ static void write_report(const struct site *s, int replicates)
 {
 	const struct report_options o = { .claims = s->claims,
 					  .notes = s->notes,
+					  .profiles = s->profiles,
 					  .replicates = replicates,
 					  .seed = 1,
 					  .threads = 2 };
@@ -179,6 +182,8 @@ static void test_page(void **state)
 		free(s.claims);
 		s.claims = str_dup("results/reference/claims.json");
 	}
+	fixture_profile(s.profiles, "bemerc", 8);
+	fixture_profile(s.profiles, "llmerc", 2.5);
 	write_report(&s, keep ? 2000 : 50);
 	page = read_text(s.out, "index.html");
 	for (size_t i = 0; have_gnuplot() && i < sizeof(kind) / sizeof(kind[0]); i++) {
@@ -205,8 +210,38 @@ static void test_page(void **state)
 		opened++;
 	for (const char *p = page; (p = strstr(p, "</svg>")); p++)
 		closed++;
-	CHECK(opened == closed && (!have_gnuplot() || opened == 31));
+	CHECK(opened == closed && (!have_gnuplot() || opened == 33));
 	free(page);
+	site_free(&s);
+}
+
+/* Profiles beside the results: tables as golden files, what is broken is named, none is fine. */
+static void test_profiles(void **state)
+{
+	struct site s = site_make(4, 1, false);
+	char *bad = path_join(s.profiles, "bad"), *text;
+	struct err err = { 0 };
+
+	(void)state;
+	write_report(&s, 20);
+	text = read_text(s.out, "index.html");
+	CHECK(!strstr(text, "Profiles</h3>"));
+	free(text);
+	fixture_profile(s.profiles, "bemerc", 8);
+	fixture_profile(s.profiles, "other <one>", 2.5);
+	io_mkdirs(bad, &err);
+	CHECK_OK(&err);
+	write_text(bad, "profile.json", "{\"schema_version\": 1, \"kind\": \"verdict\"}");
+	write_report(&s, 20);
+	check_golden(s.out, "tables/profiles.md");
+	check_golden(s.out, "tables/throughput.md");
+	text = read_text(s.out, "index.html");
+	CHECK(strstr(text, "Profiles</h3>") && strstr(text, "other &lt;one&gt;"));
+	CHECK(strstr(text, "bad/profile.json: not a profile"));
+	if (have_gnuplot())
+		CHECK(strstr(text, "<title>bemerc, Server: "));
+	free(text);
+	free(bad);
 	site_free(&s);
 }
 
@@ -517,7 +552,7 @@ int main(void)
 		cmocka_unit_test(test_sight),	      cmocka_unit_test(test_broken_folders),
 		cmocka_unit_test(test_problems),      cmocka_unit_test(test_nothing_to_report),
 		cmocka_unit_test(test_other_samples), cmocka_unit_test(test_ceiling),
-		cmocka_unit_test(test_beliefs),
+		cmocka_unit_test(test_beliefs),	      cmocka_unit_test(test_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

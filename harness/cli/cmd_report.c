@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "harness/base/io.h"
 #include "harness/report/report.h"
 
 static const struct opt_spec report_opts[] = {
@@ -25,6 +26,11 @@ static const struct opt_spec report_opts[] = {
 	  .fallback = "",
 	  .arg = "FILE",
 	  .help = "JSON Lines of what was not run, with reasons" },
+	{ .name = "profiles",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .arg = "DIR",
+	  .help = "folders with profile.json (RESULTS/profiles)" },
 	{ .name = "replicates",
 	  .type = OPT_INT,
 	  .fallback = "10000",
@@ -45,12 +51,19 @@ static int run_report(struct cli *c, struct err *err)
 		.seed = 1,
 		.threads = c->threads,
 	};
+	const char *profiles = opt_str(&c->opts, "profiles");
 	char *runs = path_join(opt_str(&c->opts, "results"), "runs");
+	char *usual = path_join(opt_str(&c->opts, "results"), "profiles");
 
-	if (!runs)
-		return err_set(err, ERR_NOMEM, "report: no memory");
-	report_write(runs, opt_str(&c->opts, "output"), &o, &c->log, err);
+	o.profiles = *profiles ? profiles : usual;
+	if (!runs || !usual)
+		err_set(err, ERR_NOMEM, "report: no memory");
+	else if (*profiles && !io_is_dir(profiles))
+		err_set(err, ERR_MISSING, "--profiles %s: no such folder", profiles);
+	else
+		report_write(runs, opt_str(&c->opts, "output"), &o, &c->log, err);
 	free(runs);
+	free(usual);
 	return 0;
 }
 

@@ -75,10 +75,9 @@ static void put_board(struct strbuf *out, const struct board *b)
 		    b->sample->kind);
 }
 
-static int put_picture(const struct page *p, int board, enum plot_kind kind, const char *caption,
+static int put_picture(const struct page *p, const struct picture *x, const char *caption,
 		       struct strbuf *out, struct err *err)
 {
-	const struct picture *x = &p->picture[board * PLOT_KIND_COUNT + kind];
 	char name[128], *path, *svg;
 	size_t len;
 
@@ -284,7 +283,9 @@ static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 			put_board(out, &p->summary->board[b]);
 			before = out->len;
 			for (int j = 0; j < PICTURES_MAX && topic[i].picture[j].caption; j++)
-				if (put_picture(p, b, topic[i].picture[j].kind,
+				if (put_picture(p,
+						&p->picture[b * PLOT_KIND_COUNT +
+							    (int)topic[i].picture[j].kind],
 						topic[i].picture[j].caption, out, err))
 					return err->code;
 			if (topic[i].table)
@@ -295,6 +296,43 @@ static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 				strbuf_add(out, "<p class=\"note\">No run has any.</p>\n");
 		}
 	}
+	return 0;
+}
+
+static void put_profile_table(const struct page *p,
+			      void (*make)(const struct profile_list *l, struct table *t),
+			      const char *above, struct strbuf *out)
+{
+	struct table t = { 0 };
+
+	make(p->profiles, &t);
+	if (table_rows(&t)) {
+		strbuf_add(out, above);
+		table_html(&t, out);
+	}
+	table_free(&t);
+}
+
+static int put_profiles(const struct page *p, struct strbuf *out, struct err *err)
+{
+	if (!p->profiles->n)
+		return 0;
+	strbuf_add(out, "<h3 id=\"profiles\">Profiles</h3>\n<p>Measured by <code>merc profile"
+			"</code> under load, from the scheduled time of a query to its complete "
+			"reply. Scenarios and early stopping follow the definitions of MLPerf "
+			"LoadGen; these are not MLPerf results. A run that is short, or INVALID, "
+			"says so.</p>\n");
+	if (put_picture(p, &p->profile_picture[PROFILE_PLOT_CDF],
+			"Share of utterances answered within a time, by scenario; logarithmic.",
+			out, err) ||
+	    put_picture(p, &p->profile_picture[PROFILE_PLOT_THROUGHPUT],
+			"Utterances a second against the size of a batch, a line each number of "
+			"threads.",
+			out, err))
+		return err->code;
+	put_profile_table(p, tables_profiles, "", out);
+	put_profile_table(p, tables_invalid, "<p>Why runs are INVALID:</p>\n", out);
+	put_profile_table(p, tables_throughput, "<p>Throughput:</p>\n", out);
 	return 0;
 }
 
@@ -396,7 +434,8 @@ int page_write(const struct page *p, struct strbuf *out, struct err *err)
 	put_head(out);
 	put_headline(p, out);
 	put_claims(p, out);
-	if (put_topics(p, out, err))
+	/* profiles belong to the last topic, latency */
+	if (put_topics(p, out, err) || put_profiles(p, out, err))
 		return err->code;
 	put_not_run(p, out);
 	put_provenance(p, out);

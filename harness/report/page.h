@@ -7,6 +7,7 @@
 
 #include "harness/report/claims.h"
 #include "harness/report/plots.h"
+#include "harness/report/profiles.h"
 
 /* What was drawn, for the page to take in. */
 struct picture {
@@ -21,6 +22,8 @@ struct page {
 	const struct summary_options *options;
 	const char *out_dir;
 	const struct picture *picture; /* (n_boards, PLOT_KIND_COUNT) */
+	const struct profile_list *profiles;
+	const struct picture *profile_picture; /* (PROFILE_PLOT_COUNT) */
 	bool no_gnuplot;
 };
 

@@ -39,7 +39,7 @@ static const char *const style[] = {
 	".scroll{overflow-x:auto;margin:.7em 0;border:1px solid var(--line);border-radius:8px}\n"
 	"table{border-collapse:separate;border-spacing:0;width:100%;font-size:.875rem;line-height:"
 	"1.4}\n"
-	"th,td{padding:.42em .75em;text-align:left;vertical-align:top;border-bottom:1px solid "
+	"th,td{padding:.42em .62em;text-align:left;vertical-align:top;border-bottom:1px solid "
 	"var(--line)}\n"
 	"tbody tr:last-child td{border-bottom:0}tbody tr:hover td{background:var(--card)}\n"
 	"th{background:var(--card);font-weight:600;white-space:nowrap}\n"

@@ -15,7 +15,9 @@ struct report {
 	struct summary_options options;
 	struct summary summary;
 	struct claims claims;
+	struct profile_list profiles;
 	struct picture *picture;
+	struct picture profile_picture[PROFILE_PLOT_COUNT];
 	bool no_gnuplot;
 };
 
@@ -182,16 +184,37 @@ static int write_claims(const struct report *r, bool ours, struct err *err)
 
 static int write_tables(const struct report *r, struct err *err)
 {
-	struct table runs = { 0 }, not_run = { 0 };
+	struct table runs = { 0 }, not_run = { 0 }, profiles = { 0 }, throughput = { 0 };
 
 	tables_runs(&r->summary, -1, &runs);
 	tables_not_run(&r->claims, &not_run);
+	tables_profiles(&r->profiles, &profiles);
+	tables_throughput(&r->profiles, &throughput);
 	if (!write_corpus_tables(r, err) && !write_claims(r, true, err) &&
-	    !write_claims(r, false, err) && !write_table(r, "runs", "Runs", &runs, err))
-		write_table(r, "not-run", "What was not run", &not_run, err);
+	    !write_claims(r, false, err) && !write_table(r, "runs", "Runs", &runs, err) &&
+	    !write_table(r, "not-run", "What was not run", &not_run, err) && r->profiles.n &&
+	    !write_table(r, "profiles", "Latency by scenario", &profiles, err))
+		write_table(r, "throughput", "Throughput by threads and batch", &throughput, err);
+	table_free(&profiles);
+	table_free(&throughput);
 	table_free(&runs);
 	table_free(&not_run);
 	return err->code;
+}
+
+/* Has gnuplot draw what was written; without gnuplot the log says so once. */
+static int draw_picture(struct report *r, struct picture *x, const char *dir, const struct log *log,
+			struct err *err)
+{
+	if (!x->drawn || r->no_gnuplot || plot_draw(dir, x->slug, &r->no_gnuplot, err))
+		return err->code;
+	x->svg = !r->no_gnuplot;
+	if (r->no_gnuplot)
+		log_error(log,
+			  "gnuplot is not installed: scripts are written to %s, pictures are not "
+			  "drawn",
+			  dir);
+	return 0;
 }
 
 static int draw_plots(struct report *r, const struct log *log, struct err *err)
@@ -204,18 +227,17 @@ static int draw_plots(struct report *r, const struct log *log, struct err *err)
 	for (int i = 0; i < n && !err->code; i++) {
 		struct picture *x = &r->picture[i];
 
-		if (plots_write(&r->summary, i / PLOT_KIND_COUNT,
-				(enum plot_kind)(i % PLOT_KIND_COUNT), dir, x->slug, &x->drawn,
-				err) ||
-		    !x->drawn || r->no_gnuplot)
-			continue;
-		plot_draw(dir, x->slug, &r->no_gnuplot, err);
-		x->svg = !r->no_gnuplot;
-		if (r->no_gnuplot)
-			log_error(log,
-				  "gnuplot is not installed: scripts are written to %s, "
-				  "pictures are not drawn",
-				  dir);
+		if (!plots_write(&r->summary, i / PLOT_KIND_COUNT,
+				 (enum plot_kind)(i % PLOT_KIND_COUNT), dir, x->slug, &x->drawn,
+				 err))
+			draw_picture(r, x, dir, log, err);
+	}
+	for (int i = 0; i < PROFILE_PLOT_COUNT && !err->code; i++) {
+		struct picture *x = &r->profile_picture[i];
+
+		if (!plots_profiles_write(&r->summary, &r->profiles, (enum profile_plot)i, dir,
+					  x->slug, &x->drawn, err))
+			draw_picture(r, x, dir, log, err);
 	}
 	free(dir);
 	return err->code;
@@ -228,6 +250,8 @@ static int write_page(const struct report *r, struct err *err)
 				.options = &r->options,
 				.out_dir = r->out_dir,
 				.picture = r->picture,
+				.profiles = &r->profiles,
+				.profile_picture = r->profile_picture,
 				.no_gnuplot = r->no_gnuplot };
 	struct strbuf out = { 0 };
 
@@ -246,6 +270,7 @@ int report_write(const char *runs_dir, const char *out_dir, const struct report_
 					 .threads = o->threads } };
 
 	if (summary_make(&r.summary, runs_dir, &r.options, log, err) ||
+	    profiles_load(&r.profiles, o->profiles, &r.summary.runs, log, err) ||
 	    claims_load(&r.claims, o->claims, o->notes, err))
 		goto done;
 	if (!r.summary.n_rows) {
@@ -260,6 +285,7 @@ int report_write(const char *runs_dir, const char *out_dir, const struct report_
 done:
 	free(r.picture);
 	claims_free(&r.claims);
+	profiles_free(&r.profiles);
 	summary_free(&r.summary);
 	return err->code;
 }

@@ -11,9 +11,10 @@
 #include "harness/base/log.h"
 
 struct report_options {
-	const char *claims; /* published claims (JSON array); NULL or empty: none */
-	const char *notes;  /* what was not run: JSON Lines of corpus, system, reason; or none */
-	int replicates;	    /* of the bootstrap; 0: 10,000 */
+	const char *claims;   /* published claims (JSON array); NULL or empty: none */
+	const char *notes;    /* what was not run: JSON Lines of corpus, system, reason; or none */
+	const char *profiles; /* folders with profile.json; NULL, or not there: none */
+	int replicates;	      /* of the bootstrap; 0: 10,000 */
 	uint64_t seed;
 	int threads;
 };
