@@ -408,6 +408,24 @@ static void write_cue_seeds(void)
 	strbuf_free(&b);
 }
 
+static void seed_profile(void)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "bemerc/profile.json"), *text;
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	size_t len;
+
+	fixture_profile(dir, "bemerc", 8);
+	io_read_file(path, 1 << 20, &text, &len, &err);
+	CHECK_OK(&err);
+	strbuf_addn(&b, text, len);
+	put_seed("profiles", "two-scenarios", &b);
+	strbuf_free(&b);
+	free(text);
+	free(path);
+	scratch_remove(dir);
+}
+
 /* A result folder as one input of fuzz_results.c. */
 static void seed_results(const char *name, const struct label_set *labels, bool texts)
 {
@@ -500,6 +518,7 @@ static void write_seeds(void)
 	seed_hf("qwen2", seed_config("qwen2", true, true, 8), WEIGHT_F32, 1);
 	write_tokenizer_seeds();
 	write_cue_seeds();
+	seed_profile();
 	seed_results("meld", &labels_meld7, true);
 	seed_results("iemocap", &labels_iemocap6, false);
 	write_recorded_seeds();

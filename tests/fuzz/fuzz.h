@@ -24,6 +24,7 @@
 	X(llama_bin)                                                                               \
 	X(media)                                                                                   \
 	X(peft)                                                                                    \
+	X(profiles)                                                                                \
 	X(recorded)                                                                                \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
