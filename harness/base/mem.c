@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE /* madvise() */
 #include "harness/base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -117,6 +119,21 @@ void arena_free(struct arena *a)
 		free(c);
 	}
 	*a = (struct arena){ 0 };
+}
+
+void mem_large_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+	const size_t page = (size_t)2 << 20;
+	const uintptr_t from = ((uintptr_t)p + page - 1) / page * page;
+	const uintptr_t to = ((uintptr_t)p + bytes) / page * page;
+
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+	(void)p;
+	(void)bytes;
+#endif
 }
 
 void mem_trim(void)

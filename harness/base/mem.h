@@ -41,6 +41,10 @@ char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((war
 /* Frees every block and leaves an empty arena. */
 void arena_free(struct arena *a);
 
+/* Asks for large pages behind a large array that is about to be filled and then read here and
+ * there; where the system has none, nothing changes. */
+void mem_large_pages(void *p, size_t bytes);
+
 /* Gives memory that was freed back to the system, where the C library keeps it and can. */
 void mem_trim(void);
 

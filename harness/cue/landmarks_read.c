@@ -139,6 +139,7 @@ static int make_room(struct reading *r)
 	if (!NEW_ARRAY(m->split, trees * m->splits) ||
 	    !NEW_ARRAY(m->leaf, trees * m->leaves * LANDMARK_VALUES))
 		return err_set(r->err, ERR_NOMEM, "%s: no memory", r->name);
+	mem_large_pages(m->leaf, trees * m->leaves * LANDMARK_VALUES * sizeof(*m->leaf));
 	return 0;
 }
 
