@@ -44,8 +44,9 @@ struct face_tracker {
 	const struct face_models *models;
 	struct cascade_scan *scan;
 	struct face_look *look;
-	struct face_finder measure;	/* the upright crop */
-	int next_id, since_scan, scans; /* scans of this shot */
+	struct face_finder measure; /* the upright crop */
+	int next_id, since_scan;
+	int scans, in_vain; /* scans of this shot; of them, since somebody was in view */
 	int width, height;
 	struct track track[FACES_MAX];
 	struct tracked_face out[FACES_MAX];
@@ -138,7 +139,7 @@ void face_tracker_cut(struct face_tracker *t)
 	for (int i = 0; i < FACES_MAX; i++)
 		t->track[i].id = 0;
 	t->since_scan = SCAN_EVERY;
-	t->scans = 0;
+	t->scans = t->in_vain = 0;
 }
 
 void face_tracker_reset(struct face_tracker *t)
@@ -307,8 +308,10 @@ static bool anybody(const struct face_tracker *t)
 
 static int scan_after(const struct face_tracker *t)
 {
-	if (t->scans < 2 || !anybody(t))
+	if (t->scans < 2)
 		return SCAN_SOON;
+	if (!anybody(t)) /* the longer in vain, the more rarely */
+		return t->in_vain < 6 ? SCAN_SOON : t->in_vain < 12 ? SCAN_EVERY : SCAN_SETTLED;
 	for (int i = 0; i < FACES_MAX; i++)
 		if (t->track[i].id && t->track[i].visible && !t->track[i].at.settled)
 			return SCAN_EVERY;
@@ -343,6 +346,7 @@ static void find_all(struct face_tracker *t)
 	struct hit hit[HITS_MAX];
 	const int n = scan(t, hit);
 
+	t->in_vain = n || anybody(t) ? 0 : t->in_vain + 1;
 	for (int i = 0; i < n; i++) {
 		struct track *k = track_of(t, &hit[i]);
 
