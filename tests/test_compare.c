@@ -229,6 +229,14 @@ static void test_seeds_and_family(void **state)
 	CHECK(c.duel[1].b == 2 && c.duel[1].shared == 0 && c.duel[1].runs_a == 3 &&
 	      c.duel[1].randomized == 1);
 	CHECK(c.duel[2].a == 1 && c.duel[2].b == 2);
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		const struct bootstrap_options one = { .metric = (enum metric)m };
+		struct tally t;
+
+		CHECK(!lineup_tally(&l, lineup_answers(&l, &l.system[2], 0), NULL, &t, &err));
+		CHECK_NEAR(c.standing[2].number[m].mean, tally_value(&t, &one), 1e-15);
+		tally_free(&t);
+	}
 	for (int i = 0; i < 3; i++)
 		p[i] = c.duel[i].p;
 	CHECK(!holm_adjust(p, adjusted, 3, &err));

@@ -11,6 +11,14 @@ const char *const standing_key[STANDING_COUNT] = {
 	"mcc",	    "coverage", "ece",	    "brier",	"nll",
 };
 
+/* a metric finds its number by its place */
+_Static_assert((int)STANDING_ACCURACY == (int)METRIC_ACCURACY &&
+		       (int)STANDING_UAR == (int)METRIC_UAR &&
+		       (int)STANDING_MACRO_F1 == (int)METRIC_MACRO_F1 &&
+		       (int)STANDING_MICRO_F1 == (int)METRIC_MICRO_F1 &&
+		       (int)STANDING_WEIGHTED_F1 == (int)METRIC_WEIGHTED_F1,
+	       "numbers of a standing begin with the metrics");
+
 static struct bootstrap_options bootstrap_of(const struct compare_options *o)
 {
 	return (struct bootstrap_options){ .metric = o->metric,
