@@ -289,6 +289,36 @@ static int fill(const struct job *j)
 	return report_outside(j);
 }
 
+static bool holds_sessions(const char *dir)
+{
+	bool found = false;
+
+	for (int s = 1; s <= IEMOCAP_SESSIONS && !found; s++) {
+		char name[16], *path;
+
+		snprintf(name, sizeof(name), "Session%d", s);
+		path = path_join(dir, name);
+		found = path && io_is_dir(path);
+		free(path);
+	}
+	return found;
+}
+
+/* c->root: the folder of the sessions; somebody may give the one above the release. */
+static void find_root(struct corpus *c, const char *root)
+{
+	static const char *const below[] = { "IEMOCAP_full_release", "release" };
+
+	c->root = arena_strdup(&c->mem, root);
+	for (size_t i = 0; i < ARRAY_LEN(below) && c->root && !holds_sessions(c->root); i++) {
+		char *path = path_join(root, below[i]);
+
+		if (path && holds_sessions(path))
+			c->root = arena_strdup(&c->mem, path);
+		free(path);
+	}
+}
+
 static int load_tree(struct job *j)
 {
 	bool wanted[IEMOCAP_SESSIONS + 1] = { false };
@@ -342,7 +372,7 @@ static int load(struct corpus *c, struct gold *g, const char *root, const struct
 	c->title = "IEMOCAP";
 	c->labels = strcmp(opt_str(opts, "labels"), "4") ? &labels_iemocap6 : &labels_iemocap4;
 	j.drop = !strcmp(opt_str(opts, "outside"), "drop");
-	c->root = arena_strdup(&c->mem, root);
+	find_root(c, root);
 	if (c->root)
 		load_all(&j);
 	else

@@ -284,6 +284,32 @@ static void test_iemocap_refused(void **state)
 	refuse_iemocap(EVALS, WORDS "\xff\n", ERR_FORMAT, "transcriptions/" D ".txt:6");
 }
 
+/* The folder above the release will do, under the names that it has. */
+static void test_iemocap_above(void **state)
+{
+	static const char *const below[] = { "IEMOCAP_full_release", "release", "other" };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char *dir = scratch_make(), path[200];
+		struct loaded l;
+
+		snprintf(path, sizeof(path), "%s/%s", below[i], EVAL_PATH);
+		put_text(dir, path, EVALS);
+		snprintf(path, sizeof(path), "%s/%s", below[i], TEXT_PATH);
+		put_text(dir, path, WORDS);
+		load(&l, "iemocap", dir, "sessions", "1");
+		if (i == 2) {
+			CHECK_ERR(&l.err, ERR_MISSING, "Session1/dialog/EmoEvaluation");
+		} else {
+			CHECK_OK(&l.err);
+			CHECK(l.c.n_utt == 3 && strstr(l.c.root, below[i]));
+			unload(&l);
+		}
+		scratch_remove(dir);
+	}
+}
+
 static void test_iemocap_tree(void **state)
 {
 	char *dir = scratch_make();
@@ -426,8 +452,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_meld_refused),	cmocka_unit_test(test_meld_not_a_file),
 		cmocka_unit_test(test_meld_odd_rows),	cmocka_unit_test(test_meld_clips),
-		cmocka_unit_test(test_iemocap_refused), cmocka_unit_test(test_iemocap_tree),
-		cmocka_unit_test(test_iemocap_media),	cmocka_unit_test(test_iemocap_list),
+		cmocka_unit_test(test_iemocap_refused), cmocka_unit_test(test_iemocap_above),
+		cmocka_unit_test(test_iemocap_tree),	cmocka_unit_test(test_iemocap_media),
+		cmocka_unit_test(test_iemocap_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
