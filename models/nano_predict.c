@@ -54,6 +54,7 @@ static int answer_words(struct predictor *p, const struct nano_cut *cut, struct 
 	const struct nano_plan plan = nano_plan(n, NANO_LABEL);
 	const int k = n->env->labels->n;
 	int word[LABEL_MAX], done = 0;
+	double read;
 
 	pack_trunk(&p->pack, n, p->turn, cut->from, cut->last, &plan);
 	for (int t = cut->first; t < cut->last; t++)
@@ -68,6 +69,7 @@ static int answer_words(struct predictor *p, const struct nano_cut *cut, struct 
 	if (pack_finish(&p->pack, cut->window, err) || predictor_rows(p, k, err) ||
 	    decoder_score(n->decoder, &p->pack.p, p->out, err))
 		return err->code;
+	read = clock_s();
 	for (int t = cut->first; t < cut->last; t++) {
 		double z[LABEL_MAX];
 
@@ -78,6 +80,7 @@ static int answer_words(struct predictor *p, const struct nano_cut *cut, struct 
 		out[done] = (struct answer){ .label = 0 };
 		normalise(&out[done++], z, k);
 	}
+	p->score_s += clock_s() - read;
 	return 0;
 }
 
@@ -145,7 +148,7 @@ static int answer_turn(struct predictor *p, struct session *s, const struct nano
 	struct nano_pack *k = &p->pack;
 	const int kept = k->p.n;
 	const struct pack_place place = k->now;
-	double z[LABEL_MAX];
+	double z[LABEL_MAX], start;
 	int length;
 
 	pack_answers(p, t, plan);
@@ -153,9 +156,11 @@ static int answer_turn(struct predictor *p, struct session *s, const struct nano
 	if (pack_finish(k, cut->window, err) || predictor_rows(p, p->n->text.vocab, err) ||
 	    session_read(s, &k->p, p->out, err) || session_rewind(s, length, err))
 		return err->code;
+	start = clock_s();
 	sum_answers(p, z);
 	*out = (struct answer){ .label = 0 };
 	normalise(out, z, p->n->env->labels->n);
+	p->score_s += clock_s() - start;
 	pack_next(k);
 	k->now = place;
 	return 0;
@@ -222,6 +227,7 @@ static int answer_cut(struct predictor *p, const struct nano_cut *cut, struct an
 	double written;
 
 	*answered = 0;
+	p->score_s = 0;
 	for (int t = cut->first; t < cut->last; t++)
 		*answered += p->view->target[t] != 0;
 	if (nano_is_student(p->n) && (nano_write(p, cut, err) || keep_raw(p, cut, err)))
@@ -232,6 +238,7 @@ static int answer_cut(struct predictor *p, const struct nano_cut *cut, struct an
 	for (int i = 0; i < *answered; i++) {
 		out[i].prompt_ms = 1e3 * (written - start) / *answered;
 		out[i].model_ms = 1e3 * (clock_s() - written) / *answered;
+		out[i].score_ms = 1e3 * p->score_s / *answered;
 	}
 	return 0;
 }

@@ -14,6 +14,7 @@ struct predictor {
 	struct nano_pack pack;
 	float *out; /* scores of the pack, grows */
 	size_t cap_out;
+	double score_s; /* of the cut under way: from scores to labels */
 	struct arena mem;
 };
 

@@ -40,6 +40,7 @@ struct answer {
 			     call */
 	double prompt_ms; /* time to build its input */
 	double model_ms;  /* time of the forward pass, shared out over the targets of one call */
+	double score_ms;  /* of it: from its scores to the label; 0: not told apart */
 };
 
 enum model_flags {

@@ -44,6 +44,7 @@ struct bank_options {
 	const char *words; /* JSON of quantiles from a trained model, or NULL: fit on train */
 	const char *cascades, *landmarks; /* of faces, folder and file; NULL: their packages' */
 	bool media;			  /* false: leave the clips alone */
+	bool test_only; /* clips of the test split only; words must be given then */
 	int threads;
 	const struct log *log;
 	const volatile sig_atomic_t *stop;

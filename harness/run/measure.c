@@ -159,9 +159,9 @@ static size_t feature_floats(const struct stored *s)
 	return n;
 }
 
-/* Checks a cached record's shape and hands its parts to *m. */
-static bool accept(struct bank *b, struct measured *m, const void *data, size_t len,
-		   pthread_mutex_t *lock)
+/* Checks a record's shape and hands its parts to *m; lock guards mem, NULL: nobody else uses it. */
+static bool accept(struct arena *mem, pthread_mutex_t *lock, struct measured *m, const void *data,
+		   size_t len)
 {
 	struct feat *feat[1 + PART_COUNT] = { &m->audio, &m->video[0], &m->video[1], &m->video[2] };
 	const char *from = (const char *)data + sizeof(struct stored);
@@ -176,9 +176,11 @@ static bool accept(struct bank *b, struct measured *m, const void *data, size_t 
 			return false;
 	if (len != sizeof(s) + feature_floats(&s) * sizeof(float))
 		return false;
-	pthread_mutex_lock(lock);
-	to = arena_array(&b->mem, feature_floats(&s), sizeof(*to));
-	pthread_mutex_unlock(lock);
+	if (lock)
+		pthread_mutex_lock(lock);
+	to = arena_array(mem, feature_floats(&s), sizeof(*to));
+	if (lock)
+		pthread_mutex_unlock(lock);
 	if (!to)
 		return false;
 	memcpy(to, from, feature_floats(&s) * sizeof(float));
@@ -268,7 +270,7 @@ static int measure_one(struct job *j, int i, int worker, bool *cached, struct er
 	if (cache_key(j, u, key, err))
 		goto out;
 	known = j->pack ? pack_get(j->pack, key, &len) : NULL;
-	if (known && accept(j->b, &j->b->m[i], known, len, &j->lock)) {
+	if (known && accept(&j->b->mem, &j->lock, &j->b->m[i], known, len)) {
 		*cached = true;
 		goto out;
 	}
@@ -276,7 +278,7 @@ static int measure_one(struct job *j, int i, int worker, bool *cached, struct er
 	if (take(t, j->drawn ? NULL : &j->faces, u, err))
 		goto out;
 	if (pack_record(t, &record) ||
-	    !accept(j->b, &j->b->m[i], strbuf_str(&record), record.len, &j->lock))
+	    !accept(&j->b->mem, &j->lock, &j->b->m[i], strbuf_str(&record), record.len))
 		err_set(err, ERR_NOMEM, "%s: no memory", u->id);
 	else if (j->pack)
 		pack_put(j->pack, key, strbuf_str(&record), record.len, err);
@@ -286,14 +288,29 @@ out:
 	return err->code;
 }
 
+/* Has a clip that this job is to measure. */
+static bool is_wanted(const struct job *j, int i)
+{
+	const struct utterance *u = &j->corpus->utt[i];
+
+	return (u->audio.path || u->video.path) &&
+	       (!j->o->test_only || j->corpus->dia[u->dialogue].split == SPLIT_TEST);
+}
+
+static bool has_pictures(const struct job *j)
+{
+	for (int i = 0; i < j->corpus->n_utt; i++)
+		if (is_wanted(j, i) && j->corpus->utt[i].video.path)
+			return true;
+	return false;
+}
+
 static void measure_item(void *ctx, int i, int worker)
 {
-	const struct utterance *u;
 	struct job *j = ctx;
 	bool cached = false;
 
-	u = &j->corpus->utt[i];
-	if ((!u->audio.path && !u->video.path) || (j->o->stop && *j->o->stop))
+	if (!is_wanted(j, i) || (j->o->stop && *j->o->stop))
 		return;
 	measure_one(j, i, worker, &cached, &j->result[i]);
 	pthread_mutex_lock(&j->lock);
@@ -378,14 +395,12 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 {
 	struct job j = { .b = b, .corpus = corpus, .o = o };
 	const int threads = o->threads > 1 ? o->threads : 1;
-	int total = 0, pictures = 0;
+	int total = 0;
 
-	for (int i = 0; i < corpus->n_utt; i++) {
-		total += corpus->utt[i].audio.path || corpus->utt[i].video.path;
-		pictures += corpus->utt[i].video.path != NULL;
-	}
+	for (int i = 0; i < corpus->n_utt; i++)
+		total += is_wanted(&j, i);
 	j.drawn = !strcmp(bank_kind(b), "calibrated");
-	if (!total || (pictures && !j.drawn && load_faces(&j, err)))
+	if (!total || (has_pictures(&j) && !j.drawn && load_faces(&j, err)))
 		return err->code;
 	if (!NEW_ARRAY(j.result, (size_t)corpus->n_utt) || !NEW_ARRAY(j.ear, (size_t)threads)) {
 		free(j.result);
@@ -412,5 +427,62 @@ int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_opti
 		speech_meter_free(&j.ear[i]);
 	free(j.ear);
 	free(j.result);
+	return err->code;
+}
+
+/* --- one utterance at a time, for those who must see what it costs --- */
+
+struct measurer {
+	struct job j; /* models of faces, how pictures are looked at, an ear for each worker */
+	int workers;
+};
+
+struct measurer *measurer_new(const struct bank *b, const struct bank_options *o, int workers,
+			      struct err *err)
+{
+	struct measurer *m = mem_calloc(1, sizeof(*m));
+
+	if (!m || !NEW_ARRAY(m->j.ear, (size_t)workers)) {
+		free(m);
+		err_set(err, ERR_NOMEM, "measuring: no memory");
+		return NULL;
+	}
+	m->workers = workers;
+	m->j.o = o;
+	m->j.corpus = b->corpus;
+	m->j.drawn = !strcmp(bank_kind(b), "calibrated");
+	if (has_pictures(&m->j) && !m->j.drawn && load_faces(&m->j, err)) {
+		measurer_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void measurer_free(struct measurer *m)
+{
+	if (!m)
+		return;
+	for (int i = 0; i < m->workers; i++)
+		speech_meter_free(&m->j.ear[i]);
+	free(m->j.ear);
+	face_models_free(&m->j.faces);
+	free(m);
+}
+
+int measurer_take(struct measurer *m, int worker, const struct utterance *u, struct measured *out,
+		  struct arena *mem, struct err *err)
+{
+	struct taking *t = mem_calloc(1, sizeof(*t));
+	struct strbuf record = { 0 };
+
+	*out = (struct measured){ 0 };
+	if (!t)
+		return err_set(err, ERR_NOMEM, "%s: no memory", u->id);
+	t->ear = &m->j.ear[worker];
+	if (!take(t, m->j.drawn ? NULL : &m->j.faces, u, err) &&
+	    (pack_record(t, &record) || !accept(mem, NULL, out, strbuf_str(&record), record.len)))
+		err_set(err, ERR_NOMEM, "%s: no memory", u->id);
+	strbuf_free(&record);
+	free(t);
 	return err->code;
 }

@@ -14,6 +14,17 @@
 int measure_corpus(struct bank *b, struct corpus *corpus, const struct bank_options *o,
 		   struct err *err);
 
+/* The same for one utterance at a time and without a cache, by several workers side by side.  b
+ * tells what kind of pictures there are; o (borrowed) the face models.  NULL with err set. */
+struct measurer;
+struct measurer *measurer_new(const struct bank *b, const struct bank_options *o, int workers,
+			      struct err *err);
+void measurer_free(struct measurer *m); /* accepts NULL */
+/* Measures what u names (paths NULL: nothing); feature rows come from mem.  Workers 0..workers-1
+ * may call it at once.  Errors as media_read() has them. */
+int measurer_take(struct measurer *m, int worker, const struct utterance *u, struct measured *out,
+		  struct arena *mem, struct err *err);
+
 /* How clips are read to be measured. */
 #define MEASURE_RATE   16000 /* Hz, mono */
 #define MEASURE_FPS    12.0

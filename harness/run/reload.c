@@ -1,12 +1,11 @@
-/* SPDX-License-Identifier: Apache-2.0
- * A trained model taken from its result folder and put to work on other data.
- */
-#include "harness/run/experiment.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/reload.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/io.h"
+#include "harness/run/experiment.h"
 #include "harness/run/see.h"
 
 #define MAX_MANIFEST ((size_t)16 << 20)
@@ -37,69 +36,97 @@ static int recipe_from_manifest(struct recipe *r, const struct json *m, const ch
 	return 0;
 }
 
-static int load_and_predict(const struct recipe *r, const struct json *manifest,
-			    const char *checkpoint, const struct bank *bank,
-			    const struct views *views, const struct run_options *o,
-			    struct predictions *p, struct err *err)
+int reload_open(struct reloaded *r, const char *run_dir, const struct label_set *labels,
+		struct err *err)
 {
-	struct model_env env = {
-		.labels = bank->corpus->labels,
-		.opts = &r->opts,
-		.see = r->see,
-		.seed = (uint64_t)json_num(json_get(manifest, "seed"), 0),
-		.threads = o->threads,
-		.log = o->log,
-	};
-	void *state = mem_calloc(1, r->model->state_size);
+	char *path = path_join(run_dir, "manifest.json");
+	const char *trained;
 
-	if (!state)
-		return err_set(err, ERR_NOMEM, "%s: no memory", r->model->name);
-	if (!r->model->init(state, &env, err) && !r->model->load(state, checkpoint, err))
-		predict_views(p, r->model, state, views, env.labels->n, o->stop, err);
-	r->model->destroy(state);
-	free(state);
+	*r = (struct reloaded){ .checkpoint = path_join(run_dir, "model.ckpt") };
+	if (!path || !r->checkpoint)
+		err_set(err, ERR_NOMEM, "%s: no memory", run_dir);
+	else if ((r->manifest = json_read_file(path, MAX_MANIFEST, err)))
+		recipe_from_manifest(&r->recipe, r->manifest, path, err);
+	free(path);
+	if (err->code)
+		return err->code;
+	trained = json_str(json_get(json_get(r->manifest, "corpus"), "labels_name"), "");
+	if (strcmp(trained, labels->name) != 0)
+		err_set(err, ERR_ARG, "%s: trained on labels %s, the data has %s", run_dir, trained,
+			labels->name);
 	return err->code;
+}
+
+void reload_close(struct reloaded *r)
+{
+	recipe_free(&r->recipe);
+	json_free(r->manifest);
+	free(r->checkpoint);
+	*r = (struct reloaded){ 0 };
+}
+
+int reload_views(const struct reloaded *r, const struct bank *bank, bool only_media, int limit,
+		 struct views *views, struct err *err)
+{
+	struct views_request rq = {
+		.split = SPLIT_TEST,
+		.see = r->recipe.see,
+		.window = r->recipe.window,
+		.limit = limit,
+		.only_media = only_media,
+		.all_targets = true,
+	};
+
+	if (views_make(views, bank, &rq, err))
+		return err->code;
+	if (!views->n_target) {
+		views_free(views);
+		err_set(err, ERR_DATA, "%s: nothing to answer (no clips?)", bank->corpus->root);
+	}
+	return err->code;
+}
+
+void *reload_state(const struct reloaded *r, struct model_env *env, struct err *err)
+{
+	const struct model_ops *m = r->recipe.model;
+	void *state = mem_calloc(1, m->state_size);
+
+	env->opts = &r->recipe.opts;
+	env->see = r->recipe.see;
+	env->seed = (uint64_t)json_num(json_get(r->manifest, "seed"), 0);
+	if (!state)
+		err_set(err, ERR_NOMEM, "%s: no memory", m->name);
+	else if (m->init(state, env, err) || m->load(state, r->checkpoint, err)) {
+		reload_free_state(r, state);
+		state = NULL;
+	}
+	return state;
+}
+
+void reload_free_state(const struct reloaded *r, void *state)
+{
+	if (state)
+		r->recipe.model->destroy(state);
+	free(state);
 }
 
 int experiment_predict(const char *run_dir, const struct bank *bank, bool only_media, int limit,
 		       const struct run_options *o, struct predictions *p, struct err *err)
 {
-	char *path = path_join(run_dir, "manifest.json"), *ckpt = path_join(run_dir, "model.ckpt");
-	struct views_request rq = {
-		.split = SPLIT_TEST, .limit = limit, .only_media = only_media, .all_targets = true
-	};
+	struct model_env env = { .labels = bank->corpus->labels,
+				 .threads = o->threads,
+				 .log = o->log };
 	struct views views = { 0 };
-	struct recipe recipe = { 0 };
-	struct json *manifest = NULL;
-	const char *labels;
+	struct reloaded r;
+	void *state = NULL;
 
 	*p = (struct predictions){ 0 };
-	if (!path || !ckpt) {
-		err_set(err, ERR_NOMEM, "%s: no memory", run_dir);
-		goto out;
-	}
-	manifest = json_read_file(path, MAX_MANIFEST, err);
-	if (!manifest || recipe_from_manifest(&recipe, manifest, path, err))
-		goto out;
-	labels = json_str(json_get(json_get(manifest, "corpus"), "labels_name"), "");
-	if (strcmp(labels, bank->corpus->labels->name) != 0) {
-		err_set(err, ERR_ARG, "%s: trained on labels %s, the data has %s", run_dir, labels,
-			bank->corpus->labels->name);
-		goto out;
-	}
-	rq.see = recipe.see;
-	rq.window = recipe.window;
-	if (views_make(&views, bank, &rq, err))
-		goto out;
-	if (!views.n_target)
-		err_set(err, ERR_DATA, "%s: nothing to answer (no clips?)", bank->corpus->root);
-	else
-		load_and_predict(&recipe, manifest, ckpt, bank, &views, o, p, err);
-out:
+	if (!reload_open(&r, run_dir, env.labels, err) &&
+	    !reload_views(&r, bank, only_media, limit, &views, err) &&
+	    (state = reload_state(&r, &env, err)))
+		predict_views(p, r.recipe.model, state, &views, env.labels->n, o->stop, err);
+	reload_free_state(&r, state);
 	views_free(&views);
-	recipe_free(&recipe);
-	json_free(manifest);
-	free(path);
-	free(ckpt);
+	reload_close(&r);
 	return err->code;
 }
