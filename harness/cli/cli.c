@@ -45,13 +45,24 @@ static int count(const struct opt_spec *s)
 	return n;
 }
 
-/* Environment and configuration file, under the command line. */
-static int set_from_environment(struct opt_values *v, struct err *err)
+bool verb_has(const struct verb *v, const char *name)
+{
+	for (const struct opt_spec *s = v->opts; s && s->name; s++)
+		if (!strcmp(s->name, name))
+			return true;
+	return false;
+}
+
+/* Environment and configuration file, under the command line.  hidden_by (may be NULL): a verb
+ * whose own options hide those of v. */
+static int set_from_environment(struct opt_values *v, const struct verb *hidden_by, struct err *err)
 {
 	for (int i = 0; i < v->n; i++) {
 		char name[80];
 		const char *value;
 
+		if (hidden_by && verb_has(hidden_by, v->spec[i].name))
+			continue;
 		if (!str_format(name, sizeof(name), "MERC_%s", v->spec[i].name))
 			continue;
 		for (char *s = name; *s; s++)
@@ -86,25 +97,25 @@ static int set_from_config(struct opt_values *v, struct err *err)
 	return err->code;
 }
 
-/* getopt's tables, made from ours: global rows first, then the verb's. */
+/* getopt's tables, made from ours: the verb's rows first, which hide global ones. */
 struct getopt_table {
 	struct option *row;
 	char *letters;
 	bool *given; /* on this command line */
-	int n_global, n;
+	int n_own, n;
 };
 
 static const struct opt_spec *row_spec(const struct getopt_table *t, const struct verb *v, int i)
 {
-	return i < t->n_global ? &global_opts[i] : &v->opts[i - t->n_global];
+	return i < t->n_own ? &v->opts[i] : &global_opts[i - t->n_own];
 }
 
 static int make_table(struct getopt_table *t, const struct verb *v, struct err *err)
 {
 	size_t k = 0;
 
-	t->n_global = count(global_opts);
-	t->n = t->n_global + count(v->opts);
+	t->n_own = count(v->opts);
+	t->n = t->n_own + count(global_opts);
 	if (!NEW_ARRAY(t->row, (size_t)t->n + 1) || !NEW_ARRAY(t->letters, 2 * (size_t)t->n + 2) ||
 	    !NEW_ARRAY(t->given, (size_t)t->n))
 		return err_set(err, ERR_NOMEM, "options: no memory");
@@ -159,7 +170,7 @@ static int take_options(struct cli *c, struct opt_values *global, const struct v
 				       argv[optind - 1]);
 		while (t->row[i].val != got)
 			i++;
-		take_one(i < t->n_global ? global : &c->opts, row_spec(t, v, i), t->given[i],
+		take_one(i < t->n_own ? &c->opts : global, row_spec(t, v, i), t->given[i],
 			 optarg ? optarg : "true", err);
 		t->given[i] = true;
 	}
@@ -177,8 +188,8 @@ int cli_parse(struct cli *c, const struct verb *v, int argc, char **argv, int fi
 	argc -= first - 1;
 	argv += first - 1;
 	if (opt_init(&c->opts, v->opts, err) || opt_init(&global, global_opts, err) ||
-	    set_from_config(&c->opts, err) || set_from_environment(&c->opts, err) ||
-	    set_from_environment(&global, err) || make_table(&t, v, err) ||
+	    set_from_config(&c->opts, err) || set_from_environment(&c->opts, NULL, err) ||
+	    set_from_environment(&global, v, err) || make_table(&t, v, err) ||
 	    take_options(c, &global, v, &t, argc, argv, err))
 		goto out;
 	c->operand = argv + optind;

@@ -30,13 +30,16 @@ struct verb {
 	int min_operands, max_operands;
 	const char *summary;	     /* one line */
 	const char *doc;	     /* paragraphs for help and the man page */
-	const struct opt_spec *opts; /* ends with OPT_END */
+	const struct opt_spec *opts; /* ends with OPT_END; hides a global option of the same name */
 	/* Returns an exit status; err set: its message is printed and its status wins. */
 	int (*run)(struct cli *c, struct err *err);
 };
 
 extern const struct verb *const verbs[]; /* NULL at the end */
 extern const struct opt_spec global_opts[];
+
+/* Has the verb an option of its own of this name? */
+bool verb_has(const struct verb *v, const char *name);
 
 /* Parses argv[first..] for a verb: command line over environment (MERC_NAME) over
  * $XDG_CONFIG_HOME/merc/config.json over defaults. */

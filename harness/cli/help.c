@@ -19,11 +19,14 @@ static void option_left(char *out, size_t size, const struct opt_spec *s)
 				     : "VALUE");
 }
 
-static void print_options(FILE *out, const struct opt_spec *s)
+/* hidden_by (may be NULL): a verb whose own options hide these. */
+static void print_options(FILE *out, const struct opt_spec *s, const struct verb *hidden_by)
 {
 	for (; s && s->name; s++) {
 		char left[96];
 
+		if (hidden_by && verb_has(hidden_by, s->name))
+			continue;
 		option_left(left, sizeof(left), s);
 		fprintf(out, "  %-28s %s", left, s->help);
 		if (s->type != OPT_BOOL && s->fallback[0])
@@ -39,10 +42,10 @@ void cli_help(FILE *out, const struct verb *v)
 			v->operands, v->summary, v->doc, *v->doc ? "\n\n" : "");
 		if (v->opts && v->opts[0].name) {
 			fputs("Options:\n", out);
-			print_options(out, v->opts);
+			print_options(out, v->opts, NULL);
 		}
 		fputs("Everywhere:\n", out);
-		print_options(out, global_opts);
+		print_options(out, global_opts, v);
 		return;
 	}
 	fputs("merc: a benchmark and evaluation harness for multimodal emotion recognition in "
@@ -146,7 +149,8 @@ void cli_completion(FILE *out)
 		for (const struct opt_spec *s = verbs[i]->opts; s && s->name; s++)
 			fprintf(out, "--%s ", s->name);
 		for (const struct opt_spec *s = global_opts; s->name; s++)
-			fprintf(out, "--%s ", s->name);
+			if (!verb_has(verbs[i], s->name))
+				fprintf(out, "--%s ", s->name);
 		fputs("\" -- \"$cur\")) ;;\n", out);
 	}
 	fputs("\tesac\n}\ncomplete -F _merc merc\n", out);

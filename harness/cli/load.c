@@ -83,22 +83,30 @@ static char *default_cache(void)
 	return home ? path_join(home, ".cache/merc") : NULL;
 }
 
-int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
-	      const char *words, struct bank *bank, struct err *err)
+void load_measuring(const struct cli *c, struct bank_options *o, char **owned)
 {
 	const char *cues = opt_str(&c->opts, "cues"), *cache = opt_str(&c->opts, "cache");
-	char *fallback = *cache ? NULL : default_cache();
-	struct bank_options o = {
-		.cache = *cache ? cache : fallback,
+
+	*owned = *cache ? NULL : default_cache();
+	*o = (struct bank_options){
+		.cache = *cache ? cache : *owned,
 		.cues = *cues ? cues : NULL,
-		.words = words,
-		.media = media,
 		.threads = c->threads,
 		.log = &c->log,
 		.stop = c->stop,
 	};
+}
 
+int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
+	      const char *words, struct bank *bank, struct err *err)
+{
+	struct bank_options o;
+	char *owned;
+
+	load_measuring(c, &o, &owned);
+	o.words = words;
+	o.media = media;
 	bank_build(bank, corpus, gold, &o, err);
-	free(fallback);
+	free(owned);
 	return err->code;
 }

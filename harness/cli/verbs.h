@@ -10,6 +10,7 @@ extern const struct verb verb_list, verb_validate;
 extern const struct verb verb_data_verify, verb_data_stats, verb_data_synth;
 extern const struct verb verb_sweep, verb_merge;
 extern const struct verb verb_cues, verb_run, verb_predict, verb_report;
+extern const struct verb verb_profile;
 extern const struct verb verb_help, verb_version;
 extern const struct verb verb_tokenize, verb_generate;
 extern const struct verb verb_compare;

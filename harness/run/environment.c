@@ -76,6 +76,16 @@ double environment_peak_mb(void)
 	return (double)u.ru_maxrss / 1024.0;
 }
 
+bool environment_reset_peak(void)
+{
+	FILE *f = fopen("/proc/self/clear_refs", "w");
+	bool done = f && fputs("5", f) >= 0;
+
+	if (f && fclose(f))
+		done = false;
+	return done;
+}
+
 void environment_time(char out[32])
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");

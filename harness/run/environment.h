@@ -5,6 +5,8 @@
 #ifndef HARNESS_RUN_ENVIRONMENT_H
 #define HARNESS_RUN_ENVIRONMENT_H
 
+#include <stdbool.h>
+
 #include "harness/base/json.h"
 #include "harness/base/log.h"
 
@@ -12,8 +14,11 @@
 void environment_write(struct json_writer *w, int threads);
 /* Says on the log what in the environment forces slow kernels (OPENBLAS_CORETYPE …). */
 void environment_warn(const struct log *log);
-/* Peak resident memory of this process, MB. */
+/* Peak resident memory of this process, MB, since the last reset. */
 double environment_peak_mb(void);
+/* Begins the peak anew; false: this system does not let us, and the peak stays that of the
+ * whole process. */
+bool environment_reset_peak(void);
 /* Now as "2026-01-31T12:00:00Z"; SOURCE_DATE_EPOCH replaces the clock. */
 void environment_time(char out[32]);
 

@@ -18,8 +18,10 @@ const char *const profile_stage_name[PROFILE_STAGES] = { "decode", "cues", "prom
 /* Stream of the warm-up among those of the order's seed, which counts permutations from 0. */
 #define STREAM_WARMUP UINT64_MAX
 
-/* LoadGen's reserve when it sizes Offline. */
+/* LoadGen's reserve when it sizes Offline; and how much faster than in its warm-up a back-end
+ * may turn out to be. */
 #define OFFLINE_RESERVE 1.1
+#define WARM_RESERVE	1.5
 
 /* --- order --- */
 
@@ -107,10 +109,12 @@ static int closed_run(struct engine *e, struct profile_result *r, struct err *er
 {
 	const int size = e->o->scenario == SCENARIO_MULTI ? e->o->samples_per_query : 1;
 	const int blocks = (e->set->n + size - 1) / size;
+	struct progress progress;
 	struct order order;
 
 	if (order_init(&order, blocks, e->o->seed_order, err))
 		return err->code;
+	progress_start(&progress, e->o->log, scenario_name[e->o->scenario], e->o->min_queries);
 	while (!err->code && !enough(r) && !engine_stopped(e, err)) {
 		const size_t first = r->n;
 		const int64_t from = (int64_t)order_next(&order) * size;
@@ -122,7 +126,11 @@ static int closed_run(struct engine *e, struct profile_result *r, struct err *er
 		r->planned += size;
 		if (!err->code && !engine_serve(e, r, first, e->o->batch, err))
 			r->queries++;
+		progress_update(&progress,
+				r->queries < e->o->min_queries ? r->queries : e->o->min_queries, 0,
+				NULL);
 	}
+	progress_end(&progress, NULL);
 	order_free(&order);
 	return err->code;
 }
@@ -163,7 +171,7 @@ static int offline_run(struct engine *e, struct profile_result *r, struct err *e
 	int *start, n;
 
 	if (expected <= 0 && r->warm_s > 0)
-		expected = e->back->workers / r->warm_s;
+		expected = WARM_RESERVE * e->back->workers / r->warm_s;
 	r->planned = offline_size(e->o, expected);
 	start = cut_stretches(e->set, e->o->batch, &n, err);
 	if (start)
@@ -176,6 +184,7 @@ static int offline_run(struct engine *e, struct profile_result *r, struct err *e
 			engine_add(r, 0, i, 0, err);
 	}
 	if (!err->code) {
+		log_info(e->o->log, "Offline: %lld samples", (long long)r->planned);
 		engine_restart(e);
 		engine_serve(e, r, 0, e->o->batch, err);
 		r->queries = r->n > 0;

@@ -10,7 +10,8 @@
  * A profile is a folder of two files (profile_write.h):
  *   profile.json
  *     schema_version 1; kind "profile"; status "complete" | "interrupted"
- *     valid (bool), short (bool: less than the rules' 600 s or 24,576 samples)
+ *     valid (bool), short (bool: less than the rules' 600 s or 24,576 samples,
+ *                            or Live not at real time)
  *     run {id, system, model, corpus, split, see}
  *     environment {…}            as in manifest.json
  *     options {name: value}      of the command, all of them
@@ -47,6 +48,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/base/log.h"
 #include "harness/metrics/latency.h"
 
 enum scenario {
@@ -124,6 +126,7 @@ struct profile_options {
 	double speed;			  /* Live: times real time */
 	uint64_t seed_order, seed_schedule;
 	const volatile sig_atomic_t *stop; /* may be NULL */
+	const struct log *log;		   /* progress between queries; may be NULL */
 };
 
 /* One sample of a run.  Seconds from the start of the run. */

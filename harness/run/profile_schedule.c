@@ -10,7 +10,9 @@
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
 
-#define HALVINGS_MAX 16
+/* Below this share of the workers' time queries hardly meet: no lower rate does better. */
+#define IDLE_SHARE   (1 / 64.0)
+#define HALVINGS_MAX 16 /* where the warm-up does not tell how long an answer takes */
 
 static bool planned_enough(const struct profile_result *r)
 {
@@ -108,7 +110,8 @@ static bool next_rate(struct search *s, const struct profile_result *trial, bool
 	else
 		s->rate /= 2;
 	if (!s->pass)
-		return trial->latency.min <= o->target_ms && s->halvings++ < HALVINGS_MAX;
+		return trial->latency.min <= o->target_ms && s->halvings++ < HALVINGS_MAX &&
+		       !(s->rate * trial->warm_s < IDLE_SHARE * trial->workers);
 	return !s->fail || s->fail > s->pass * (1 + o->precision);
 }
 
@@ -138,6 +141,8 @@ static int search_rate(struct engine *e, struct profile_result *r, struct err *e
 	while (more && n < PROFILE_PROBES_MAX) {
 		if (serve_at(e, trial, s.rate, true, &probe[n], err))
 			break;
+		log_info(e->o->log, "Server: %.4g queries/s: p99 %.4g ms, %s", s.rate,
+			 probe[n].p99_ms, probe[n].pass ? "kept" : "too late");
 		more = next_rate(&s, trial, probe[n].pass);
 		if (probe[n].pass || !s.pass)
 			keep_trial(r, trial);
@@ -231,6 +236,8 @@ int live_run(struct engine *e, struct profile_result *r, struct err *err)
 
 	if (plan_live(e, r, err))
 		return err->code;
+	log_info(e->o->log, "Live: %lld utterances in %.0f s", (long long)r->planned,
+		 r->duration_s);
 	engine_restart(e);
 	if (engine_serve(e, r, 0, 1, err))
 		return err->code;

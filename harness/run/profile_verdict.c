@@ -107,11 +107,12 @@ void profile_judge(struct profile_result *r)
 	judge_size(r);
 	judge_stopping(r);
 	judge_server(r);
-	if (r->failed && (c = add(r, "none: the first failure is named above"))) {
+	if (r->failed && (c = add(r, "none: see the first failure"))) {
 		say(c->required, "no failed query");
 		say(c->observed, "%lld samples without a reply", (long long)r->failed);
 	}
-	r->is_short = o->scenario != SCENARIO_LIVE &&
-		      (o->min_s < PROFILE_RULES_S ||
-		       (o->scenario == SCENARIO_OFFLINE && o->min_queries < PROFILE_RULES_ALL));
+	r->is_short = o->scenario == SCENARIO_LIVE
+			      ? o->speed != 1
+			      : o->min_s < PROFILE_RULES_S || (o->scenario == SCENARIO_OFFLINE &&
+							       o->min_queries < PROFILE_RULES_ALL);
 }
