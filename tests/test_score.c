@@ -1,105 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Recorded predictions: what is read from foreign files, which utterance a row belongs to, what
- * becomes of every sample, and that recorded scores come out again.
+ * Recorded predictions: which utterance a row belongs to, what becomes of every sample, and what
+ * comes out.
  */
-#include "tests/test.h"
+#include "tests/score_world.h"
 
 #include "harness/base/json.h"
 #include "harness/base/mem.h"
-#include "harness/core/dataset.h"
 #include "harness/report/results.h"
 #include "harness/run/bank.h"
 #include "harness/score/folder.h"
-#include "harness/score/recorded_parts.h"
 #include "harness/score/scored_print.h"
-
-#define HEADER                                                                                     \
-	"Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,"      \
-	"StartTime,EndTime\n"
-#define ROW(text, emotion, sentiment, d, u)                                                        \
-	"1,\"" text "\",Ann," emotion "," sentiment "," #d "," #u                                  \
-	",1,1,\"00:00:01,000\",\"00:00:02,000\"\n"
-
-/* A corpus of three dialogues, with texts that repeat. */
-static const char test_csv[] =
-	HEADER ROW("Hi.", "neutral", "neutral", 0, 0) ROW("Hello there!", "joy", "positive", 0, 1)
-		ROW("Hi.", "neutral", "neutral", 0, 2) ROW("Hi.", "joy", "positive", 1, 0)
-			ROW("You lie,\u00a0\u2019Bob\u2019.", "anger", "negative", 1, 1)
-				ROW("No.", "sadness", "negative", 1, 3)
-					ROW("Go.", "neutral", "neutral", 2, 0)
-						ROW("Go.", "neutral", "neutral", 2, 1);
-
-static void put_file(const char *dir, const char *name, const char *text)
-{
-	struct err err = { 0 };
-	char *path = path_join(dir, name);
-
-	io_write_atomic(path, text, strlen(text), &err);
-	CHECK_OK(&err);
-	free(path);
-}
-
-struct world {
-	char *dir, *file;
-	struct corpus corpus;
-	struct gold gold;
-	struct recorded r;
-	struct scored s;
-	struct notes notes;
-};
-
-static void load(struct world *w, const char *dataset, const char *root, const char *option,
-		 const char *value)
-{
-	const struct dataset_ops *d = dataset_find(dataset);
-	struct opt_values opts = { 0 };
-	struct err err = { 0 };
-
-	opt_init(&opts, d->opts, &err);
-	if (option)
-		opt_set(&opts, option, value, &err);
-	CHECK_OK(&err);
-	w->corpus = (struct corpus){ 0 };
-	w->gold = (struct gold){ 0 };
-	d->load(&w->corpus, &w->gold, root, &opts, &err);
-	CHECK_OK(&err);
-	opt_free(&opts);
-}
-
-static void world_make(struct world *w, const char *test, const char *option, const char *value)
-{
-	*w = (struct world){ .dir = scratch_make() };
-	put_file(w->dir, "train_sent_emo.csv", HEADER ROW("Hi.", "joy", "positive", 0, 0));
-	put_file(w->dir, "dev_sent_emo.csv", HEADER ROW("Hi.", "fear", "negative", 0, 0));
-	put_file(w->dir, "test_sent_emo.csv", test);
-	load(w, "meld", w->dir, option, value);
-	w->file = path_join(w->dir, "recorded");
-}
-
-static void forget(struct world *w)
-{
-	scored_free(&w->s);
-	recorded_free(&w->r);
-	notes_free(&w->notes);
-}
-
-static void world_free(struct world *w)
-{
-	forget(w);
-	corpus_free(&w->corpus);
-	gold_free(&w->gold);
-	free(w->file);
-	if (w->dir)
-		scratch_remove(w->dir);
-}
-
-static int read_text(struct world *w, const char *text, const char *format, const char *columns,
-		     struct err *err)
-{
-	forget(w);
-	put_file(w->dir, "recorded", text);
-	return recorded_read(&w->r, w->file, format, columns, &w->notes, err);
-}
 
 static int score(struct world *w, enum extract_rule rule, enum match_way way, const char *exclude,
 		 struct err *err)
@@ -129,161 +39,6 @@ static const struct note *note_of(const struct world *w, enum note_kind kind)
 	return NULL;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
-
-static void check_field(const struct world *w, size_t row, enum recorded_field f, const char *want)
-{
-	const char *got = row < w->r.n ? w->r.row[row].field[f] : "(no row)";
-
-	if ((got && want) ? strcmp(got, want) != 0 : got != want)
-		fail_msg("row %zu: %s is '%s', wanted '%s'", row, recorded_field_name[f],
-			 got ? got : "(null)", want ? want : "(null)");
-}
-
-static void test_read_lines(void **state)
-{
-	struct world w;
-	struct err err = { 0 };
-
-	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
-	read_text(&w,
-		  "\xef\xbb\xbf{\"id\": \"dia0_utt0\", \"output\": \"joy\", \"Emotion\": \"joy\"}\n"
-		  "\n"
-		  "{\"id\": \"dia0_utt1\", \"output\": \"jo\n"
-		  "{\"id\": 7, \"output\": null, \"finish_reason\": \"length\", \"x\": [1]}\n"
-		  "{\"id\": \"a\", \"output\": \"b\", \"reply\": \"c\"}\n"
-		  "[1]\n"
-		  "{\"id\": \"dia0_utt2\", \"scores\": [0.5, 1], \"label\": \"joy\", \"gold\": "
-		  "\"joy\"}\n"
-		  "{\"id\": \"torn",
-		  "auto", NULL, &err);
-	CHECK_OK(&err);
-	assert_string_equal(w.r.format, "lines");
-	CHECK(w.r.n == 3 && w.r.row[0].line == 1 && w.r.row[1].line == 4 && w.r.row[2].line == 7);
-	check_field(&w, 0, FIELD_GOLD, "joy");
-	check_field(&w, 1, FIELD_ID, "7");
-	check_field(&w, 1, FIELD_REPLY, NULL);
-	check_field(&w, 1, FIELD_FINISH, "length");
-	CHECK(w.r.row[2].by_scores && !w.r.row[0].by_scores);
-	CHECK(w.notes.n == 4 && w.notes.count[NOTE_UNREADABLE] == 4);
-	CHECK(w.notes.note[0].line == 3 && w.notes.note[1].line == 5);
-	CHECK(strstr(w.notes.note[1].text, "--columns reply=NAME"));
-	CHECK(w.notes.note[2].line == 6 && w.notes.note[3].line == 8);
-	world_free(&w);
-}
-
-static void test_read_results(void **state)
-{
-	struct world w;
-	struct err err = { 0 };
-
-	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
-	read_text(&w,
-		  "{\"Acc_SA\": 50.0, \"F1_SA\": 41.667, \"mode\": \"test\"}\n"
-		  "              precision    recall  f1-score   support\n\n"
-		  "     neutral   0.500000  1.000000  0.666667         4\n"
-		  "      joyful   0.250000  0.125000  0.166667         2\n\n"
-		  "    accuracy                       0.500000         6\n"
-		  "weighted avg   0.100000  0.200000  0.300000         6\n\n"
-		  "confuse_case:[334, 936] \n\n"
-		  "[\n"
-		  "     {\n          \"index\": 0,\n"
-		  "          \"input\": \"Now '### ###' speakers. ### \\t Speaker_0:\\\"Hi.\\\"\\t "
-		  "Speaker_1:\\\"a \\\"b\\\" c\\\" (high) ### For Speaker_1\",\n"
-		  "          \"output\": \"joyful\",\n          \"target\": \"joyful\"\n     },\n"
-		  "     {\n          \"output\": \"x\" \"target\": 1\n     },\n"
-		  "     {\"index\": 2, \"input\": \"no turns\", \"output\": \"sad\"}\n"
-		  "]\n",
-		  "auto", NULL, &err);
-	CHECK_OK(&err);
-	assert_string_equal(w.r.format, "results");
-	CHECK_NEAR(w.r.score.accuracy, 0.5, 1e-12);
-	CHECK_NEAR(w.r.score.weighted_f1, 0.41667, 1e-12);
-	CHECK(w.r.score.n_cls == 2);
-	assert_string_equal(w.r.score.cls[1].name, "joyful");
-	CHECK_NEAR(w.r.score.cls[1].f1, 0.166667, 1e-12);
-	CHECK(w.r.n == 2 && w.r.row[0].line == 13 && w.r.row[1].line == 22);
-	CHECK(w.r.row[0].has_history && w.r.row[0].n_history == 1);
-	assert_string_equal(w.r.row[0].history[0], "Hi.");
-	assert_string_equal(w.r.row[0].text, "a \"b\" c");
-	CHECK(!w.r.row[1].text);
-	CHECK(w.notes.n == 1 && w.notes.note[0].line == 19);
-	read_text(&w, "[{\"output\": \"joy\"}, {\"output\": \"fear\"}", "auto", NULL, &err);
-	CHECK_OK(&err);
-	assert_string_equal(w.r.format, "array");
-	CHECK(w.r.n == 2 && w.notes.n == 1 && strstr(w.notes.note[0].text, "cut short"));
-	read_text(&w, "{\"Acc_SA\": 1}\nreport\n", "results", NULL, &err);
-	CHECK_ERR(&err, ERR_FORMAT, "no list of answers");
-	world_free(&w);
-}
-
-static void test_read_table(void **state)
-{
-	struct world w;
-	struct err err = { 0 };
-
-	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
-	read_text(&w,
-		  "\xef\xbb\xbfUtterance_ID,Dialogue_ID,Utterance,Emotion,Predicted_Emotion\n"
-		  "1,0,\"Hello, \"\"there\"\"\",joy,\n2,0,\"two\nlines\",fear,Joy\n",
-		  "auto", NULL, &err);
-	CHECK_OK(&err);
-	assert_string_equal(w.r.format, "csv");
-	CHECK(w.r.n == 2 && w.r.row[1].line == 3);
-	check_field(&w, 0, FIELD_TURN, "1");
-	check_field(&w, 0, FIELD_TEXT, "Hello, \"there\"");
-	check_field(&w, 0, FIELD_REPLY, "");
-	check_field(&w, 1, FIELD_REPLY, "Joy");
-	read_text(&w, "id\tlabel\tprediction\nx\tjoy\tfear\n", "auto", NULL, &err);
-	CHECK_OK(&err);
-	assert_string_equal(w.r.format, "tsv");
-	check_field(&w, 0, FIELD_GOLD, "joy");
-	check_field(&w, 0, FIELD_REPLY, "fear");
-	read_text(&w, "id,label\nx,joy\n", "auto", NULL, &err);
-	CHECK_ERR(&err, ERR_FORMAT, "true label or the answer");
-	read_text(&w, "id,label\nx,joy\n", "auto", "reply=label", &err);
-	CHECK_OK(&err);
-	check_field(&w, 0, FIELD_REPLY, "joy");
-	read_text(&w, "id,mood\nx,joy\n", "auto", NULL, &err);
-	CHECK_ERR(&err, ERR_FORMAT, "--columns reply=NAME");
-	read_text(&w, "id,mood\nx,joy\n", "auto", "reply=mod", &err);
-	CHECK_ERR(&err, ERR_FORMAT, "column 'mod' is missing");
-	read_text(&w, "id,mood\nx,joy\n", "auto", "answer=mood", &err);
-	CHECK_ERR(&err, ERR_ARG, "MEANING=NAME");
-	read_text(&w, "id,prediction\nx\n", "auto", NULL, &err);
-	CHECK_ERR(&err, ERR_FORMAT, ":2: 1 fields");
-	read_text(&w, "", "auto", NULL, &err);
-	CHECK_ERR(&err, ERR_FORMAT, "empty file");
-	read_text(&w, "id,prediction\n", "auto", NULL, &err);
-	CHECK_ERR(&err, ERR_DATA, "no answer");
-	world_free(&w);
-}
-
-static void test_turns(void **state)
-{
-	static const char prompt[] =
-		"Now ### \t Speaker_0:\"an example\" ### joyful. between '### ###' ### "
-		"\t Speaker_0:\"one\"\tSpeaker_12: \"two \"x\"\" (low pitch)\t Speaker_0:three ### "
-		"Select < Speaker_0:\"three\">";
-	const char *const *turn;
-	struct arena mem = { 0 };
-
-	(void)state;
-	CHECK(prompt_turns(prompt, &mem, &turn) == 3);
-	assert_string_equal(turn[0], "one");
-	assert_string_equal(turn[1], "two \"x\"");
-	assert_string_equal(turn[2], "three");
-	CHECK(prompt_turns("no turn ### here ###", &mem, &turn) == 0);
-	CHECK(prompt_turns("### \t Speaker_x:\"a\" ###", &mem, &turn) == 0);
-	CHECK(prompt_turns("### \t Speaker_1:\" ###", &mem, &turn) == 1);
-	assert_string_equal(turn[0], "");
-	CHECK(prompt_turns("### \t Speaker_1:\"a\"", &mem, &turn) == 0);
-	arena_free(&mem);
-}
-
 /* --- matching -------------------------------------------------------------------------------- */
 
 static void check_sample(const struct world *w, const char *id, long line, const char *label,
@@ -310,7 +65,7 @@ static void test_match_ids(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_and_score(&w,
 		       "Dialogue_ID,Utterance_ID,Utterance,gold,split,prediction\n"
 		       "0,0,hi,neutral,test,neutral\n" /* punctuation and case may differ */
@@ -354,7 +109,7 @@ static void test_match_text(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_and_score(
 		&w,
 		"{\"text\": \"Hi.\", \"history\": [\"Hi.\", \"Hello there!\"], \"output\": "
@@ -447,7 +202,7 @@ static void test_match_order(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_text(&w, "prediction\njoy\njoy\njoy\njoy\nfear\njoy\njoy\nanger\n", "auto", NULL,
 		  &err);
 	score(&w, EXTRACT_STRICT, MATCH_ORDER, NULL, &err);
@@ -469,7 +224,7 @@ static void test_states(void **state)
 	char *exclude;
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	put_file(w.dir, "out.txt", "# manifest\n\ndia2_utt0 clip is \"broken\"\r\n");
 	exclude = path_join(w.dir, "out.txt");
 	read_text(
@@ -563,7 +318,7 @@ static void test_words(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_and_score(&w, file, EXTRACT_A, &err);
 	CHECK_OK(&err);
 	CHECK(w.s.words == WORDS_PROMPT);
@@ -598,7 +353,7 @@ static void test_folder(void **state)
 	char *dir;
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_and_score(&w, file, EXTRACT_STRICT, &err);
 	bank_build(&bank, &w.corpus, &w.gold, &bo, &err);
 	CHECK_OK(&err);
@@ -635,7 +390,7 @@ static void test_json(void **state)
 	struct json *v;
 
 	(void)state;
-	world_make(&w, test_csv, NULL, NULL);
+	world_make(&w, world_csv, NULL, NULL);
 	read_and_score(&w, "id,prediction\ndia0_utt0,neutral\ndia0_utt1,joy\ndia0_utt2,joy\n",
 		       EXTRACT_STRICT, &err);
 	scored_json(&w.s, &w.notes, "none", &out);
@@ -675,8 +430,6 @@ static void test_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_lines), cmocka_unit_test(test_read_results),
-		cmocka_unit_test(test_read_table), cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_match_ids),  cmocka_unit_test(test_match_text),
 		cmocka_unit_test(test_match_rest), cmocka_unit_test(test_match_order),
 		cmocka_unit_test(test_states),	   cmocka_unit_test(test_example),
