@@ -45,6 +45,22 @@ static char *sub_dir(const char *dir, const char *name)
 	return path;
 }
 
+static void replace(const char *dir, const char *file, const char *from, const char *to)
+{
+	char *text = read_text(dir, file);
+	struct strbuf changed = { 0 };
+	size_t at = 0;
+
+	while (text[at] && !str_starts(text + at, from))
+		at++;
+	CHECK(text[at]);
+	strbuf_addn(&changed, text, at);
+	strbuf_add(&changed, to);
+	strbuf_add(&changed, text + at + strlen(from));
+	fixture_write(dir, file, &changed);
+	free(text);
+}
+
 static void check_golden(const char *dir, const char *name)
 {
 	char *ours = read_text(dir, name), *golden;
@@ -215,6 +231,39 @@ static void test_page(void **state)
 	site_free(&s);
 }
 
+/* Results that bear the name of a published system stand beside its claims; recorded replies say
+ * how they were read. */
+static void test_recorded(void **state)
+{
+	struct fixture_run f = { .corpus = "meld",
+				 .kind = "real",
+				 .system = "mmgcn",
+				 .see = "",
+				 .selection = "dev-f1",
+				 .labels = &labels_meld7,
+				 .skill = .6,
+				 .seed = 1,
+				 .dialogues = 4 };
+	struct site s = site_make(4, 1, false);
+	char *dir = path_join(s.runs, "meld-mmgcn-s1-00004ea1"), *text;
+
+	(void)state;
+	fixture_run_write(s.runs, s.dir, &f);
+	replace(dir, "manifest.json", "\"model\": \"mmgcn\"",
+		"\"decoder\": \"A\", \"model\": \"recorded\"");
+	write_report(&s, 20);
+	text = read_text(s.out, "tables/claims.md");
+	CHECK(strstr(text, "| mmgcn | 58.65 (5 seeds) (meld, test, weighted F1, selection dev) | "
+			   "MELD: "));
+	CHECK(strstr(text, "| not comparable: the claim does not name its label set |"));
+	free(text);
+	text = read_text(s.out, "tables/results.md");
+	CHECK(strstr(text, "recorded replies, decoder A |"));
+	free(text);
+	free(dir);
+	site_free(&s);
+}
+
 /* Profiles beside the results: tables as golden files, what is broken is named, none is fine. */
 static void test_profiles(void **state)
 {
@@ -355,22 +404,6 @@ static void test_ceiling(void **state)
 	CHECK_NEAR(summary_find(&s, 0, "bow", "")->ceiling, .47, 1e-15);
 	summary_free(&s);
 	scratch_remove(dir);
-}
-
-static void replace(const char *dir, const char *file, const char *from, const char *to)
-{
-	char *text = read_text(dir, file);
-	struct strbuf changed = { 0 };
-	size_t at = 0;
-
-	while (text[at] && !str_starts(text + at, from))
-		at++;
-	CHECK(text[at]);
-	strbuf_addn(&changed, text, at);
-	strbuf_add(&changed, to);
-	strbuf_add(&changed, text + at + strlen(from));
-	fixture_write(dir, file, &changed);
-	free(text);
 }
 
 static void refuse(const char *dir, const char *file, const char *from, const char *to, int code,
@@ -553,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_problems),      cmocka_unit_test(test_nothing_to_report),
 		cmocka_unit_test(test_other_samples), cmocka_unit_test(test_ceiling),
 		cmocka_unit_test(test_beliefs),	      cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,16 @@ static const char *our_name(const char *published, const char *dataset)
 	return NULL;
 }
 
+/* What stands for a published system here: results of that very name (recorded replies that
+ * were scored) before our own build of it. */
+static const char *name_here(const struct summary *s, const char *published, const char *dataset)
+{
+	for (int i = 0; i < s->n_rows; i++)
+		if (!strcmp(s->row[i].system, published))
+			return s->row[i].system;
+	return our_name(published, dataset);
+}
+
 struct note_reading {
 	struct claims *c;
 	const char *path;
@@ -127,14 +137,14 @@ struct subject {
 	enum metric metric;		     /* METRIC_COUNT: one we do not compute here */
 };
 
-static struct subject subject_of(const struct json *claim)
+static struct subject subject_of(const struct summary *sum, const struct json *claim)
 {
 	struct subject s = { .claim = claim,
 			     .kind = text_of(claim, "kind"),
 			     .dataset = text_of(claim, "dataset"),
-			     .system =
-				     our_name(text_of(claim, "system"), text_of(claim, "dataset")),
-			     .versus = our_name(text_of(claim, "versus"), ""),
+			     .system = name_here(sum, text_of(claim, "system"),
+						 text_of(claim, "dataset")),
+			     .versus = name_here(sum, text_of(claim, "versus"), ""),
 			     .metric = METRIC_COUNT };
 
 	if (!strcmp(text_of(claim, "metric"), "weighted_f1"))
@@ -460,7 +470,7 @@ void tables_claims(const struct summary *s, const struct claims *c, bool ours, s
 	table_column(t, COLUMN_TEXT, "verdict (real data)", "verdict");
 	table_column(t, COLUMN_TEXT, "source", NULL);
 	for (const struct json *v = json_at(c->root, 0); v; v = json_next(v)) {
-		struct subject u = subject_of(v);
+		struct subject u = subject_of(s, v);
 
 		/* a claim about another backbone is about another system */
 		if ((u.system && !*text_of(v, "backbone")) == ours)

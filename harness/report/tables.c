@@ -62,10 +62,22 @@ static void spread_cell(struct table *t, const struct spread *s)
 		table_number(t, s->mean, 100, 2);
 }
 
-void tables_results(const struct summary *s, int board, struct table *t)
+/* Recorded replies do not tell what was behind them, but how they were read. */
+static void sight_cell(const struct result *r, struct table *t)
 {
 	char see[128];
 
+	if (!strcmp(r->model, "recorded")) {
+		table_cell(t, NAN, "recorded replies, decoder %s",
+			   json_str(json_get(r->manifest, "decoder"), "not named"));
+		return;
+	}
+	tables_see_words(r->see, see, sizeof(see));
+	table_text(t, see);
+}
+
+void tables_results(const struct summary *s, int board, struct table *t)
+{
 	key_columns(t);
 	table_column(t, COLUMN_SHOWN, "weighted F1, %", "weighted_f1");
 	table_column(t, COLUMN_CSV, "weighted_f1_mean", NULL);
@@ -100,8 +112,7 @@ void tables_results(const struct summary *s, int board, struct table *t)
 		table_number(t, (double)r->pooled.answered / (double)r->pooled.n, 100, 1);
 		table_number(t, r->first->n, 1, 0);
 		table_text(t, r->first->selection);
-		tables_see_words(r->first->see, see, sizeof(see));
-		table_text(t, see);
+		sight_cell(r->first, t);
 	}
 }
 
