@@ -102,6 +102,17 @@ failing()
 }
 check "failed runs leave the others their summary" failing
 
+check "a shard without runs" says 0 "0 runs done, 0 were there" sweep "$dir/few" --shard 8/9
+
+# a name that is odd as the name of a folder
+odd()
+{
+	sed 's/"name": "bow"/"name": "bow (my own)"/' scripts/experiments/bow.json >"$dir/odd.json"
+	says 0 "| bow (my own) | 3 |" "$merc" sweep "$dir/odd.json" -c meld -r "$dir/corpus" \
+		--results "$dir/odd" -a min_df=3,4 --seeds 1 --replicates 200
+}
+check "a system with blanks in its name" odd
+
 # shards in folders of their own, and in one; any number gives the same
 for i in 0 1 2 3; do
 	check "shard $i of 4" sweep "$dir/part$i" --shard $i/4

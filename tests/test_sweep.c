@@ -514,6 +514,7 @@ static void test_file(void **state)
 	file_refused(dir, "meld-sys0-s1-00004ea1", "../../etc", "not the name of a folder");
 	file_refused(dir, "meld-sys0-s1-00004ea1", ".hidden", "not the name of a folder");
 	file_refused(dir, "\"name\":\"c\"", "\"name\":\"../c\"", "is no name");
+	file_refused(dir, "\"name\":\"c\"", "\"name\":\"c' x\"", "is no name");
 	file_refused(dir, "\"values\":[\"4\"]", "\"values\":[\"5\"]", "has no value '5'");
 	file_refused(dir, "\"values\":[\"4\"]", "\"values\":[]", "0 values for 1 axes");
 	file_refused(dir, "\"point\":2", "\"point\":4", "point");

@@ -75,7 +75,8 @@ static const struct opt_spec sweep_opts[] = {
 	  .type = OPT_BOOL,
 	  .fallback = "false",
 	  .letter = 'n',
-	  .help = "list the runs, what is done and how long the rest takes; run nothing" },
+	  .help = "run nothing; list the runs and, given --root, what is done and how long the "
+		  "rest takes" },
 	{ .name = "save",
 	  .type = OPT_BOOL,
 	  .fallback = "false",

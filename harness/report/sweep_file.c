@@ -11,14 +11,25 @@
 #define MAX_SWEEP ((size_t)256 << 20)
 #define RUNS_MAX  1000000
 
-bool sweep_file_plain(const char *name)
+/* The name of a folder, and no path. */
+static bool is_folder_name(const char *name)
 {
 	if (!*name || *name == '.')
 		return false;
 	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("._-=+,", *name))
+		if (*name == '/' || iscntrl((unsigned char)*name))
 			return false;
 	return true;
+}
+
+/* The name of an option: it becomes part of file names and of gnuplot's scripts. */
+static bool is_option_name(const char *name)
+{
+	bool some = *name;
+
+	for (; *name; name++)
+		some &= isalnum((unsigned char)*name) || strchr("_-", *name);
+	return some;
 }
 
 static int text(const struct json *object, const char *key, const char *path, const char **out,
@@ -61,7 +72,7 @@ static int read_axes(struct sweep_file *f, const char *path, struct err *err)
 		if (text(v, "name", path, &a->name, err) ||
 		    texts(&f->mem, json_get(v, "values"), a->name, path, &a->value, &a->n, err))
 			break;
-		if (!sweep_file_plain(a->name))
+		if (!is_option_name(a->name))
 			err_set(err, ERR_FORMAT, "%s: axis '%s' is no name", path, a->name);
 	}
 	return err->code;
@@ -92,7 +103,7 @@ static int read_run(struct sweep_file *f, const struct json *v, struct sweep_ent
 	if (n != f->n_axes)
 		return err_set(err, ERR_FORMAT, "%s: run %d has %d values for %d axes", path,
 			       run->number, n, f->n_axes);
-	if (!sweep_file_plain(run->id))
+	if (!is_folder_name(run->id))
 		return err_set(err, ERR_FORMAT, "%s: run %d: '%s' is not the name of a folder",
 			       path, run->number, run->id);
 	for (int i = 0; i < n; i++)

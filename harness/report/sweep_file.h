@@ -44,10 +44,6 @@ struct sweep_file {
 int sweep_file_read(struct sweep_file *f, const char *dir, struct err *err);
 void sweep_file_free(struct sweep_file *f); /* accepts the zeroed struct */
 
-/* May the text be the name of a file or folder, and no path?  Letters, digits, "._-=+,"; no
- * dot in front. */
-bool sweep_file_plain(const char *name);
-
 /* <dir>/runs/<id of the run>, malloc'ed; NULL: no memory. */
 char *sweep_file_run(const char *dir, const struct sweep_entry *run);
 /* Is there a result in that folder? */

@@ -52,6 +52,10 @@ static struct axis *axis_place(struct sweep *s, const char *name, struct err *er
 			axis_free(&s->axis[i]);
 			return &s->axis[i];
 		}
+	if (s->n_axes == AXES_MAX) {
+		err_set(err, ERR_ARG, "more than %d axes", AXES_MAX);
+		return NULL;
+	}
 	if (!GROW_ARRAY(s->axis, s->cap_axes, (size_t)s->n_axes + 1)) {
 		err_set(err, ERR_NOMEM, "sweep: no memory");
 		return NULL;
@@ -204,7 +208,7 @@ static int read_base(struct sweep *s, const struct sweep_request *rq, struct pla
 	return err->code;
 }
 
-/* Each value must be known where it is known without the data; "" is none for see and without. */
+/* "face,body" as an array; "" is an empty one. */
 static void put_names(struct json_writer *w, const char *key, const char *names)
 {
 	json_open_array(w, key);
@@ -212,10 +216,9 @@ static void put_names(struct json_writer *w, const char *key, const char *names)
 		size_t n = strcspn(names, ",");
 		char name[64];
 
-		if (str_format(name, sizeof(name), "%.*s", (int)n, names))
-			json_put_str(w, NULL, name);
-		else
-			json_put_str(w, NULL, names);
+		/* one that is too long is no name: the reader of recipes says so */
+		json_put_str(w, NULL,
+			     str_format(name, sizeof(name), "%.*s", (int)n, names) ? name : names);
 		names += n + (names[n] == ',');
 	}
 	json_close_array(w);

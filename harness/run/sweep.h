@@ -24,6 +24,7 @@
 #include "harness/run/shard.h"
 
 #define SWEEP_NAME_MAX 128
+#define AXES_MAX       16
 
 struct sweep_request {
 	const char *path; /* a sweep, a recipe or a suite */
