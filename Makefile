@@ -27,6 +27,8 @@ endif
 
 # MPI=1: merc sweep spreads its runs over the ranks of mpirun
 ifneq ($(MPI),)
+# its flags are asked for while this file is read: it must be there before
+MPI_DEPS   := $(if $(shell command -v mpicc),,$(shell ./scripts/deps.sh mpi >&2))
 MPI_CFLAGS := -DMERC_MPI $(shell mpicc --showme:compile 2>/dev/null | sed 's/-I/-isystem /g')
 MPI_LIBS   := $(shell mpicc --showme:link 2>/dev/null)
 endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of the packages that deps.txt names.
 #
-# usage: scripts/deps.sh GROUP...          (build, run, check, lint, bench, fuzz)
+# usage: scripts/deps.sh GROUP...          (build, run, check, lint, bench, fuzz, emulate, mpi)
 #
 # Silent when nothing is missing.  On Debian and its relatives it says in one line what it
 # installs and does it with apt-get, as root or through sudo.  Where it may not install, it

@@ -182,6 +182,7 @@ asked()
 		grep -q "goes on from here" "$dir/err" &&
 		[ -z "$(ls -A "$dir"/asked/sweeps/*/runs 2>/dev/null)" ]
 }
+check "SIGINT stops a sweep" asked INT 130
 check "SIGTERM stops a sweep" asked TERM 143
 check "SIGUSR1 stops a sweep" asked USR1 $((128 + $(kill -l USR1 2>/dev/null | grep -o '[0-9]*' || echo 10)))
 

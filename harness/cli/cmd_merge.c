@@ -38,8 +38,11 @@ int sweeps_summarize(const struct cli *c, const char *dir, const char *hash, str
 	struct sweep_summary s = { 0 };
 	int hold = sweep_hold(dir, err);
 
-	if (hold >= 0 && !sweep_summary_make(&s, dir, &o, err) &&
-	    !sweep_summary_write(&s, dir, &c->log, err) &&
+	if (hold >= 0 && !sweep_summary_make(&s, dir, &o, err) && strcmp(s.file.hash, hash) != 0)
+		err_set(err, ERR_DATA,
+			"%s: another sweep was started here meanwhile; --name keeps two apart",
+			dir);
+	if (hold >= 0 && !err->code && !sweep_summary_write(&s, dir, &c->log, err) &&
 	    !sweep_status_write(dir, hash, &all, s.missing ? SWEEP_ERROR : SWEEP_COMPLETE, err)) {
 		log_info(&c->log, "summary: %s/summary.md", dir);
 		print_summary(c, &s);
