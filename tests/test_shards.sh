@@ -104,6 +104,13 @@ check "failed runs leave the others their summary" failing
 
 check "a shard without runs" says 0 "0 runs done, 0 were there" sweep "$dir/few" --shard 8/9
 
+check "what changes nothing is left out, with its reason" says 0 "left out: what it takes away" \
+	"$merc" sweep scripts/experiments/bow.json -c meld -r "$dir/corpus" --results "$dir/none" \
+	-a without=,face --seeds 1 --replicates 200
+check "combinations that are one run are refused" says 2 "#1 : .* and #2 : .* are the same run" \
+	"$merc" sweep scripts/experiments/bow.json -c meld -r "$dir/corpus" --results "$dir/none" \
+	-a window=1,2
+
 # a name that is odd as the name of a folder
 odd()
 {

@@ -184,7 +184,8 @@ static int list_runs(const struct sweeping *w, struct err *err)
 		return err->code;
 	}
 	for (int i = 0; i < s->plan.n; i++)
-		printf("%s  %s  %s\n", s->plan.run[i].label, s->run[i].id, run_state(w, i));
+		printf("%s  %s  %s\n", s->plan.run[i].label, *s->run[i].id ? s->run[i].id : "-",
+		       run_state(w, i));
 	printf("%s: %d runs of %d combinations: %d done, %d to do here", s->name, s->plan.n,
 	       s->n_points, f.done, f.to_do);
 	if (f.known)

@@ -34,7 +34,9 @@ static int resolve_run(struct sweep *s, int i, const struct bank *bank, const ch
 	}
 	if (!offer_worth(bank, &r, &why)) {
 		free(run->left_out);
-		run->left_out = why.oom ? NULL : str_dup(strbuf_str(&why));
+		run->left_out =
+			why.oom ? NULL
+				: str_dup(why.len ? why.s : "what it takes away is not there");
 		if (!run->left_out)
 			err_set(err, ERR_NOMEM, "sweep: no memory");
 	}
