@@ -72,7 +72,7 @@ int plot_write(const struct plot *p, const char *dir, struct err *err)
 		    "set terminal svg noenhanced size %d,%d font \"sans,13\"\n"
 		    "}\n"
 		    "if (form eq \"png\") {\n"
-		    "set terminal pngcairo noenhanced size %d,%d font \"sans,13\" fontscale 1.7 "
+		    "set terminal pngcairo noenhanced size %d,%d font \"sans,13\" fontscale 1.6 "
 		    "linewidth 2 pointscale 2.6 background rgb \"white\"\n"
 		    "}\n",
 		    p->slug, p->print ? " pdf" : "", p->width, p->height, 2 * p->width,

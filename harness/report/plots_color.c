@@ -6,27 +6,29 @@
 #include "harness/base/mem.h"
 
 /* Okabe and Ito, "Color Universal Design": eight colours that people with protan, deutan and
- * tritan sight tell apart.  Vermilion is kept for what is true, so systems do without it. */
+ * tritan sight tell apart; their yellow, which cannot be seen on white, is left out, and grey is
+ * darker than usual so that lightness parts it from the purple.  Vermilion is kept for what is
+ * true, so systems do without it.  tests/test_colors.c holds all pairs to a distance. */
 static const struct {
 	const char *name, *color;
 } fixed_color[] = { { "bemerc", "#0072B2" },
 		    { "llmerc", "#E69F00" },
 		    { "speechcue", "#009E73" },
 		    { "bow", "#CC79A7" },
-		    { "majority", "#999999" } };
+		    { "majority", "#5C5C5C" } };
 
 /* Systems without a colour of their own take these in order of appearance. */
-static const char *const spare_color[] = { "#56B4E9", "#B8A800", "#7F5B3A", "#7B5CB8" };
+static const char *const spare_color[] = { "#56B4E9", "#884422", "#8833DD" };
 
-/* The same emotion has the same colour in every corpus; a darker yellow can be seen on white. */
+/* The same emotion has the same colour in every corpus. */
 static const struct {
 	const char *name, *color;
 } label_color[] = {
-	{ "neutral", "#808080" },    { "joy", "#E69F00" },	  { "happy", "#E69F00" },
+	{ "neutral", "#5C5C5C" },    { "joy", "#E69F00" },	  { "happy", "#E69F00" },
 	{ "happiness", "#E69F00" },  { "sadness", "#0072B2" },	  { "sad", "#0072B2" },
 	{ "anger", "#D55E00" },	     { "angry", "#D55E00" },	  { "surprise", "#56B4E9" },
-	{ "fear", "#CC79A7" },	     { "disgust", "#009E73" },	  { "excited", "#B8A800" },
-	{ "excitement", "#B8A800" }, { "frustrated", "#7B5CB8" }, { "frustration", "#7B5CB8" },
+	{ "fear", "#CC79A7" },	     { "disgust", "#009E73" },	  { "excited", "#44CC88" },
+	{ "excitement", "#44CC88" }, { "frustrated", "#8833DD" }, { "frustration", "#8833DD" },
 	{ "negative", "#D55E00" },   { "positive", "#0072B2" },
 };
 

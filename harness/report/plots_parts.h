@@ -12,7 +12,7 @@
 #define HOVER_STYLE "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
 #define KEY_ON_TOP                                                                                 \
 	"set key at screen .98, screen .97 right top horizontal Left reverse samplen 1.5 "         \
-	"maxrows 1 width -2\nset tmargin 2.2\n"
+	"maxrows 1 width -1\nset tmargin 2.2\n"
 
 /* Next full system of a board after row (NULL: the first); NULL at the end. */
 const struct row *plot_next(const struct summary *s, int board, const struct row *row);

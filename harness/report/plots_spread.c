@@ -110,6 +110,7 @@ bool plot_label_drop(struct plot *p, const struct summary *s, int board)
 			row[n++] = &s->row[i];
 	if (!n)
 		return false;
+	p->width = sample->k > 6 ? 900 : 760; /* the key is one line */
 	p->height = 120 + 44 * n;
 	strbuf_addf(
 		&p->gp,
