@@ -57,6 +57,13 @@ static double chroma_distance(const struct face_finder *f, int cb, int cr)
 /* Marks skin cells; tuned: by the clip's own skin, otherwise by the box. */
 static void mark_skin(struct face_finder *f, const struct picture *p, bool tuned)
 {
+	const double reach = 0.5 * (near_skin + far_skin);
+	double from_cb[256], from_cr[256]; /* squares of the distances */
+
+	for (int i = 0; i < 256; i++) {
+		from_cb[i] = (i - f->cb) * (i - f->cb);
+		from_cr[i] = (i - f->cr) * (i - f->cr);
+	}
 	for (int y = 0; y < f->mh; y++) {
 		const uint8_t *u = p->plane[1] + (size_t)y * f->step * p->stride[1];
 		const uint8_t *v = p->plane[2] + (size_t)y * f->step * p->stride[2];
@@ -68,7 +75,7 @@ static void mark_skin(struct face_finder *f, const struct picture *p, bool tuned
 			bool skin;
 
 			if (tuned)
-				skin = chroma_distance(f, cb, cr) < 0.5 * (near_skin + far_skin);
+				skin = from_cb[cb] + from_cr[cr] < reach * reach;
 			else
 				skin = cb >= 77 && cb <= 127 && cr >= 133 && cr <= 173;
 			f->skin[y * f->mw + x] = skin && luma > 50;
@@ -302,8 +309,9 @@ static void measure_pose(struct face_finder *f, const struct picture *p, const s
 
 static float luma_at(const struct picture *p, double x, double y)
 {
-	const double cx = fmax(0, fmin(p->width - 1.001, x));
-	const double cy = fmax(0, fmin(p->height - 1.001, y));
+	const double right = p->width - 1.001, low = p->height - 1.001;
+	const double cx = x < 0 ? 0 : x < right ? x : right; /* fmin() would be a call */
+	const double cy = y < 0 ? 0 : y < low ? y : low;
 	const int ix = (int)cx, iy = (int)cy;
 	const uint8_t *a = p->plane[0] + (size_t)iy * p->stride[0] + ix, *b = a + p->stride[0];
 	const double fx = cx - ix, fy = cy - iy;

@@ -295,7 +295,7 @@ def states(o):
 def run(o):
     data = os.environ.get("MERC_DATA") or "../shared/data"
     title, blocks, lines = part_plain.cues(o)
-    for more in (states(o), speech(o, data), mel(o)):
+    for more in (states(o), speech(o, data), mel(o), part_clips.run(o)):
         blocks += more[0]
         lines += more[1]
     return title, blocks, lines
