@@ -104,6 +104,8 @@ check "a model of text sees no clips" sh -c "$merc profile $bow -q -c meld -r $d
 check "all leaves out what cannot be played, naming it fails" status 0 sh -c "rm -rf $dir/text; mkdir $dir/text &&
 	cp $data/*.csv $dir/text && $merc profile $bow -q -c meld -r $dir/text $quick -s live -o $dir/none;
 	test \$? = 2"
+check "the first dialogues are no result" sh -c "$profile $quick -s single --limit 1 -o $dir/limited |
+	grep -q 'not a result' && grep -q '\"result_class\": \"limited\"' $dir/limited/profile.json"
 check "unknown scenario" status 2 $profile -s multistream
 check "no thread" status 2 $profile --threads 0
 check "a batch beyond the bound" status 2 $profile --batch 1000

@@ -121,6 +121,8 @@ static void add_notes(const struct profile *p, const struct profile_model *m, st
 	if (profile_model_unreadable(m))
 		strbuf_addf(out, "%d of %d samples have a clip that cannot be read\n",
 			    profile_model_unreadable(m), profile_model_set(m)->n);
+	if (profile_model_limited(m))
+		strbuf_add(out, "the first dialogues only (--limit): not a result\n");
 	if (p->interrupted)
 		strbuf_add(out, "interrupted: what follows is missing\n");
 }

@@ -12,6 +12,7 @@
  *     schema_version 1; kind "profile"; status "complete" | "interrupted"
  *     valid (bool), short (bool: less than the rules' 600 s or 24,576 samples,
  *                            or Live not at real time)
+ *     result_class "full" | "limited" (the first dialogues only: not a result)
  *     run {id, system, model, corpus, split, see}
  *     environment {…}            as in manifest.json
  *     options {name: value}      of the command, all of them

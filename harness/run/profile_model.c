@@ -317,6 +317,11 @@ int profile_model_unreadable(const struct profile_model *m)
 	return m->unreadable;
 }
 
+bool profile_model_limited(const struct profile_model *m)
+{
+	return m->o->limit > 0;
+}
+
 double profile_model_load_s(const struct profile_model *m)
 {
 	return m->load_s;

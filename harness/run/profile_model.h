@@ -52,6 +52,7 @@ enum profile_cues profile_model_cues(const struct profile_model *m);
 const char *profile_model_id(const struct profile_model *m, int sample);
 /* Samples whose clip could not be read when the corpus was measured: answered without. */
 int profile_model_unreadable(const struct profile_model *m);
+bool profile_model_limited(const struct profile_model *m);  /* by its limit */
 double profile_model_load_s(const struct profile_model *m); /* of the last profile_model_use() */
 
 #endif

@@ -246,6 +246,7 @@ static void write_head(struct json_writer *w, const struct profile *p,
 	json_put_str(w, "status", p->interrupted ? "interrupted" : "complete");
 	json_put_bool(w, "valid", profile_valid(p));
 	json_put_bool(w, "short", profile_short(p));
+	json_put_str(w, "result_class", profile_model_limited(m) ? "limited" : "full");
 	json_open_object(w, "run");
 	json_put_str(w, "id", json_str(json_get(run->manifest, "id"), NULL));
 	json_put_str(w, "system", run->recipe.name);

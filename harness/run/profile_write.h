@@ -7,7 +7,7 @@
 #include "harness/base/opt.h"
 #include "harness/run/profile_suite.h"
 
-/* Writes profile.json as text into out.  opts: of the command. */
+/* Writes profile.json as text into out.  opts: of the command, with its seed-samples. */
 int profile_json(const struct profile *p, const struct profile_model *m, const struct bank *bank,
 		 const struct opt_values *opts, struct strbuf *out, struct err *err);
 /* Writes profile.json and latencies.jsonl into dir, made where it is missing. */
