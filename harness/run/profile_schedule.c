@@ -141,8 +141,11 @@ static int search_rate(struct engine *e, struct profile_result *r, struct err *e
 	while (more && n < PROFILE_PROBES_MAX) {
 		if (serve_at(e, trial, s.rate, true, &probe[n], err))
 			break;
-		log_info(e->o->log, "Server: %.4g queries/s: p99 %.4g ms, %s", s.rate,
-			 probe[n].p99_ms, probe[n].pass ? "kept" : "too late");
+		log_info(e->o->log, "Server: %.4g queries/s: %lld of %lld over %g ms, %s", s.rate,
+			 (long long)probe[n].over, (long long)probe[n].queries, e->o->target_ms,
+			 probe[n].pass	? "kept"
+			 : probe[n].cut ? "not kept, cut short"
+					: "not kept");
 		more = next_rate(&s, trial, probe[n].pass);
 		if (probe[n].pass || !s.pass)
 			keep_trial(r, trial);
