@@ -287,7 +287,8 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 			  err))
 		return err->code;
 	out->weighted_f1 = scores_weighted_f1(&p.confusion);
-	if (!make_temp(f, err) && !record_predictions(r, &p, f->temp, err) &&
+	if (!predict_prompts(f->recipe->model, f->state, &f->test, r->prompts, err) &&
+	    !make_temp(f, err) && !record_predictions(r, &p, f->temp, err) &&
 	    !record_metrics(r, &p, f->temp, err) && !record_log(r, f->temp, err) && !save(f, err)) {
 		r->wall_s = clock_s() - start;
 		record_manifest(r, &p, f->temp, err);

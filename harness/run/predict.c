@@ -76,6 +76,34 @@ int predict_views(struct predictions *p, const struct model_ops *model, void *st
 	return err->code;
 }
 
+/* A hash of hashes: all prompts at once would take more memory than the model. */
+int predict_prompts(const struct model_ops *model, void *state, const struct views *views,
+		    char out[HASH_HEX], struct err *err)
+{
+	struct strbuf hashes = { 0 }, prompt = { 0 };
+
+	out[0] = '\0';
+	for (int v = 0; model->prompt && v < views->n; v++)
+		for (int t = 0; t < views->view[v].n && !err->code; t++) {
+			char one[HASH_HEX];
+
+			if (!views->view[v].target[t])
+				continue;
+			strbuf_reset(&prompt);
+			if (model->prompt(state, &views->view[v], t, &prompt, err))
+				continue;
+			hash_hex(strbuf_str(&prompt), prompt.len, one);
+			strbuf_add(&hashes, one);
+		}
+	if (!err->code && (hashes.oom || prompt.oom))
+		err_set(err, ERR_NOMEM, "prompts: no memory");
+	if (!err->code && hashes.len)
+		hash_hex(hashes.s, hashes.len, out);
+	strbuf_free(&hashes);
+	strbuf_free(&prompt);
+	return err->code;
+}
+
 void predictions_free(struct predictions *p)
 {
 	arena_free(&p->mem);

@@ -4,6 +4,7 @@
 #ifndef HARNESS_RUN_PREDICT_H
 #define HARNESS_RUN_PREDICT_H
 
+#include "harness/base/hash.h"
 #include "harness/core/model.h"
 #include "harness/metrics/scores.h"
 #include "harness/run/bank.h"
@@ -21,6 +22,9 @@ struct predictions {
 int predict_views(struct predictions *p, const struct model_ops *model, void *state,
 		  const struct views *views, int labels, const volatile sig_atomic_t *stop,
 		  struct err *err);
+/* Hash of the finished prompts of all targets, in order; "" where the model writes none. */
+int predict_prompts(const struct model_ops *model, void *state, const struct views *views,
+		    char out[HASH_HEX], struct err *err);
 void predictions_free(struct predictions *p); /* accepts the zeroed struct */
 
 #endif

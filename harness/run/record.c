@@ -391,6 +391,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 		strbuf_free(&b);
 		return err->code;
 	}
+	json_put_str(&w, "prompts", r->prompts[0] ? r->prompts : NULL);
 	json_put_num(&w, "train_s", r->train_s);
 	json_put_num(&w, "wall_s", r->wall_s);
 	json_put_num(&w, "peak_rss_mb", environment_peak_mb());

@@ -32,6 +32,7 @@ struct run_record {
 	double train_s, wall_s;
 	int threads;
 	char started[32];
+	char prompts[HASH_HEX]; /* of all that the model was asked; "" none */
 };
 
 /* <corpus>-<system>[-without-<x>…]-s<seed>-<8 hex digits of everything the result depends on>. */
