@@ -10,7 +10,7 @@
 #include "harness/base/json.h"
 #include "harness/base/rng.h"
 #include "harness/core/labels.h"
-#include "harness/metrics/scores.h"
+#include "harness/metrics/scores_json.h"
 
 struct fixture_run {
 	const char *corpus, *kind, *system, *without; /* without: one word or NULL */
@@ -23,6 +23,8 @@ struct fixture_run {
 	bool texts;	 /* predictions have speakers and texts of 1 to 20 words */
 	bool beliefs;	 /* scores are probabilities: FIXTURE_SURE for the answer */
 	double ceiling;	 /* in the manifest; 0: none */
+	bool all_scores; /* metrics.json has those of the classes and more */
+	int flip;	 /* so many-th sample (from 1) is answered by the next label; 0: none */
 };
 
 /* Confidence of every answer where a run has beliefs; the rest is spread evenly. */
@@ -172,6 +174,7 @@ static inline void fixture_predictions(const struct fixture_run *f, struct confu
 {
 	static const double often[LABEL_MAX] = { 6, 2, 1, 2, 3, 1, 2 };
 	struct rng truth, luck;
+	int sample = 0;
 
 	rng_seed(&truth, 11, (uint64_t)f->labels->n);
 	rng_seed(&luck, (uint64_t)f->seed, (uint64_t)(f->skill * 1e6));
@@ -184,6 +187,8 @@ static inline void fixture_predictions(const struct fixture_run *f, struct confu
 				label = rng_choice(&luck, often, f->labels->n);
 			if (rng_uniform(&luck) < f->failures)
 				label = -1;
+			if (++sample == f->flip)
+				label = (label + 1) % f->labels->n;
 			confusion_add(c, gold, label);
 			fixture_prediction(f, d, t, gold, label, out);
 		}
@@ -202,11 +207,15 @@ static inline void fixture_metrics(const struct fixture_run *f, const struct con
 	json_begin(&w, out, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
-	json_put_int(&w, "n", s.n);
-	json_put_int(&w, "answered", s.answered);
-	json_put_num(&w, "accuracy", s.accuracy);
-	json_put_num(&w, "macro_f1", s.macro_f1);
-	json_put_num(&w, "weighted_f1", s.weighted_f1);
+	if (f->all_scores) {
+		scores_write(&w, f->labels, &s);
+	} else {
+		json_put_int(&w, "n", s.n);
+		json_put_int(&w, "answered", s.answered);
+		json_put_num(&w, "accuracy", s.accuracy);
+		json_put_num(&w, "macro_f1", s.macro_f1);
+		json_put_num(&w, "weighted_f1", s.weighted_f1);
+	}
 	/* one bin holds all answers */
 	json_put_num(&w, "ece",
 		     f->beliefs ? fabs((double)right / (double)s.answered - FIXTURE_SURE) : NAN);

@@ -480,6 +480,24 @@ static void write_recorded_seeds(void)
 	seed_text("recorded", "order", "8prediction\nhappy\nsad\nneutral\nexited\n");
 }
 
+static void seed_baseline(void)
+{
+	seed_text(
+		"baseline", "two",
+		"{\"schema_version\":1,\"runs\":{\"a-s1\":{\"task\":{\"corpus\":\"meld\",\"kind\":"
+		"\"real\",\"labels\":\"meld3\",\"version\":\"00112233445566778899aabbccddeeff\"},"
+		"\"labels\":[\"x\",\"y\"],\"n\":6,\"exact\":true,\"predictions\":"
+		"\"00112233445566778899aabbccddeeff\",\"counts\":{\"x\":[1,2,0],\"y\":[0,3,0]},"
+		"\"machine\":{\"cpu\":\"c\",\"threads\":2},\"metrics\":{\"uar\":{\"value\":0.5,"
+		"\"direction\":\"higher\",\"tolerance\":\"exact\"},\"ms.model.p50\":{\"value\":3,"
+		"\"direction\":\"lower\",\"tolerance\":\"rel:1\"}}},\"b-s1\":{\"task\":{\"corpus\":"
+		"\"meld\",\"kind\":\"real\",\"labels\":\"l\",\"version\":"
+		"\"00112233445566778899aabbccddeeff\"},\"labels\":[\"x\"],\"n\":1,\"exact\":false,"
+		"\"predictions\":\"00112233445566778899aabbccddeeff\",\"counts\":{\"x\":[1,0]},"
+		"\"metrics\":{\"f1.x\":{\"value\":null,\"direction\":\"higher\",\"tolerance\":"
+		"\"abs:0.1\",\"floor\":0.5,\"ceiling\":1,\"quarantined\":\"why\"}}}}}");
+}
+
 static void seed_sweep(void)
 {
 	seed_text("sweep", "whole",
@@ -523,6 +541,7 @@ static void write_seeds(void)
 	seed_results("iemocap", &labels_iemocap6, false);
 	write_recorded_seeds();
 	seed_sweep();
+	seed_baseline();
 	seed_media("sound.wav", 0, 8000);
 	seed_media("mute.mp4", 64, 0);
 	seed_media("both.mp4", 32, 8000);

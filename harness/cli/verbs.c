@@ -18,6 +18,7 @@ const struct verb *const verbs[] = {
 	&verb_profile,
 	&verb_report,
 	&verb_compare,
+	&verb_gate,
 	&verb_tokenize,
 	&verb_generate,
 	&verb_help,

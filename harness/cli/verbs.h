@@ -13,7 +13,7 @@ extern const struct verb verb_cues, verb_run, verb_predict, verb_report;
 extern const struct verb verb_profile;
 extern const struct verb verb_help, verb_version;
 extern const struct verb verb_tokenize, verb_generate;
-extern const struct verb verb_compare;
+extern const struct verb verb_compare, verb_gate;
 extern const struct verb verb_score;
 
 #endif

@@ -7,11 +7,11 @@
 #include "harness/base/json.h"
 #include "harness/base/map.h"
 
-/* The folder without slashes at its end, which completion likes to add. */
-static int load_result(struct result *r, const char *given, struct err *err)
+int result_load_finished(struct result *r, const char *given, struct err *err)
 {
 	char *dir = str_dup(given);
 
+	*r = (struct result){ 0 };
 	if (!dir)
 		return err_set(err, ERR_NOMEM, "no memory");
 	for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
@@ -218,7 +218,7 @@ int lineup_load(struct lineup *l, char *const *dir, int n, const char *fold, str
 		return err_set(err, ERR_NOMEM, "no memory");
 	for (int i = 0; i < n; i++) {
 		l->n_results++;
-		if (load_result(&l->result[i], dir[i], err) ||
+		if (result_load_finished(&l->result[i], dir[i], err) ||
 		    (i && check_comparable(&l->result[0], &l->result[i], err)))
 			return err->code;
 		l->limited |= l->result[i].limited;

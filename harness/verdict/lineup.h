@@ -46,6 +46,10 @@ struct lineup {
 	struct arena mem;
 };
 
+/* result_load() of a finished run, ERR_INCOMPLETE otherwise; slashes at the end of the path, which
+ * completion likes to add, do not matter.  Free with result_free(), also after failure. */
+int result_load_finished(struct result *r, const char *given, struct err *err);
+
 /* Loads the folders (dir[n], n > 0).  fold: name of a coarser label set to score in, or NULL.
  * ERR_DATA: they are not over the same samples with the same labels; ERR_INCOMPLETE: a run that
  * is not finished.  Free with lineup_free(), also after failure; it accepts the zeroed struct. */

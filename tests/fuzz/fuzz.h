@@ -15,6 +15,7 @@
 /* Every target, by name; a new one is a line here and a file. */
 #define FUZZ_LIST(X)                                                                               \
 	X(action_units)                                                                            \
+	X(baseline)                                                                                \
 	X(cascade)                                                                                 \
 	X(cue_files)                                                                               \
 	X(cue_words)                                                                               \
