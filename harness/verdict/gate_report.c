@@ -89,18 +89,16 @@ void gate_write_tap(const struct gate_report *r, struct strbuf *out)
 	strbuf_addf(out, "TAP version 14\n1..%d\n", r->n);
 	for (int i = 0; i < r->n; i++) {
 		const struct gate_check *c = &r->check[i];
-		const bool bad = gate_breach(c->state) || c->state == GATE_QUARANTINED;
+		const bool bad = gate_breach(c->state);
 
 		strbuf_addf(out, "%s %d - ", bad ? "not ok" : "ok", i + 1);
 		tap_text(out, c->run);
 		strbuf_add(out, ": ");
 		tap_text(out, c->what);
-		if (c->state == GATE_SKIPPED)
+		if (c->state == GATE_SKIPPED || c->state == GATE_QUARANTINED)
 			strbuf_addf(out, " # SKIP %s", c->text);
-		if (c->state == GATE_QUARANTINED)
-			strbuf_addf(out, " # TODO %s", c->text);
 		strbuf_addc(out, '\n');
-		if (!gate_breach(c->state) && c->state != GATE_BETTER)
+		if (!bad && c->state != GATE_BETTER)
 			continue;
 		/* YAML: a text in single quotes, where a quote is written twice */
 		strbuf_addf(out, "  ---\n  %s: '", bad ? "message" : "better");
