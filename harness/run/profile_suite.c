@@ -7,6 +7,7 @@
 #include "harness/run/environment.h"
 
 #define LOADGEN_QUERIES 100
+#define CELL_S		2.0 /* a point of the grid is sized to last so long */
 
 int64_t profile_least_queries(enum scenario s)
 {
@@ -57,7 +58,7 @@ static int run_scenario(const struct profile_plan *plan, enum scenario s, struct
 	return err->code;
 }
 
-/* One point of the grid: the sample set once, all at once. */
+/* One point of the grid: the sample set at least once, all at once. */
 static int run_cell(const struct profile_plan *plan, struct profile_model *m,
 		    struct profile_cell *c, struct err *err)
 {
@@ -68,7 +69,8 @@ static int run_cell(const struct profile_plan *plan, struct profile_model *m,
 
 	o.scenario = SCENARIO_OFFLINE;
 	o.min_queries = set->n;
-	o.min_s = o.max_s = 0;
+	o.min_s = fmin(plan->each.min_s, CELL_S);
+	o.max_s = 0;
 	o.max_queries = 0;
 	o.batch = c->batch;
 	if (profile_model_use(m, c->threads, 1, &back, err))

@@ -30,7 +30,7 @@ struct profile_scenario {
 	struct energy energy;
 };
 
-/* Offline over the sample set, at one point of the grid. */
+/* Offline, at least the sample set once, at one point of the grid. */
 struct profile_cell {
 	int threads, batch;
 	int64_t samples, failed;
