@@ -36,7 +36,7 @@ endif
 # CFLAGS, CPPFLAGS and LDFLAGS are the user's: they come last and nothing here sets them
 ALL_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -I. $(WARN) $(FLAGS_$(MODE)) $(MPI_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LDLIBS     := -Wl,--as-needed -lavformat -lavcodec -lswscale -lswresample -lavutil -lopenblas -lcjson -lcsv \
-              -lxxhash -lutf8proc -lexpat $(MPI_LIBS) -lpthread -lm
+              -lxxhash -lutf8proc -lexpat -lcurl -lsqlite3 $(MPI_LIBS) -lpthread -lm
 TESTLIBS   := -lcmocka
 
 # the flags name the folder, so that changing them can never mix objects
@@ -54,6 +54,7 @@ SH    := $(sort $(wildcard tests/test_*.sh))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz*.c))
 FAULT := $B/tests/must_fail
 DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d \
+         $B/tests/mock.d $B/tests/mock_server.d \
          $(FUZZ:%.c=$B/%.d) $(LIB:%.c=$B/lint/%.d)
 
 # which groups of scripts/deps.txt the goals at hand need
@@ -131,11 +132,14 @@ $B/tests/%: $B/tests/%.o $B/libmerc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $B/libmerc.a $(LDLIBS) $(TESTLIBS) $(PEERLIBS)
 $B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
-tests: $(BIN) $(FAULT) $(BENCH:%.c=$B/%)
+# what stands in for a server of models
+MOCK := $B/tests/mock_server
+$(MOCK) $B/tests/test_remote $B/tests/bench_remote: $B/tests/mock.o
+tests: $(BIN) $(FAULT) $(MOCK) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%
 	$(TESTENV) $<
-test-%: tests/test_%.sh $B/merc $(FAULT)
+test-%: tests/test_%.sh $B/merc $(FAULT) $(MOCK)
 	$(TESTENV) $<
 # it looks at the report that this one writes
 test-page: $B/tests/test_report

@@ -15,9 +15,10 @@ datasets:harness/base harness/core harness/media
 models:harness/base harness/core harness/num harness/cue harness/text
 harness/run:harness/base harness/core harness/num harness/media harness/cue harness/metrics
 harness/score:harness/base harness/core harness/text harness/metrics harness/run
+harness/remote:harness/base harness/core
 harness/report:harness/base harness/core harness/metrics
 harness/verdict:harness/base harness/core harness/metrics harness/report
-harness/cli:harness/base harness/core harness/num harness/media harness/cue harness/text harness/metrics harness/run harness/score harness/report harness/verdict models
+harness/cli:harness/base harness/core harness/num harness/media harness/cue harness/text harness/metrics harness/run harness/score harness/remote harness/report harness/verdict models
 '
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+["<]' harness models datasets --include='*.[ch]' |
 awk -F: -v allowed="$allowed" '
@@ -30,6 +31,7 @@ BEGIN { n = split(allowed, rows, "\n")
 	(line ~ /<libav|<libsw/) ? "harness/media" : \
 	(line ~ /<utf8proc/) ? "harness/text" : \
 	(line ~ /<mpi\.h/) ? "harness/run" : \
+	(line ~ /<curl\/|<sqlite3/) ? "harness/remote" : \
 	(line ~ /<expat/) ? "harness/cue" : \
 	(line ~ /<cjson|<csv\.h|<xxhash/) ? "harness/base" : ""
   if (sys != "" && from != sys) { print $1 ":" $2 ": only " sys " may use this library: " line; bad = 1 }

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * merc ask
+ */
+#include "harness/cli/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "harness/base/io.h"
+#include "harness/remote/ask_file.h"
+#include "harness/remote/backend.h"
+#include "harness/remote/drive.h"
+#include "harness/remote/key.h"
+#include "harness/remote/reply_json.h"
+
+#define FILE_LIMIT (1 << 20) /* of status.json and summary.json */
+
+static const struct opt_spec ask_opts[] = {
+	{ .name = "backend",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .letter = 'b',
+	  .arg = "SPEC",
+	  .help = "PROFILE.json of a server, exec:COMMAND, or replay:FILE" },
+	{ .name = "asks",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .letter = 'a',
+	  .arg = "FILE",
+	  .help = "what is asked, one JSON object a line" },
+	{ .name = "output",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .letter = 'o',
+	  .arg = "DIR",
+	  .help = "folder of the replies; the same command goes on in it" },
+	{ .name = "concurrency",
+	  .type = OPT_INT,
+	  .fallback = "0",
+	  .max = 1024,
+	  .letter = 'j',
+	  .arg = "N",
+	  .help = "requests in flight (0: as the profile says)" },
+	{ .name = "time-limit",
+	  .type = OPT_NUM,
+	  .fallback = "0",
+	  .max = 86400,
+	  .arg = "SECONDS",
+	  .help = "for one request (0: as the profile says; exec: 300)" },
+	{ .name = "budget",
+	  .type = OPT_NUM,
+	  .fallback = "0",
+	  .max = 1e9,
+	  .arg = "AMOUNT",
+	  .help = "send nothing more once this much is spent, by the profile's prices" },
+	{ .name = "max-failures",
+	  .type = OPT_NUM,
+	  .fallback = "0",
+	  .max = 1e9,
+	  .arg = "N",
+	  .help = "asks without a reply that are borne, as a number or, below 1, as a share" },
+	{ .name = "retry-failed",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .help = "ask again what ended without a reply" },
+	{ .name = "dry-run",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .letter = 'n',
+	  .help = "print what would be sent; send nothing" },
+	OPT_FORMAT,
+	OPT_END,
+};
+
+struct asking {
+	struct cli *c;
+	const struct backend_ops *ops;
+	void *state;
+	struct ask_file file;
+	const char *dir;
+	char configuration[SHA256_HEX];
+	FILE *replies;
+	struct strbuf part; /* path of the replies while they are written */
+	struct drive_counts counts;
+};
+
+static char *file_in(const struct asking *a, const char *name, struct err *err)
+{
+	char *path = path_join(a->dir, name);
+
+	if (!path)
+		err_set(err, ERR_NOMEM, "ask: no memory");
+	return path;
+}
+
+/* Replaces a file of the folder by what the buffer holds, and frees the buffer. */
+static int write_file(const struct asking *a, const char *name, struct strbuf *b, struct err *err)
+{
+	char *path = file_in(a, name, err);
+
+	if (b->oom)
+		err_set(err, ERR_NOMEM, "ask: no memory");
+	strbuf_addc(b, '\n');
+	if (!err->code)
+		io_write_atomic(path, strbuf_str(b), b->len, err);
+	free(path);
+	strbuf_free(b);
+	return err->code;
+}
+
+static struct json *read_file(const struct asking *a, const char *name, struct err *err)
+{
+	char *path = file_in(a, name, err);
+	struct json *v = path && io_is_file(path) ? json_read_file(path, FILE_LIMIT, err) : NULL;
+
+	free(path);
+	return v;
+}
+
+static int write_status(const struct asking *a, const char *status, struct err *err)
+{
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	json_begin(&w, &b, 1);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", 1);
+	json_put_str(&w, "status", status);
+	json_put_str(&w, "configuration", a->configuration);
+	json_close_object(&w);
+	return write_file(a, "status.json", &b, err);
+}
+
+/* Everything the replies depend on that is known before anyone is reached. */
+static int configure(struct asking *a, struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "%s %s %s", a->ops->name, a->ops->identity(a->state), a->file.hash);
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "ask: no memory");
+	else
+		sha256_hex(b.s, b.len, a->configuration);
+	strbuf_free(&b);
+	return err->code;
+}
+
+/* --- replies --------------------------------------------------------------------------------- */
+
+static int put_reply(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct asking *a = ctx;
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	json_begin(&w, &b, 0);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", 1);
+	reply_put(&w, ask->id, ask->index, r, false);
+	json_close_object(&w);
+	strbuf_addc(&b, '\n');
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "ask: no memory");
+	else
+		io_write_exact(a->replies, b.s, b.len, a->part.s, err);
+	strbuf_free(&b);
+	ask_file_release(ask);
+	return err->code;
+}
+
+static int open_replies(struct asking *a, struct err *err)
+{
+	strbuf_addf(&a->part, "%s/replies.jsonl.part", a->dir);
+	if (a->part.oom)
+		return err_set(err, ERR_NOMEM, "ask: no memory");
+	a->replies = fopen(a->part.s, "wb");
+	return a->replies ? 0 : err_set(err, ERR_IO, "%s: cannot be written", a->part.s);
+}
+
+/* Gives the replies their name once all are there. */
+static int close_replies(struct asking *a, struct err *err)
+{
+	char *path = file_in(a, "replies.jsonl", err);
+	struct err late = { 0 };
+
+	if (!err->code && (fflush(a->replies) || fsync(fileno(a->replies))))
+		err_set(err, ERR_IO, "%s: write failed", a->part.s);
+	if (io_close(a->replies, a->part.s, &late))
+		err_set(err, late.code, "%s", late.msg);
+	a->replies = NULL;
+	if (!err->code)
+		io_rename(a->part.s, path, err);
+	else
+		unlink(a->part.s);
+	free(path);
+	return err->code;
+}
+
+/* --- summary --------------------------------------------------------------------------------- */
+
+static void add_summary(const struct asking *a, struct strbuf *b)
+{
+	const struct drive_counts *n = &a->counts;
+	struct json_writer w;
+
+	json_begin(&w, b, 1);
+	json_open_object(&w, NULL);
+	json_put_int(&w, "schema_version", 1);
+	json_put_str(&w, "backend", a->ops->name);
+	json_put_str(&w, "identity", a->ops->identity(a->state));
+	json_put_int(&w, "concurrency", opt_int(&a->c->opts, "concurrency"));
+	json_put_int(&w, "asks", n->asks);
+	json_put_int(&w, "kept", n->kept);
+	json_put_int(&w, "repeated", n->repeated);
+	json_open_object(&w, "status");
+	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
+		json_put_int(&w, answer_status_name[i], n->status[i]);
+	json_close_object(&w);
+	json_open_object(&w, "cause");
+	for (int i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
+		if (n->cause[i])
+			json_put_int(&w, reply_cause_name[i], n->cause[i]);
+	json_close_object(&w);
+	json_put_int(&w, "prompt_tokens", n->prompt_tokens);
+	json_put_int(&w, "completion_tokens", n->completion_tokens);
+	json_put_num(&w, "cost", n->cost);
+	json_close_object(&w);
+}
+
+static void show_text(const struct json *s)
+{
+	const struct json *cause = json_get(s, "cause");
+
+	printf("%.0f asks: ", json_num(json_get(s, "asks"), 0));
+	for (const struct json *m = json_at(json_get(s, "status"), 0); m; m = json_next(m))
+		if (json_num(m, 0) > 0)
+			printf("%.0f %s, ", json_num(m, 0), json_key(m));
+	printf("%.0f kept from before, %.0f sent more than once\n",
+	       json_num(json_get(s, "kept"), 0), json_num(json_get(s, "repeated"), 0));
+	for (const struct json *m = json_at(cause, 0); m; m = json_next(m))
+		printf("  %s: %.0f\n", json_key(m), json_num(m, 0));
+	printf("tokens: %.0f in prompts, %.0f in replies; cost: %g\n",
+	       json_num(json_get(s, "prompt_tokens"), 0),
+	       json_num(json_get(s, "completion_tokens"), 0), json_num(json_get(s, "cost"), 0));
+}
+
+static void show(const struct asking *a, const struct json *summary)
+{
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	if (strcmp(opt_str(&a->c->opts, "format"), "json") != 0) {
+		show_text(summary);
+		return;
+	}
+	json_begin(&w, &b, 1);
+	json_put_value(&w, NULL, summary);
+	puts(strbuf_str(&b));
+	strbuf_free(&b);
+}
+
+/* ERR_INCOMPLETE when more asks than are borne ended without a reply. */
+static int judge(const struct asking *a, const struct json *summary, struct err *err)
+{
+	const struct json *status = json_get(summary, "status");
+	double failed = json_num(json_get(status, answer_status_name[ANSWER_BACKEND_FAIL]), 0) +
+			json_num(json_get(status, answer_status_name[ANSWER_DECODE_FAIL]), 0);
+	double all = json_num(json_get(summary, "asks"), 0),
+	       borne = opt_num(&a->c->opts, "max-failures");
+
+	if (failed > (borne < 1 ? borne * all : borne))
+		return err_set(err, ERR_INCOMPLETE,
+			       "%.0f of %.0f asks ended without a reply; --retry-failed asks them "
+			       "again, %s/journal.jsonl says why",
+			       failed, all, a->dir);
+	return 0;
+}
+
+static int end_well(struct asking *a, struct err *err)
+{
+	struct strbuf b = { 0 };
+	struct json *summary;
+
+	add_summary(a, &b);
+	if (write_file(a, "summary.json", &b, err) || write_status(a, "complete", err))
+		return err->code;
+	summary = read_file(a, "summary.json", err);
+	if (summary) {
+		show(a, summary);
+		judge(a, summary, err);
+	}
+	json_free(summary);
+	return err->code;
+}
+
+/* --- the verb -------------------------------------------------------------------------------- */
+
+/* Every ask as it would be sent; out NULL: only whether it can be. */
+static int prepare_all(struct asking *a, FILE *out, struct err *err)
+{
+	struct strbuf b = { 0 };
+	uint64_t bytes = 0;
+
+	while (!err->code) {
+		const struct ask *ask = NULL;
+
+		if (ask_file_next(&a->file, &ask, err) != ASK_READY)
+			break;
+		strbuf_reset(&b);
+		if (!a->ops->request(a->state, ask, &b, err) && out)
+			fprintf(out, "%s\n", strbuf_str(&b));
+		bytes += b.len;
+		ask_file_release(ask);
+	}
+	if (out && !err->code)
+		log_info(&a->c->log, "%zu asks, %llu bytes; nothing was sent", a->file.n,
+			 (unsigned long long)bytes);
+	a->file.next = 0;
+	strbuf_free(&b);
+	return err->code;
+}
+
+static int carry_out(struct asking *a, struct err *err)
+{
+	const struct ask_source source = { ask_file_next, &a->file };
+	const struct ask_sink sink = { put_reply, NULL, a };
+	const struct drive_options o = {
+		.dir = a->dir,
+		.retry_failed = opt_bool(&a->c->opts, "retry-failed"),
+		.budget = opt_num(&a->c->opts, "budget"),
+		.total = (int64_t)a->file.n,
+		.log = &a->c->log,
+	};
+	struct err late = { 0 };
+
+	if (write_status(a, "started", err))
+		return err->code;
+	if (!a->ops->start(a->state, a->file.modes, err) && !open_replies(a, err)) {
+		drive(a->ops, a->state, &source, &sink, &o, &a->counts, err);
+		close_replies(a, err);
+	}
+	if (!err->code)
+		return end_well(a, err);
+	write_status(a,
+		     err->code == ERR_INTERRUPTED || a->counts.budget_hit ? "interrupted" : "error",
+		     &late);
+	return err->code;
+}
+
+/* *done: all that was asked is there.  ERR_ARG: the folder is another command's. */
+static int look_at_folder(const struct asking *a, bool *done, struct err *err)
+{
+	struct json *status = read_file(a, "status.json", err);
+	struct json *summary = err->code ? NULL : read_file(a, "summary.json", err);
+
+	*done = false;
+	if (status &&
+	    strcmp(json_str(json_get(status, "configuration"), ""), a->configuration) != 0)
+		err_set(err, ERR_ARG,
+			"%s: holds the replies of other asks or another back-end; name another "
+			"folder",
+			a->dir);
+	*done = !err->code && summary &&
+		!strcmp(json_str(json_get(status, "status"), ""), "complete") &&
+		!opt_bool(&a->c->opts, "retry-failed");
+	if (*done) {
+		show(a, summary);
+		judge(a, summary, err);
+	}
+	json_free(status);
+	json_free(summary);
+	return err->code;
+}
+
+static int run_in_folder(struct asking *a, struct err *err)
+{
+	bool done;
+
+	if (opt_bool(&a->c->opts, "dry-run"))
+		return prepare_all(a, stdout, err);
+	if (!*a->dir)
+		return err_set(err, ERR_ARG, "ask: name a folder for the replies (-o DIR)");
+	if (prepare_all(a, NULL, err) || configure(a, err) || io_mkdirs(a->dir, err) ||
+	    look_at_folder(a, &done, err) || done)
+		return err->code;
+	return carry_out(a, err);
+}
+
+static int run_ask(struct cli *c, struct err *err)
+{
+	const struct rlimit none = { 0, 0 };
+	struct asking a = { .c = c, .dir = opt_str(&c->opts, "output") };
+	const struct backend_env env = {
+		.log = &c->log,
+		.stop = c->stop,
+		.concurrency = (int)opt_int(&c->opts, "concurrency"),
+		.limit_s = opt_num(&c->opts, "time-limit"),
+		.dir = *a.dir ? a.dir : NULL,
+	};
+	const char *spec;
+
+	if (!*opt_str(&c->opts, "backend") || !*opt_str(&c->opts, "asks"))
+		return err_set(err, ERR_ARG,
+			       "ask: name a back-end (-b SPEC) and the asks (-a FILE)");
+	/* a core file would hold the key */
+	setrlimit(RLIMIT_CORE, &none);
+	a.ops = backend_find(opt_str(&c->opts, "backend"), &spec);
+	a.state = mem_calloc(1, a.ops->state_size);
+	if (!a.state)
+		return err_set(err, ERR_NOMEM, "ask: no memory");
+	if (!a.ops->open(a.state, spec, &env, err) &&
+	    !ask_file_open(&a.file, opt_str(&c->opts, "asks"), err))
+		run_in_folder(&a, err);
+	a.ops->close(a.state);
+	free(a.state);
+	ask_file_free(&a.file);
+	strbuf_free(&a.part);
+	return 0;
+}
+
+const struct verb verb_ask = {
+	.name = "ask",
+	.operands = "",
+	.summary = "Ask a served model, a program or recorded replies, and keep what they say",
+	.doc = "Each line of the asks is {\"id\": .., \"messages\": [{\"role\": \"user\", "
+	       "\"content\": ..}]}, with \"index\", \"task\", \"mode\" (generate, choice, "
+	       "likelihood, letters), \"options\", \"sampling\" and \"settings\" where needed. "
+	       "DIR/replies.jsonl has one line for each, in the order of the ids; it depends on "
+	       "what was said alone. DIR/journal.jsonl keeps every reply as it came, with "
+	       "attempts, latency and the first error.\n"
+	       "The same command goes on after an interruption and sends nothing twice; when all "
+	       "is there it does nothing. What ended without a reply is asked again only with "
+	       "--retry-failed.",
+	.opts = ask_opts,
+	.run = run_ask,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/core/ask.h"
+
+#include <string.h>
+
+const char *const ask_mode_name[ASK_MODES] = { "generate", "choice", "likelihood", "letters" };
+
+const struct ask_sampling ask_sampling_default = {
+	.top_p = 1,
+	.seed = 1234,
+	.max_tokens = 16,
+};
+
+const char *const reply_cause_name[CAUSE_COUNT] = {
+	[CAUSE_NONE] = "none",
+	[CAUSE_EMPTY] = "empty",
+	[CAUSE_LENGTH] = "length",
+	[CAUSE_FILTERED] = "filtered",
+	[CAUSE_CONSTRAINT] = "constraint",
+	[CAUSE_CONNECTION] = "connection",
+	[CAUSE_TIMEOUT] = "timeout",
+	[CAUSE_RATE] = "rate",
+	[CAUSE_RETRY_AFTER] = "retry-after",
+	[CAUSE_SERVER] = "server",
+	[CAUSE_REFUSED] = "refused",
+	[CAUSE_REDIRECT] = "redirect",
+	[CAUSE_TOO_LARGE] = "too-large",
+	[CAUSE_MALFORMED] = "malformed",
+	[CAUSE_FINISH] = "finish",
+	[CAUSE_BORDER] = "border",
+	[CAUSE_CRASH] = "crash",
+	[CAUSE_REPORTED] = "reported",
+	[CAUSE_NOT_RECORDED] = "not-recorded",
+};
+
+bool reply_copy(struct reply *to, const struct reply *from, struct arena *mem)
+{
+	struct option_score *option = NULL;
+
+	*to = *from;
+	if (from->n_options) {
+		option = arena_array(mem, (size_t)from->n_options, sizeof(*option));
+		if (!option)
+			return false;
+		memcpy(option, from->option, (size_t)from->n_options * sizeof(*option));
+	}
+	to->option = option;
+	return (to->text = arena_strdup(mem, from->text)) &&
+	       (to->finish_reason = arena_strdup(mem, from->finish_reason)) &&
+	       (to->first_error = arena_strdup(mem, from->first_error)) &&
+	       (to->model = arena_strdup(mem, from->model)) &&
+	       (to->fingerprint = arena_strdup(mem, from->fingerprint)) &&
+	       (to->request_id = arena_strdup(mem, from->request_id));
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The contract between systems that prompt a model and the back-ends that carry the prompt to
+ * it (a server, a program, recorded answers): what is asked, what comes back, and how asks and
+ * replies flow.  A system builds asks and reads replies; it never sees a socket.
+ */
+#ifndef HARNESS_CORE_ASK_H
+#define HARNESS_CORE_ASK_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/log.h"
+#include "harness/base/mem.h"
+#include "harness/base/str.h"
+#include "harness/core/model.h"
+
+#define ASK_OPTIONS_MAX	 64
+#define ASK_MESSAGES_MAX 256
+#define ASK_PARTS_MAX	 256 /* of one message */
+#define ASK_SHA_HEX	 65  /* SHA-256 as hex digits, and the NUL */
+
+enum ask_part_type { ASK_TEXT, ASK_JPEG, ASK_WAV, ASK_VIDEO, ASK_PART_TYPES };
+
+struct ask_part {
+	enum ask_part_type type;
+	const char *data; /* text: valid UTF-8 that ends in a NUL; media: the bytes of one file */
+	size_t size;	  /* bytes, the NUL not counted */
+};
+
+struct ask_message {
+	const char *role; /* system, user or assistant */
+	const struct ask_part *part;
+	int n_parts; /* 1..ASK_PARTS_MAX */
+};
+
+enum ask_mode {
+	ASK_GENERATE,	/* the model writes freely */
+	ASK_CHOICE,	/* the server lets it write one of the options only */
+	ASK_LIKELIHOOD, /* log-probability of each option behind the one text, which does not end
+			   in white space; one space is put between them and counts to the option */
+	ASK_LETTERS,	/* log-probability that the reply begins with A, B, … for the options */
+	ASK_MODES,
+};
+extern const char *const ask_mode_name[ASK_MODES]; /* generate choice likelihood letters */
+
+/* One reply is asked for, whole (n 1, no streaming); every field is always sent. */
+struct ask_sampling {
+	double temperature, top_p, presence_penalty, frequency_penalty;
+	int64_t seed;
+	int max_tokens;
+};
+extern const struct ask_sampling ask_sampling_default; /* 0, 1, 0, 0, 1234, 16 */
+
+/* Everything a pointer leads to belongs to who made the ask, who keeps it until the reply to it
+ * has reached the sink. */
+struct ask {
+	const char *id;	  /* of the sample */
+	int index;	  /* of several asks about one sample; (id, index) is unique in a run */
+	const char *task; /* name and version of the task, "" for none */
+	/* What shaped the prompt and cannot be seen in it (context window, frames, resampling), as
+	 * one JSON object with sorted keys; "" for none.  Part of the key of a reply, never sent.
+	 */
+	const char *settings;
+	const struct ask_message *message;
+	int n_messages;
+	enum ask_mode mode;
+	const char *const *option; /* (n_options) all modes but generate; distinct, not empty */
+	int n_options;
+	struct ask_sampling sampling;
+};
+
+/* Why there is no usable reply. */
+enum reply_cause {
+	CAUSE_NONE,
+	CAUSE_EMPTY,	  /* parse_fail: nothing was written */
+	CAUSE_LENGTH,	  /* parse_fail: nothing was written before max_tokens */
+	CAUSE_FILTERED,	  /* parse_fail: the server's filter cut it */
+	CAUSE_CONSTRAINT, /* parse_fail: none of the options, though they were imposed */
+	CAUSE_CONNECTION, /* backend_fail from here on */
+	CAUSE_TIMEOUT,
+	CAUSE_RATE,	   /* 429 to the end */
+	CAUSE_RETRY_AFTER, /* the server asks for more patience than the profile has */
+	CAUSE_SERVER,	   /* 408, 500, 502, 503, 504 to the end */
+	CAUSE_REFUSED,	   /* another status from 400 on */
+	CAUSE_REDIRECT,	   /* never followed */
+	CAUSE_TOO_LARGE,   /* longer than the profile allows */
+	CAUSE_MALFORMED,   /* not the documented shape */
+	CAUSE_FINISH,	   /* a finish_reason that does not say the reply is whole */
+	CAUSE_BORDER,	   /* likelihood: a token straddles context and option */
+	CAUSE_CRASH,	   /* the program behind exec ended */
+	CAUSE_REPORTED,	   /* the program behind exec said so */
+	CAUSE_NOT_RECORDED,
+	CAUSE_COUNT,
+};
+extern const char *const reply_cause_name[CAUSE_COUNT];
+
+struct option_score {
+	bool known;	/* letters: false when the letter is not among the 20 that are told */
+	double logprob; /* natural logarithm; likelihood: summed over the option's tokens */
+	int tokens;	/* likelihood: of the option, its space included; letters: 1 */
+	int bytes;	/* of the option without the space */
+};
+
+/* Strings are never NULL, "" for what is not known; counts are -1 then. */
+struct reply {
+	/* ANSWER_OK says that a whole reply came; whether it holds a label is for the asker. */
+	enum answer_status status;
+	enum reply_cause cause;
+	const char *text; /* valid UTF-8, secrets taken out */
+	const char *finish_reason;
+	int64_t prompt_tokens, completion_tokens;
+	const struct option_score *option; /* (n_options) likelihood and letters, else NULL */
+	int n_options;
+	int attempts;		 /* requests sent, 1 unless some had to be sent again */
+	const char *first_error; /* of the first attempt that failed, secrets taken out */
+	double latency_ms;	 /* of the requests that succeeded, summed; waiting not counted */
+	double cost;		 /* by the prices of the profile */
+	const char *model, *fingerprint, *request_id; /* as the server named them */
+	char prompt_hash[ASK_SHA_HEX]; /* of the messages, media as hashes; set by who keeps them */
+	char reply_hash[ASK_SHA_HEX];  /* of the text; likewise */
+};
+
+/* A copy whose strings and scores live in mem; false: no memory. */
+bool reply_copy(struct reply *to, const struct reply *from, struct arena *mem)
+	__attribute__((warn_unused_result));
+
+/* Where asks come from. */
+enum ask_next {
+	ASK_READY, /* *out is an ask */
+	ASK_LATER, /* none before some reply has reached the sink (context from predicted labels) */
+	ASK_END,   /* none any more */
+};
+struct ask_source {
+	/* With err set the run ends. */
+	enum ask_next (*next)(void *ctx, const struct ask **out, struct err *err);
+	void *ctx;
+};
+
+/* Where replies go.  A reply is valid until put returns; put and settle return err->code, and
+ * the run ends with it. */
+struct ask_sink {
+	int (*put)(void *ctx, const struct ask *ask, const struct reply *reply, struct err *err);
+	/* Called when a back-end is about to wait and at its end: what was put becomes durable
+	 * and moves on.  May be NULL. */
+	int (*settle)(void *ctx, struct err *err);
+	void *ctx;
+};
+
+struct backend_env {
+	const struct log *log;
+	const volatile sig_atomic_t *stop; /* may be NULL */
+	int concurrency;		   /* asks in flight, 0: the back-end's own number */
+	double limit_s;			   /* for one request, 0: the back-end's own */
+	const char *dir;		   /* an existing folder for files of its own, or NULL */
+};
+
+/* A way to a model.  Replies come as they arrive; harness/remote/drive.h gives them back in the
+ * order of the asks, keeps them and asks nothing twice. */
+struct backend_ops {
+	const char *name; /* http, exec, replay */
+	size_t state_size;
+	/* Reads what spec names and checks it; reaches nobody.  env outlives the state. */
+	int (*open)(void *state, const char *spec, const struct backend_env *env, struct err *err);
+	/* Appends what would be sent for the ask, without secrets; ERR_ARG: it cannot be. */
+	int (*request)(const void *state, const struct ask *ask, struct strbuf *out,
+		       struct err *err);
+	/* Reaches the model and checks that it can do the modes (bits 1 << enum ask_mode).
+	 * ERR_BACKEND: it is not there, or refuses, or cannot. */
+	int (*start)(void *state, unsigned modes, struct err *err);
+	/* One JSON object that differs whenever replies may: model, revision, what serves it.  No
+	 * host and no secrets.  After open it holds what is configured, after start also what is
+	 * served; from then on the text stays as and where it is until close. */
+	const char *(*identity)(const void *state);
+	/* Asks until the source ends, with as many in flight as it may, and puts one reply for each
+	 * ask.  A model that fails for one ask gives a reply that says so; ERR_BACKEND: no further
+	 * ask makes sense; ERR_INTERRUPTED: stop was set, asks in flight have no reply. */
+	int (*run)(void *state, const struct ask_source *source, const struct ask_sink *sink,
+		   struct err *err);
+	/* Always called, accepts the zeroed state. */
+	void (*close)(void *state);
+};
+
+#endif

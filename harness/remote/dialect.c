@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/remote/dialect.h"
+
+#include <string.h>
+
+#define TOP_LOGPROBS 20 /* the most that servers give */
+#define LETTERS_MAX  26
+
+static int check_part(const struct profile *p, const struct ask *ask, const struct ask_part *part,
+		      struct err *err)
+{
+	static const struct {
+		unsigned can;
+		const char *name;
+	} need[ASK_PART_TYPES] = {
+		[ASK_JPEG] = { CAN_IMAGES, "images" },
+		[ASK_WAV] = { CAN_AUDIO, "audio" },
+		[ASK_VIDEO] = { CAN_VIDEO, "video" },
+	};
+
+	if (part->type == ASK_TEXT)
+		return 0;
+	if (ask->mode == ASK_LIKELIHOOD)
+		return err_set(err, ERR_ARG, "%s: likelihood is for text only", ask->id);
+	if (!(p->can & need[part->type].can))
+		return err_set(err, ERR_ARG,
+			       "%s: the ask has %s, which profile %s does not list under \"can\"",
+			       ask->id, need[part->type].name, p->name);
+	if (part->type == ASK_VIDEO && p->dialect == DIALECT_OPENAI)
+		return err_set(err, ERR_ARG, "%s: there is no video part in dialect openai",
+			       ask->id);
+	return 0;
+}
+
+static int check_mode(const struct profile *p, const struct ask *ask, struct err *err)
+{
+	static const unsigned need[ASK_MODES] = { 0, CAN_CHOICE, CAN_LIKELIHOOD, CAN_LETTERS };
+	const struct ask_part *part = ask->message[0].part;
+
+	if ((p->can & need[ask->mode]) != need[ask->mode])
+		return err_set(err, ERR_ARG,
+			       "%s: mode %s is not listed under \"can\" of profile %s", ask->id,
+			       ask_mode_name[ask->mode], p->name);
+	if (ask->mode == ASK_GENERATE ? ask->n_options != 0 : ask->n_options < 2)
+		return err_set(err, ERR_ARG, "%s: mode %s takes %s", ask->id,
+			       ask_mode_name[ask->mode],
+			       ask->mode == ASK_GENERATE ? "no options" : "two or more options");
+	if (ask->n_options > (ask->mode == ASK_LETTERS ? LETTERS_MAX : ASK_OPTIONS_MAX))
+		return err_set(err, ERR_ARG, "%s: too many options", ask->id);
+	if (ask->mode != ASK_LIKELIHOOD)
+		return 0;
+	if (ask->n_messages != 1 || ask->message[0].n_parts != 1 || !part->size)
+		return err_set(err, ERR_ARG, "%s: likelihood takes one message of one text",
+			       ask->id);
+	if (strchr(" \t\r\n", part->data[part->size - 1]))
+		return err_set(err, ERR_ARG,
+			       "%s: the text before an option must not end in white space",
+			       ask->id);
+	return 0;
+}
+
+int dialect_check(const struct profile *p, const struct ask *ask, struct err *err)
+{
+	if (ask->n_messages < 1 || ask->n_messages > ASK_MESSAGES_MAX)
+		return err_set(err, ERR_ARG, "%s: 1 to %d messages are needed", ask->id,
+			       ASK_MESSAGES_MAX);
+	for (int i = 0; i < ask->n_messages; i++) {
+		const struct ask_message *m = &ask->message[i];
+
+		if (strcmp(m->role, "system") != 0 && strcmp(m->role, "user") != 0 &&
+		    strcmp(m->role, "assistant") != 0)
+			return err_set(err, ERR_ARG, "%s: no role '%.20s'", ask->id, m->role);
+		if (m->n_parts < 1 || m->n_parts > ASK_PARTS_MAX)
+			return err_set(err, ERR_ARG, "%s: a message has 1 to %d parts", ask->id,
+				       ASK_PARTS_MAX);
+		for (int k = 0; k < m->n_parts; k++)
+			if (check_part(p, ask, &m->part[k], err))
+				return err->code;
+	}
+	return check_mode(p, ask, err);
+}
+
+int dialect_steps(const struct ask *ask)
+{
+	return ask->mode == ASK_LIKELIHOOD ? ask->n_options : 1;
+}
+
+const char *dialect_path(const struct ask *ask)
+{
+	return ask->mode == ASK_LIKELIHOOD ? "/completions" : "/chat/completions";
+}
+
+/* RFC 4648, with padding. */
+static void add_base64(struct strbuf *b, const char *data, size_t n)
+{
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *s = (const unsigned char *)data;
+
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)s[i] << 16 | (i + 1 < n ? (unsigned)s[i + 1] << 8 : 0) |
+			     (i + 2 < n ? s[i + 2] : 0);
+		char four[4] = { digit[v >> 18], digit[v >> 12 & 63],
+				 i + 1 < n ? digit[v >> 6 & 63] : '=',
+				 i + 2 < n ? digit[v & 63] : '=' };
+
+		strbuf_addn(b, four, 4);
+	}
+}
+
+/* A text member whose value is prefix and base64, without a copy in between. */
+static void put_base64(struct json_writer *w, const char *key, const char *prefix,
+		       const struct ask_part *part)
+{
+	json_put_str(w, key, prefix);
+	w->out->len -= w->out->oom ? 0 : 1; /* its closing quote comes after the digits */
+	add_base64(w->out, part->data, part->size);
+	strbuf_addc(w->out, '"');
+}
+
+static void put_part(struct json_writer *w, enum dialect dialect, const struct ask_part *part)
+{
+	json_open_object(w, NULL);
+	switch (part->type) {
+	case ASK_JPEG:
+		json_put_str(w, "type", "image_url");
+		json_open_object(w, "image_url");
+		put_base64(w, "url", "data:image/jpeg;base64,", part);
+		json_put_str(w, "detail", "low");
+		json_close_object(w);
+		break;
+	case ASK_WAV:
+		json_put_str(w, "type", "input_audio");
+		json_open_object(w, "input_audio");
+		put_base64(w, "data", "", part);
+		json_put_str(w, "format", "wav");
+		json_close_object(w);
+		break;
+	case ASK_VIDEO:
+		json_put_str(w, "type", dialect == DIALECT_VLLM ? "video_url" : "input_video");
+		json_open_object(w, dialect == DIALECT_VLLM ? "video_url" : "input_video");
+		if (dialect == DIALECT_VLLM)
+			put_base64(w, "url", "data:video/mp4;base64,", part);
+		else
+			put_base64(w, "data", "", part);
+		json_close_object(w);
+		break;
+	case ASK_TEXT:
+	case ASK_PART_TYPES:
+		json_put_str(w, "type", "text");
+		json_put_str(w, "text", part->data);
+		break;
+	}
+	json_close_object(w);
+}
+
+/* A system message is one text for every server; other messages are lists of parts. */
+static void put_messages(struct json_writer *w, const struct profile *p, const struct ask *ask)
+{
+	json_open_array(w, "messages");
+	for (int i = 0; i < ask->n_messages; i++) {
+		const struct ask_message *m = &ask->message[i];
+
+		json_open_object(w, NULL);
+		json_put_str(w, "role", m->role);
+		if (!strcmp(m->role, "system") && m->n_parts == 1 && m->part->type == ASK_TEXT) {
+			json_put_str(w, "content", m->part->data);
+		} else {
+			json_open_array(w, "content");
+			for (int k = 0; k < m->n_parts; k++)
+				put_part(w, p->dialect, &m->part[k]);
+			json_close_array(w);
+		}
+		json_close_object(w);
+	}
+	json_close_array(w);
+}
+
+static void put_sampling(struct json_writer *w, const struct profile *p, const struct ask *ask)
+{
+	const struct ask_sampling *s = &ask->sampling;
+	bool chat = ask->mode != ASK_LIKELIHOOD;
+
+	json_put_str(w, "model", p->model);
+	json_put_bool(w, "stream", false);
+	json_put_int(w, "n", 1);
+	json_put_num(w, "temperature", s->temperature);
+	json_put_num(w, "top_p", s->top_p);
+	json_put_int(w, "seed", s->seed);
+	json_put_int(w, chat && p->completion_tokens ? "max_completion_tokens" : "max_tokens",
+		     chat ? s->max_tokens : 1);
+	json_put_num(w, "presence_penalty", s->presence_penalty);
+	json_put_num(w, "frequency_penalty", s->frequency_penalty);
+	for (const struct json *m = json_at(json_get(p->json, "extra"), 0); m; m = json_next(m))
+		json_put_value(w, json_key(m), m);
+}
+
+static void put_options(struct json_writer *w, const char *key, const struct ask *ask)
+{
+	json_open_array(w, key);
+	for (int i = 0; i < ask->n_options; i++)
+		json_put_str(w, NULL, ask->option[i]);
+	json_close_array(w);
+}
+
+/* root ::= "a" | "b" in GBNF, whose strings are quoted as JSON's are. */
+static void put_grammar(struct json_writer *w, const struct ask *ask)
+{
+	struct strbuf g = { 0 };
+
+	strbuf_add(&g, "root ::=");
+	for (int i = 0; i < ask->n_options; i++) {
+		struct json_writer quoted;
+
+		strbuf_add(&g, i ? " | " : " ");
+		json_begin(&quoted, &g, 0);
+		json_put_str(&quoted, NULL, ask->option[i]);
+	}
+	json_put_str(w, "grammar", strbuf_str(&g));
+	w->out->oom |= g.oom;
+	strbuf_free(&g);
+}
+
+/* The reply is {"label": OPTION}. */
+static void put_schema(struct json_writer *w, const struct ask *ask)
+{
+	json_open_object(w, "response_format");
+	json_put_str(w, "type", "json_schema");
+	json_open_object(w, "json_schema");
+	json_put_str(w, "name", "label");
+	json_put_bool(w, "strict", true);
+	json_open_object(w, "schema");
+	json_put_str(w, "type", "object");
+	json_open_object(w, "properties");
+	json_open_object(w, "label");
+	json_put_str(w, "type", "string");
+	put_options(w, "enum", ask);
+	json_close_object(w);
+	json_close_object(w);
+	json_open_array(w, "required");
+	json_put_str(w, NULL, "label");
+	json_close_array(w);
+	json_put_bool(w, "additionalProperties", false);
+	json_close_object(w);
+	json_close_object(w);
+	json_close_object(w);
+}
+
+static void put_choice(struct json_writer *w, const struct profile *p, const struct ask *ask)
+{
+	switch (p->choice) {
+	case CHOICE_STRUCTURED:
+		json_open_object(w, "structured_outputs");
+		put_options(w, "choice", ask);
+		json_close_object(w);
+		break;
+	case CHOICE_GUIDED:
+		put_options(w, "guided_choice", ask);
+		break;
+	case CHOICE_GRAMMAR:
+		put_grammar(w, ask);
+		break;
+	case CHOICE_JSON_SCHEMA:
+	case CHOICE_WAYS:
+		put_schema(w, ask);
+		break;
+	}
+}
+
+static void put_prompt(struct json_writer *w, const struct ask *ask, int step)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "%s %s", ask->message[0].part->data, ask->option[step]);
+	json_put_str(w, "prompt", strbuf_str(&b));
+	w->out->oom |= b.oom;
+	strbuf_free(&b);
+	json_put_int(w, "logprobs", 1);
+	json_put_bool(w, "echo", true);
+}
+
+int dialect_request(const struct profile *p, const struct ask *ask, int step, struct strbuf *out,
+		    struct err *err)
+{
+	struct json_writer w;
+
+	strbuf_reset(out);
+	json_begin(&w, out, 0);
+	json_open_object(&w, NULL);
+	put_sampling(&w, p, ask);
+	if (ask->mode == ASK_LETTERS) {
+		json_put_bool(&w, "logprobs", true);
+		json_put_int(&w, "top_logprobs", TOP_LOGPROBS);
+	}
+	if (ask->mode == ASK_CHOICE)
+		put_choice(&w, p, ask);
+	if (ask->mode == ASK_LIKELIHOOD)
+		put_prompt(&w, ask, step);
+	else
+		put_messages(&w, p, ask);
+	json_close_object(&w);
+	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory for the request", ask->id) : 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/remote/drive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/sha256.h"
+#include "harness/remote/journal.h"
+#include "harness/remote/key.h"
+
+enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE };
+
+/* An ask between source and sink. */
+struct place {
+	const struct ask *ask;
+	enum place_state state;
+	bool kept;
+	char key[ASK_SHA_HEX], prompt_hash[ASK_SHA_HEX];
+	struct reply r;
+	struct arena mem;
+};
+
+struct driving {
+	const struct ask_source *source;
+	const struct ask_sink *sink;
+	const struct drive_options *o;
+	struct drive_counts *counts;
+	const char *identity;
+	struct journal *journal;
+	struct place *place; /* (DRIVE_WINDOW) a ring */
+	size_t first, n;
+	double flying; /* cost of replies that are not committed yet */
+	struct progress progress;
+};
+
+static struct place *at(struct driving *d, size_t i)
+{
+	return &d->place[(d->first + i) % DRIVE_WINDOW];
+}
+
+static void count(struct driving *d, const struct place *p)
+{
+	struct drive_counts *c = d->counts;
+
+	c->asks++;
+	c->kept += p->kept;
+	c->status[p->r.status]++;
+	c->cause[p->r.cause]++;
+	c->repeated += p->r.attempts > (p->r.n_options ? p->r.n_options : 1) ||
+		       (*p->r.first_error && p->r.status == ANSWER_OK);
+	c->prompt_tokens += p->r.prompt_tokens > 0 ? p->r.prompt_tokens : 0;
+	c->completion_tokens += p->r.completion_tokens > 0 ? p->r.completion_tokens : 0;
+}
+
+/* Hands over what is done at the front of the window. */
+static int deliver(struct driving *d, struct err *err)
+{
+	bool any = false;
+
+	while (d->n && at(d, 0)->state == PLACE_DONE && !err->code) {
+		struct place *p = at(d, 0);
+
+		count(d, p);
+		d->sink->put(d->sink->ctx, p->ask, &p->r, err);
+		arena_free(&p->mem);
+		d->first = (d->first + 1) % DRIVE_WINDOW;
+		d->n--;
+		any = true;
+	}
+	if (any && !err->code && d->sink->settle)
+		d->sink->settle(d->sink->ctx, err);
+	if (any && d->o->total)
+		progress_update(&d->progress, d->counts->asks, d->counts->kept, NULL);
+	return err->code;
+}
+
+/* Looks the ask up; done if its reply is kept. */
+static int look_up(struct driving *d, struct place *p, struct err *err)
+{
+	bool found = false;
+
+	if (ask_prompt_hash(p->ask, p->prompt_hash, err) ||
+	    ask_key(p->ask, d->identity, p->prompt_hash, p->key, err) ||
+	    journal_find(d->journal, p->key, &p->mem, &p->r, &found, err))
+		return err->code;
+	if (!found || (d->o->retry_failed && p->r.status == ANSWER_BACKEND_FAIL))
+		return 0;
+	p->kept = true;
+	p->state = PLACE_DONE;
+	return 0;
+}
+
+static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct driving *d = ctx;
+
+	while (!err->code) {
+		const struct ask *ask = NULL;
+		enum ask_next what;
+		struct place *p;
+
+		if (d->n == DRIVE_WINDOW)
+			return ASK_LATER;
+		what = d->source->next(d->source->ctx, &ask, err);
+		if (what != ASK_READY || err->code)
+			return what;
+		p = at(d, d->n++);
+		*p = (struct place){ .ask = ask };
+		if (look_up(d, p, err))
+			break;
+		if (p->state == PLACE_DONE) {
+			deliver(d, err);
+			continue;
+		}
+		if (d->o->budget > 0 && journal_cost(d->journal) + d->flying >= d->o->budget) {
+			d->counts->budget_hit = true;
+			arena_free(&p->mem);
+			d->n--;
+			return ASK_END;
+		}
+		*out = ask;
+		return ASK_READY;
+	}
+	return ASK_END;
+}
+
+static int put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct driving *d = ctx;
+	size_t i = 0;
+	struct place *p;
+
+	while (i < d->n && at(d, i)->ask != ask)
+		i++;
+	if (i == d->n || at(d, i)->state != PLACE_ASKED)
+		return err_set(err, ERR_INTERNAL, "%s: a reply to nothing", ask->id);
+	p = at(d, i);
+	arena_free(&p->mem);
+	if (!reply_copy(&p->r, r, &p->mem))
+		return err_set(err, ERR_NOMEM, "%s: no memory for the reply", ask->id);
+	memcpy(p->r.prompt_hash, p->prompt_hash, ASK_SHA_HEX);
+	sha256_hex(p->r.text, strlen(p->r.text), p->r.reply_hash);
+	p->state = PLACE_PUT;
+	d->flying += p->r.cost;
+	return journal_add(d->journal, ask, p->key, &p->r, err);
+}
+
+static int settle(void *ctx, struct err *err)
+{
+	struct driving *d = ctx;
+
+	if (journal_commit(d->journal, err))
+		return err->code;
+	d->flying = 0;
+	for (size_t i = 0; i < d->n; i++)
+		if (at(d, i)->state == PLACE_PUT)
+			at(d, i)->state = PLACE_DONE;
+	return deliver(d, err);
+}
+
+int drive(const struct backend_ops *ops, void *state, const struct ask_source *source,
+	  const struct ask_sink *sink, const struct drive_options *o, struct drive_counts *counts,
+	  struct err *err)
+{
+	struct driving d = { .source = source, .sink = sink, .o = o, .counts = counts };
+	const struct ask_source in = { next, &d };
+	const struct ask_sink out = { put, settle, &d };
+
+	*counts = (struct drive_counts){ 0 };
+	d.identity = ops->identity(state);
+	if (!NEW_ARRAY(d.place, DRIVE_WINDOW))
+		return err_set(err, ERR_NOMEM, "drive: no memory");
+	d.journal = journal_open(o->dir, o->log, err);
+	if (d.journal) {
+		if (o->total)
+			progress_start(&d.progress, o->log, "asks", o->total);
+		ops->run(state, &in, &out, err);
+		counts->cost = journal_cost(d.journal);
+		if (o->total)
+			progress_end(&d.progress, NULL);
+	}
+	if (!err->code && counts->budget_hit)
+		err_set(err, ERR_INCOMPLETE,
+			"the budget of %g is spent (%g); with a larger --budget the same command "
+			"goes on",
+			o->budget, counts->cost);
+	for (size_t i = 0; i < d.n; i++)
+		arena_free(&at(&d, i)->mem);
+	journal_close(d.journal);
+	free(d.place);
+	return err->code;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/remote/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/base/json.h"
+#include "harness/remote/key.h"
+#include "harness/remote/redact.h"
+#include "harness/remote/reply_json.h"
+
+#define LINE_LIMIT ((size_t)16 << 20)
+#define LOOK_MS	   200 /* how long a signal to stop may go unseen */
+#define TRIES	   2   /* of one ask */
+#define CRASHES	   5   /* in a row that end the run */
+#define SHOWN	   300
+
+struct exec {
+	struct backend_env env;
+	const char *command;
+	pid_t pid; /* 0: not running */
+	int fd;	   /* both ways */
+	struct strbuf line, request, identity;
+	bool ready;  /* it has said what it is */
+	int crashes; /* asks in a row that it did not survive */
+};
+
+/* How waiting for a line ended. */
+enum got { GOT_LINE, GOT_END, GOT_LATE, GOT_STOP };
+
+static void add_identity(const struct exec *s, const struct json *ready, struct strbuf *out)
+{
+	struct json_writer w;
+
+	json_begin(&w, out, 0);
+	json_open_object(&w, NULL);
+	json_put_str(&w, "command", s->command);
+	if (ready)
+		json_put_sorted(&w, "program", ready);
+	json_close_object(&w);
+}
+
+static int exec_open(void *state, const char *spec, const struct backend_env *env, struct err *err)
+{
+	struct exec *s = state;
+
+	s->env = *env;
+	s->command = spec;
+	s->fd = -1;
+	if (!*spec)
+		return err_set(err, ERR_ARG, "exec: name a command (exec:COMMAND)");
+	add_identity(s, NULL, &s->identity);
+	return s->identity.oom ? err_set(err, ERR_NOMEM, "exec: no memory") : 0;
+}
+
+/* Text only; ask_put_messages' form with OpenAI's names. */
+static int add_request(const struct ask *ask, struct strbuf *out, struct err *err)
+{
+	const struct ask_sampling *p = &ask->sampling;
+	struct json_writer w;
+
+	json_begin(&w, out, 0);
+	json_open_object(&w, NULL);
+	json_put_str(&w, "id", ask->id);
+	json_put_int(&w, "index", ask->index);
+	json_put_str(&w, "task", ask->task);
+	json_put_str(&w, "mode", ask_mode_name[ask->mode]);
+	json_open_array(&w, "options");
+	for (int i = 0; i < ask->n_options; i++)
+		json_put_str(&w, NULL, ask->option[i]);
+	json_close_array(&w);
+	json_open_array(&w, "messages");
+	for (int i = 0; i < ask->n_messages; i++) {
+		const struct ask_message *m = &ask->message[i];
+
+		json_open_object(&w, NULL);
+		json_put_str(&w, "role", m->role);
+		json_open_array(&w, "content");
+		for (int k = 0; k < m->n_parts; k++) {
+			if (m->part[k].type != ASK_TEXT)
+				return err_set(err, ERR_ARG, "%s: exec takes text only", ask->id);
+			json_open_object(&w, NULL);
+			json_put_str(&w, "type", "text");
+			json_put_str(&w, "text", m->part[k].data);
+			json_close_object(&w);
+		}
+		json_close_array(&w);
+		json_close_object(&w);
+	}
+	json_close_array(&w);
+	json_open_object(&w, "sampling");
+	json_put_num(&w, "temperature", p->temperature);
+	json_put_num(&w, "top_p", p->top_p);
+	json_put_num(&w, "presence_penalty", p->presence_penalty);
+	json_put_num(&w, "frequency_penalty", p->frequency_penalty);
+	json_put_int(&w, "seed", p->seed);
+	json_put_int(&w, "max_tokens", p->max_tokens);
+	json_close_object(&w);
+	json_close_object(&w);
+	strbuf_addc(out, '\n');
+	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory for the request", ask->id) : 0;
+}
+
+static int exec_request(const void *state, const struct ask *ask, struct strbuf *out,
+			struct err *err)
+{
+	(void)state;
+	return add_request(ask, out, err);
+}
+
+/* The child's side: its streams, then the shell. */
+static void become(const struct exec *s, int fd, int log)
+{
+	char shell[] = "sh", flag[] = "-c";
+	union {
+		const char *in;
+		char *out;
+	} command = { s->command }; /* execv promises not to write */
+	char *const argv[] = { shell, flag, command.out, NULL };
+
+	setpgid(0, 0);
+	if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
+	    (log < 0 || dup2(log, STDERR_FILENO) >= 0))
+		execv("/bin/sh", argv);
+	_exit(127);
+}
+
+static int spawn(struct exec *s, struct err *err)
+{
+	char *path = s->env.dir ? path_join(s->env.dir, "exec.stderr") : NULL;
+	int pair[2], log = -1;
+
+	if (path)
+		log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (s->env.dir && log < 0)
+		err_set(err, ERR_IO, "%s/exec.stderr: %s", s->env.dir, strerror(errno));
+	free(path);
+	if (err->code)
+		return err->code;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
+		err_set(err, ERR_IO, "exec: %s", strerror(errno));
+	} else {
+		fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+		s->pid = fork();
+		if (!s->pid)
+			become(s, pair[1], log);
+		if (s->pid < 0)
+			err_set(err, ERR_IO, "exec: %s", strerror(errno));
+		close(pair[1]);
+		s->fd = pair[0];
+	}
+	if (log >= 0)
+		close(log);
+	if (s->pid < 0)
+		s->pid = 0;
+	strbuf_reset(&s->line);
+	return err->code;
+}
+
+static void put_down(struct exec *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	if (s->pid > 0) {
+		kill(-s->pid, SIGKILL);
+		kill(s->pid, SIGKILL);
+		while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	s->pid = 0;
+}
+
+static bool stopped(const struct exec *s)
+{
+	return s->env.stop && *s->env.stop;
+}
+
+/* Waits until fd is ready for the event. */
+static enum got wait_for(const struct exec *s, short event, double until)
+{
+	struct pollfd p = { s->fd, event, 0 };
+
+	while (!stopped(s)) {
+		if (poll(&p, 1, LOOK_MS) > 0)
+			return GOT_LINE;
+		if (clock_s() > until)
+			return GOT_LATE;
+	}
+	return GOT_STOP;
+}
+
+/* Reads one line into s->line, without its line feed. */
+static enum got read_line(struct exec *s, double limit_s)
+{
+	double until = clock_s() + limit_s;
+	char block[4096];
+
+	strbuf_reset(&s->line);
+	for (;;) {
+		enum got got = wait_for(s, POLLIN, until);
+		char *end;
+		ssize_t n;
+
+		if (got != GOT_LINE)
+			return got;
+		n = recv(s->fd, block, sizeof(block), MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0 || s->line.len + (size_t)n > LINE_LIMIT)
+			return GOT_END;
+		strbuf_addn(&s->line, block, (size_t)n);
+		if (s->line.oom)
+			return GOT_END;
+		/* one line answers one ask: nothing may follow it */
+		end = memchr(s->line.s, '\n', s->line.len);
+		if (end) {
+			if (end != s->line.s + s->line.len - 1)
+				return GOT_END;
+			s->line.len--;
+			*end = '\0';
+			return GOT_LINE;
+		}
+	}
+}
+
+static enum got write_line(struct exec *s, double limit_s)
+{
+	double until = clock_s() + limit_s;
+
+	for (size_t done = 0; done < s->request.len;) {
+		enum got got = wait_for(s, POLLOUT, until);
+		ssize_t n;
+
+		if (got != GOT_LINE)
+			return got;
+		n = send(s->fd, s->request.s + done, s->request.len - done,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return GOT_END;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return GOT_LINE;
+}
+
+/* Notes what the program says it is; one that is started again must say the same. */
+static int know(struct exec *s, const struct json *v, struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	add_identity(s, v, &b);
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "exec: no memory");
+	else if (s->ready && strcmp(strbuf_str(&b), strbuf_str(&s->identity)) != 0)
+		err_set(err, ERR_BACKEND, "exec: started again, '%.200s' is another model",
+			s->command);
+	if (err->code || s->ready) {
+		strbuf_free(&b);
+		return err->code;
+	}
+	strbuf_free(&s->identity);
+	s->identity = b;
+	s->ready = true;
+	return 0;
+}
+
+/* Starts the program and reads what it is. */
+static int bring_up(struct exec *s, struct err *err)
+{
+	struct json *v = NULL;
+	enum got got;
+
+	if (spawn(s, err))
+		return err->code;
+	got = read_line(s, EXEC_READY_S);
+	if (got == GOT_STOP)
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
+	if (got == GOT_LINE)
+		v = json_parse(s->line.s, s->line.len, "exec", err);
+	if (got != GOT_LINE || !json_bool(json_get(v, "ready"), false)) {
+		*err = (struct err){ 0 };
+		err_set(err, ERR_BACKEND,
+			"exec: '%.200s' did not say {\"ready\": true}; what it says on standard "
+			"error is in exec.stderr of the result folder",
+			s->command);
+	} else {
+		know(s, v, err);
+	}
+	json_free(v);
+	return err->code;
+}
+
+static int exec_start(void *state, unsigned modes, struct err *err)
+{
+	(void)modes;
+	return bring_up(state, err);
+}
+
+static const char *exec_identity(const void *state)
+{
+	return strbuf_str(&((const struct exec *)state)->identity);
+}
+
+static void fail(struct reply *r, enum reply_cause cause, const char *why, struct arena *mem)
+{
+	struct strbuf b = { 0 };
+	const char *copy;
+
+	redact_message(&b, why, strlen(why), NULL, SHOWN);
+	copy = arena_strdup(mem, strbuf_str(&b));
+	strbuf_free(&b);
+	r->status = ANSWER_BACKEND_FAIL;
+	r->cause = cause;
+	if (!*r->first_error && copy)
+		r->first_error = copy;
+}
+
+/* Reads s->line as the reply to the ask. */
+static int judge(const struct exec *s, const struct ask *ask, struct arena *mem, struct reply *r,
+		 struct err *err)
+{
+	const bool scored = ask->mode == ASK_LIKELIHOOD || ask->mode == ASK_LETTERS;
+	struct err why = { 0 };
+	struct json *v = json_parse(s->line.s, s->line.len, "exec", &why);
+	const struct json *error = json_get(v, "error");
+
+	if (v && strcmp(json_str(json_get(v, "id"), ""), ask->id) != 0)
+		err_set(&why, ERR_FORMAT, "the reply has another \"id\" than the ask");
+	else if (v && !error && json_type(json_get(v, "text")) != JSON_STRING)
+		err_set(&why, ERR_FORMAT, "the reply has no \"text\"");
+	else if (v && !error)
+		reply_read(v, "exec", mem, r, &why);
+	if (!why.code && !error && scored && r->n_options != ask->n_options)
+		err_set(&why, ERR_FORMAT, "the reply does not have %d \"options\"", ask->n_options);
+	if (why.code == ERR_NOMEM)
+		err_set(err, ERR_NOMEM, "%s", why.msg);
+	else if (why.code)
+		fail(r, CAUSE_MALFORMED, why.msg, mem);
+	else if (error)
+		fail(r, CAUSE_REPORTED, json_str(error, "error"), mem);
+	else if (!*r->text && !scored)
+		r->status = ANSWER_PARSE_FAIL, r->cause = CAUSE_EMPTY;
+	json_free(v);
+	return err->code;
+}
+
+/* One ask to its end. */
+static int converse(struct exec *s, const struct ask *ask, struct arena *mem, struct reply *r,
+		    struct err *err)
+{
+	double start = clock_s(), limit = s->env.limit_s > 0 ? s->env.limit_s : EXEC_REPLY_S;
+
+	*r = reply_none;
+	strbuf_reset(&s->request);
+	if (add_request(ask, &s->request, err))
+		return err->code;
+	for (int k = 1; k <= TRIES; k++) {
+		enum got got;
+
+		if (!s->pid && bring_up(s, err))
+			return err->code;
+		got = write_line(s, limit);
+		if (got == GOT_LINE)
+			got = read_line(s, limit);
+		if (got == GOT_STOP)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		if (got == GOT_LINE) {
+			const char *first = r->first_error;
+
+			s->crashes = 0;
+			*r = reply_none;
+			judge(s, ask, mem, r, err);
+			r->attempts = k;
+			if (*first)
+				r->first_error = first;
+			break;
+		}
+		put_down(s);
+		fail(r, got == GOT_LATE ? CAUSE_TIMEOUT : CAUSE_CRASH,
+		     got == GOT_LATE ? "no reply in time"
+				     : "the program ended or wrote more than one line",
+		     mem);
+		r->attempts = k;
+		s->crashes += k == TRIES;
+	}
+	r->latency_ms = (clock_s() - start) * 1000;
+	if (s->crashes >= CRASHES)
+		err_set(err, ERR_BACKEND,
+			"exec: '%.200s' did not survive %d asks in a row; see exec.stderr in the "
+			"result folder",
+			s->command, CRASHES);
+	return err->code;
+}
+
+static int exec_run(void *state, const struct ask_source *source, const struct ask_sink *sink,
+		    struct err *err)
+{
+	struct exec *s = state;
+	bool waited = false;
+
+	while (!err->code) {
+		const struct ask *ask = NULL;
+		struct arena mem = { 0 };
+		enum ask_next what;
+		struct reply r;
+
+		if (stopped(s))
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		what = source->next(source->ctx, &ask, err);
+		if (err->code || what == ASK_END)
+			break;
+		if (what == ASK_LATER && waited)
+			return err_set(err, ERR_INTERNAL, "exec: asks wait for replies to nothing");
+		waited = what == ASK_LATER;
+		if (what == ASK_READY && !converse(s, ask, &mem, &r, err))
+			sink->put(sink->ctx, ask, &r, err);
+		if (!err->code && sink->settle)
+			sink->settle(sink->ctx, err);
+		arena_free(&mem);
+	}
+	return err->code;
+}
+
+static void exec_close(void *state)
+{
+	struct exec *s = state;
+
+	if (s->command)
+		put_down(s);
+	strbuf_free(&s->line);
+	strbuf_free(&s->request);
+	strbuf_free(&s->identity);
+	*s = (struct exec){ .fd = -1 };
+}
+
+const struct backend_ops backend_exec = {
+	.name = "exec",
+	.state_size = sizeof(struct exec),
+	.open = exec_open,
+	.request = exec_request,
+	.start = exec_start,
+	.identity = exec_identity,
+	.run = exec_run,
+	.close = exec_close,
+};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One request: what is set for it, and what its end means.
+ */
+#include "harness/remote/http_parts.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "harness/remote/redact.h"
+#include "harness/remote/reply_json.h"
+
+#define SHOWN 300
+
+static size_t on_body(char *data, size_t one, size_t n, void *ctx)
+{
+	struct flight *f = ctx;
+
+	(void)one; /* 1 by definition */
+	if (n > f->body_max - f->body.len) {
+		f->too_large = true;
+		return 0;
+	}
+	strbuf_addn(&f->body, data, n);
+	return f->body.oom ? 0 : n;
+}
+
+static size_t on_header(char *data, size_t one, size_t n, void *ctx)
+{
+	static const char name[] = "x-request-id:";
+	struct flight *f = ctx;
+	size_t from = sizeof(name) - 1, len = 0;
+
+	(void)one;
+	if (n < from || strncasecmp(data, name, from) != 0)
+		return n;
+	while (from < n && data[from] == ' ')
+		from++;
+	for (; from < n && len < HTTP_ID_MAX - 1 && data[from] > ' ' && data[from] < 0x7f; from++)
+		f->request_id[len++] = data[from];
+	f->request_id[len] = '\0';
+	return n;
+}
+
+int http_prepare(const struct http *h, struct flight *f, struct err *err)
+{
+	const struct profile *p = &h->profile;
+	CURL *e = f->easy = curl_easy_init();
+	int bad;
+
+	f->body_max = p->reply_bytes;
+	if (!e)
+		return err_set(err, ERR_NOMEM, "http: no memory");
+	bad = curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers) |
+	      curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") |
+	      curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) |
+	      curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) |
+	      curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) |
+	      curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) |
+	      curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) |
+	      curl_easy_setopt(e, CURLOPT_USERAGENT, "merc") |
+	      curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(p->connect_s * 1000)) |
+	      curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(p->request_s * 1000)) |
+	      curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L) |
+	      curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)p->idle_s) |
+	      curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) |
+	      curl_easy_setopt(e, CURLOPT_WRITEDATA, f) |
+	      curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) |
+	      curl_easy_setopt(e, CURLOPT_HEADERDATA, f) | curl_easy_setopt(e, CURLOPT_PRIVATE, f);
+	if (*p->ca_file)
+		bad |= curl_easy_setopt(e, CURLOPT_CAINFO, p->ca_file);
+	return bad ? err_set(err, ERR_INTERNAL, "http: this libcurl lacks an option that is needed")
+		   : 0;
+}
+
+/* Keeps what the first failure was. */
+static void note(const struct http *h, struct flight *f, const char *what)
+{
+	struct strbuf b = { 0 };
+	const char *s;
+
+	if (*f->r.first_error)
+		return;
+	strbuf_add(&b, what);
+	if (f->body.len) {
+		strbuf_add(&b, ": ");
+		redact_message(&b, f->body.s, f->body.len, h->profile.key, SHOWN);
+	}
+	s = arena_strdup(&f->mem, strbuf_str(&b));
+	f->r.first_error = s ? s : "";
+	strbuf_free(&b);
+}
+
+static bool give_up(struct flight *f, enum reply_cause cause)
+{
+	f->r.status = ANSWER_BACKEND_FAIL;
+	f->r.cause = cause;
+	return true;
+}
+
+/* Waits and sends again, or gives up.  after < 0: the server named no time. */
+static bool again(struct http *h, struct flight *f, enum reply_cause cause, double after)
+{
+	const struct profile *p = &h->profile;
+	double most = p->retry_base_s, wait;
+
+	if (f->tries >= p->retries)
+		return give_up(f, cause);
+	if (after > p->retry_after_cap_s)
+		return give_up(f, CAUSE_RETRY_AFTER);
+	for (int k = 0; k < f->tries && most < p->retry_cap_s; k++)
+		most *= 2;
+	wait = rng_uniform(&h->rng) * (most < p->retry_cap_s ? most : p->retry_cap_s);
+	if (after >= 0)
+		wait = after;
+	f->tries++;
+	f->state = FLIGHT_WAITS;
+	f->due = clock_s() + wait;
+	if (cause == CAUSE_RATE && f->due > h->paused)
+		h->paused = f->due;
+	return false;
+}
+
+static bool judge_status(struct http *h, struct flight *f, long status, struct err *err)
+{
+	curl_off_t after = 0;
+	char what[40];
+	double wait;
+
+	if (!str_format(what, sizeof(what), "HTTP status %ld", status))
+		what[0] = '\0';
+	note(h, f, what);
+	curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &after);
+	wait = after > 0 ? (double)after : -1;
+	switch (status) {
+	case 401:
+	case 403:
+	case 404:
+		err_set(err, ERR_BACKEND, "profile %s: %s: the server refuses %s; check %s",
+			h->profile.name, f->r.first_error,
+			status == 404 ? "the model or the path" : "the key",
+			status == 404 ? "base_url and model" : "key_env or key_file");
+		return false;
+	case 429:
+		return again(h, f, CAUSE_RATE, wait);
+	case 408:
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		return again(h, f, CAUSE_SERVER, wait);
+	default:
+		return give_up(f, status < 400 ? CAUSE_REDIRECT : CAUSE_REFUSED);
+	}
+}
+
+static bool judge_failure(struct http *h, struct flight *f, CURLcode rc, struct err *err)
+{
+	if (f->body.oom || rc == CURLE_OUT_OF_MEMORY) {
+		err_set(err, ERR_NOMEM, "http: no memory for a reply");
+		return false;
+	}
+	/* what came of a body that did not end is no part of the message */
+	strbuf_reset(&f->body);
+	note(h, f,
+	     f->too_large ? "the reply is longer than max_reply_bytes" : curl_easy_strerror(rc));
+	if (f->too_large)
+		return give_up(f, CAUSE_TOO_LARGE);
+	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE) {
+		err_set(err, ERR_BACKEND,
+			"profile %s: the server's certificate does not hold (%s); for one of your "
+			"own name \"ca_file\"",
+			h->profile.name, curl_easy_strerror(rc));
+		return false;
+	}
+	return again(h, f, rc == CURLE_OPERATION_TIMEDOUT ? CAUSE_TIMEOUT : CAUSE_CONNECTION, -1);
+}
+
+static bool judge_reply(struct http *h, struct flight *f, struct err *err)
+{
+	const struct profile *p = &h->profile;
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &us);
+	f->r.latency_ms += (double)us / 1000;
+	if (dialect_reply(p, f->ask, f->step, strbuf_str(&f->body), f->body.len, &f->mem, f->score,
+			  &f->r, err))
+		return false;
+	f->r.cost = ((f->r.prompt_tokens > 0 ? (double)f->r.prompt_tokens : 0) * p->price_prompt +
+		     (f->r.completion_tokens > 0 ? (double)f->r.completion_tokens : 0) *
+			     p->price_completion) /
+		    1e6;
+	if (f->r.status != ANSWER_OK || ++f->step == dialect_steps(f->ask)) {
+		if (f->r.status == ANSWER_OK && f->ask->mode >= ASK_LIKELIHOOD) {
+			f->r.option = f->score;
+			f->r.n_options = f->ask->n_options;
+		}
+		return true;
+	}
+	f->tries = 0;
+	f->state = FLIGHT_WAITS;
+	f->due = 0;
+	return false;
+}
+
+bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err)
+{
+	struct strbuf id = { 0 };
+	long status = 0;
+
+	if (rc)
+		return judge_failure(h, f, rc, err);
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	redact_secret(&id, f->request_id, strlen(f->request_id), h->profile.key);
+	f->r.request_id = arena_strdup(&f->mem, strbuf_str(&id));
+	strbuf_free(&id);
+	if (!f->r.request_id) {
+		f->r.request_id = "";
+		err_set(err, ERR_NOMEM, "http: no memory for a reply");
+		return false;
+	}
+	return status == 200 ? judge_reply(h, f, err) : judge_status(h, f, status, err);
+}

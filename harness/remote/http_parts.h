@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Between the files of the back-end http.
+ */
+#ifndef HARNESS_REMOTE_HTTP_PARTS_H
+#define HARNESS_REMOTE_HTTP_PARTS_H
+
+#include <curl/curl.h>
+
+#include "harness/base/rng.h"
+#include "harness/remote/dialect.h"
+
+#define HTTP_ID_MAX 128 /* of a request id that is kept */
+
+enum flight_state { FLIGHT_FREE, FLIGHT_WAITS, FLIGHT_FLIES };
+
+/* One place for a request. */
+struct flight {
+	CURL *easy;
+	enum flight_state state;
+	const struct ask *ask;
+	int step;   /* request of the ask */
+	int tries;  /* of this step that failed */
+	double due; /* FLIGHT_WAITS: when it is sent */
+	struct strbuf request, body;
+	size_t body_max;
+	bool too_large;
+	char request_id[HTTP_ID_MAX];
+	struct arena mem; /* of the reply */
+	struct reply r;
+	struct option_score score[ASK_OPTIONS_MAX];
+};
+
+struct http {
+	struct profile profile;
+	struct backend_env env;
+	struct curl_slist *headers;
+	char *chat_url, *completions_url;
+	struct strbuf identity;
+	CURLM *multi;
+	int epoll;
+	double timer; /* when libcurl wants to be called, negative: not */
+	struct flight *flight;
+	int n; /* places */
+	int busy;
+	int lost;      /* asks in a row that ended without a connection */
+	double paused; /* until when nothing is sent */
+	struct rng rng;
+};
+
+/* Sets what all requests have in common; the body's bytes go into f->body. */
+int http_prepare(const struct http *h, struct flight *f, struct err *err);
+/* Judges a transfer that ended: fills in f->r.  true: the ask is answered.  false with
+ * f->state FLIGHT_WAITS: send (the next step or again) at f->due. */
+bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err);
+/* Writes the identity: of the profile, and of what is served (which asks the server). */
+int http_identify(struct http *h, bool served, struct err *err);
+/* Asks the server who it is and tries the modes. */
+int http_probe(struct http *h, unsigned modes, struct err *err);
+/* The loop. */
+int http_run(struct http *h, const struct ask_source *source, const struct ask_sink *sink,
+	     struct err *err);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/remote/profile.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "harness/base/io.h"
+#include "harness/remote/key.h"
+
+#define PROFILE_MAX (1 << 20)
+#define KEY_MIN	    8 /* shorter ones could not be told from ordinary text */
+#define KEY_MAX	    4096
+
+const char *const dialect_name[DIALECTS] = { "openai", "vllm", "llama-server" };
+const char *const choice_way_name[CHOICE_WAYS] = { "structured_outputs", "guided_choice", "grammar",
+						   "json_schema" };
+static const char *const can_name[] = { "images", "audio",	"video",
+					"choice", "likelihood", "letters" };
+
+/* Every field, so that a misspelt one is refused; "group/" opens the members of an object. */
+static const char *const top_fields[] = {
+	"schema_version",  "name",    "dialect",     "base_url", "model",
+	"revision",	   "key_env", "key_file",    "can",	 "choice",
+	"tokens_field",	   "extra",   "concurrency", "retry",	 "timeouts",
+	"max_reply_bytes", "price",   "ca_file",     "note",	 NULL,
+};
+static const char *const retry_fields[] = { "max", "base_s", "cap_s", "retry_after_cap_s", NULL };
+static const char *const timeout_fields[] = { "connect_s", "request_s", "idle_s", NULL };
+static const char *const price_fields[] = { "prompt_per_million", "completion_per_million", NULL };
+/* What extra may not say: the harness does. */
+static const char *const own_fields[] = {
+	"model",
+	"messages",
+	"prompt",
+	"stream",
+	"n",
+	"temperature",
+	"top_p",
+	"seed",
+	"max_tokens",
+	"presence_penalty",
+	"frequency_penalty",
+	"max_completion_tokens",
+	"logprobs",
+	"top_logprobs",
+	"echo",
+	"structured_outputs",
+	"guided_choice",
+	"grammar",
+	"response_format",
+	NULL,
+};
+
+static bool listed(const char *const *list, const char *name)
+{
+	for (; *list; list++)
+		if (!strcmp(*list, name))
+			return true;
+	return false;
+}
+
+static int check_fields(const struct json *v, const char *const *known, const char *what,
+			struct err *err)
+{
+	struct strbuf list = { 0 };
+
+	for (const struct json *m = json_at(v, 0); m && !err->code; m = json_next(m)) {
+		if (listed(known, json_key(m)))
+			continue;
+		for (const char *const *k = known; *k; k++)
+			strbuf_addf(&list, " %s", *k);
+		err_set(err, ERR_FORMAT, "%s: unknown field \"%.60s\"; known are:%s", what,
+			json_key(m), strbuf_str(&list));
+	}
+	strbuf_free(&list);
+	return err->code;
+}
+
+static int get_text(const struct json *v, const char *name, bool needed, const char *what,
+		    char **out, struct err *err)
+{
+	const struct json *m = json_get(v, name);
+	const char *s = json_str(m, m || needed ? NULL : "");
+
+	if (!s || (needed && !*s))
+		return err_set(err, ERR_FORMAT, "%s: \"%s\" must be a text%s", what, name,
+			       needed ? " that is not empty" : "");
+	*out = str_dup(s);
+	return *out ? 0 : err_set(err, ERR_NOMEM, "%s: no memory", what);
+}
+
+static int get_name(const struct json *v, const char *field, const char *const *name, int n,
+		    int fallback, const char *what, struct err *err)
+{
+	const struct json *m = json_get(v, field);
+	struct strbuf list = { 0 };
+
+	if (!m && fallback >= 0)
+		return fallback;
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(json_str(m, ""), name[i])) {
+			strbuf_free(&list);
+			return i;
+		}
+		strbuf_addf(&list, " %s", name[i]);
+	}
+	err_set(err, ERR_FORMAT, "%s: \"%s\" must be one of:%s", what, field, strbuf_str(&list));
+	strbuf_free(&list);
+	return 0;
+}
+
+static int get_number(const struct json *v, const char *name, double fallback, double min,
+		      double max, const char *what, double *out, struct err *err)
+{
+	const struct json *m = json_get(v, name);
+	double x = m ? json_num(m, NAN) : fallback;
+
+	if (!(x >= min && x <= max))
+		return err_set(err, ERR_FORMAT, "%s: \"%s\" must be a number from %g to %g", what,
+			       name, min, max);
+	*out = x;
+	return 0;
+}
+
+static int get_whole(const struct json *v, const char *name, int fallback, int min, int max,
+		     const char *what, int *out, struct err *err)
+{
+	char field[600];
+	int64_t x = fallback;
+
+	if (!str_format(field, sizeof(field), "%s: \"%s\"", what, name))
+		return err_set(err, ERR_ARG, "the name of the profile is too long");
+	if (json_get(v, name) && json_int(json_get(v, name), min, max, field, &x, err))
+		return err->code;
+	*out = (int)x;
+	return 0;
+}
+
+static int get_object(const struct json *v, const char *name, const char *const *known,
+		      const char *what, struct err *err)
+{
+	const struct json *m = json_get(v, name);
+
+	if (m && json_type(m) != JSON_OBJECT)
+		return err_set(err, ERR_FORMAT, "%s: \"%s\" must be an object", what, name);
+	return known ? check_fields(m, known, what, err) : 0;
+}
+
+static int read_can(struct profile *p, const char *what, struct err *err)
+{
+	const struct json *list = json_get(p->json, "can");
+
+	if (list && json_type(list) != JSON_ARRAY)
+		return err_set(err, ERR_FORMAT, "%s: \"can\" must be a list", what);
+	for (const struct json *m = json_at(list, 0); m; m = json_next(m)) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(can_name) && strcmp(json_str(m, ""), can_name[i]) != 0)
+			i++;
+		if (i == ARRAY_LEN(can_name))
+			return err_set(err, ERR_FORMAT,
+				       "%s: \"can\" holds \"%.40s\"; known are: images audio video "
+				       "choice likelihood letters",
+				       what, json_str(m, "(no text)"));
+		p->can |= 1u << i;
+	}
+	return 0;
+}
+
+/* Only what a request line may hold; a user, a query or a fragment would end up in logs. */
+static int check_url(struct profile *p, const char *what, struct err *err)
+{
+	size_t n = strlen(p->base_url);
+	const char *rest = strstr(p->base_url, "://");
+
+	if (!rest || (strncasecmp(p->base_url, "http://", 7) != 0 &&
+		      strncasecmp(p->base_url, "https://", 8) != 0))
+		return err_set(err, ERR_FORMAT,
+			       "%s: \"base_url\" must begin with http:// or https://", what);
+	if (strpbrk(rest + 3, "@?#\\ \t") || !rest[3] || rest[3] == '/')
+		return err_set(err, ERR_FORMAT,
+			       "%s: \"base_url\" may hold a host, a port and a path only (a key "
+			       "belongs into the variable that \"key_env\" names)",
+			       what);
+	for (size_t i = 0; i < n; i++)
+		if (!isgraph((unsigned char)p->base_url[i]))
+			return err_set(err, ERR_FORMAT,
+				       "%s: \"base_url\" holds a byte that URLs do not", what);
+	while (n && p->base_url[n - 1] == '/')
+		p->base_url[--n] = '\0';
+	return 0;
+}
+
+static int read_extra(struct profile *p, const char *what, struct err *err)
+{
+	const struct json *extra = json_get(p->json, "extra");
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	for (const struct json *m = json_at(extra, 0); m; m = json_next(m))
+		if (listed(own_fields, json_key(m)))
+			return err_set(err, ERR_FORMAT,
+				       "%s: \"extra\" may not hold \"%s\": the harness sends it",
+				       what, json_key(m));
+	json_begin(&w, &b, 0);
+	if (extra)
+		json_put_sorted(&w, NULL, extra);
+	else
+		strbuf_add(&b, "{}");
+	p->extra = b.s;
+	return b.oom ? err_set(err, ERR_NOMEM, "%s: no memory", what) : 0;
+}
+
+static int read_limits(struct profile *p, const char *what, struct err *err)
+{
+	const struct json *v = p->json, *retry = json_get(v, "retry"), *t = json_get(v, "timeouts"),
+			  *price = json_get(v, "price");
+	int bytes;
+
+	if (get_whole(v, "concurrency", 8, 1, 1024, what, &p->concurrency, err) ||
+	    get_whole(v, "max_reply_bytes", 1 << 20, 256, 1 << 28, what, &bytes, err) ||
+	    get_whole(retry, "max", 5, 0, 100, what, &p->retries, err) ||
+	    get_number(retry, "base_s", .5, 0, 3600, what, &p->retry_base_s, err) ||
+	    get_number(retry, "cap_s", 30, 0, 3600, what, &p->retry_cap_s, err) ||
+	    get_number(retry, "retry_after_cap_s", 120, 0, 86400, what, &p->retry_after_cap_s,
+		       err) ||
+	    get_number(t, "connect_s", 10, .001, 3600, what, &p->connect_s, err) ||
+	    get_number(t, "request_s", 300, .001, 86400, what, &p->request_s, err) ||
+	    get_number(t, "idle_s", 120, 1, 86400, what, &p->idle_s, err) ||
+	    get_number(price, "prompt_per_million", 0, 0, 1e6, what, &p->price_prompt, err) ||
+	    get_number(price, "completion_per_million", 0, 0, 1e6, what, &p->price_completion, err))
+		return err->code;
+	p->reply_bytes = (size_t)bytes;
+	return 0;
+}
+
+static int read_fields(struct profile *p, const char *what, struct err *err)
+{
+	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
+	static const enum choice_way usual[DIALECTS] = { CHOICE_JSON_SCHEMA, CHOICE_STRUCTURED,
+							 CHOICE_GRAMMAR };
+	const struct json *v = p->json;
+	int version;
+
+	if (json_type(v) != JSON_OBJECT)
+		return err_set(err, ERR_FORMAT, "%s: a profile is one JSON object", what);
+	if (check_fields(v, top_fields, what, err) ||
+	    get_whole(v, "schema_version", 0, 1, 1, what, &version, err) ||
+	    get_object(v, "retry", retry_fields, what, err) ||
+	    get_object(v, "timeouts", timeout_fields, what, err) ||
+	    get_object(v, "price", price_fields, what, err) ||
+	    get_object(v, "extra", NULL, what, err) ||
+	    get_text(v, "name", true, what, &p->name, err) ||
+	    get_text(v, "base_url", true, what, &p->base_url, err) ||
+	    get_text(v, "model", true, what, &p->model, err) ||
+	    get_text(v, "revision", false, what, &p->revision, err) ||
+	    get_text(v, "ca_file", false, what, &p->ca_file, err) || check_url(p, what, err) ||
+	    read_can(p, what, err) || read_extra(p, what, err) || read_limits(p, what, err))
+		return err->code;
+	p->dialect = (enum dialect)get_name(v, "dialect", dialect_name, DIALECTS, -1, what, err);
+	p->choice = (enum choice_way)get_name(v, "choice", choice_way_name, CHOICE_WAYS,
+					      usual[p->dialect], what, err);
+	p->completion_tokens = get_name(v, "tokens_field", tokens, 2, 0, what, err) == 1;
+	return err->code;
+}
+
+/* A key is one printable word: it goes into a header line, and is looked for in what comes back. */
+static int keep_key(struct profile *p, const char *key, size_t n, const char *what, struct err *err)
+{
+	while (n && (key[n - 1] == '\n' || key[n - 1] == '\r'))
+		n--;
+	if (n < KEY_MIN || n > KEY_MAX)
+		return err_set(err, ERR_ARG, "%s: the key must have %d to %d characters", what,
+			       KEY_MIN, KEY_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (!isgraph((unsigned char)key[i]) || key[i] == '"' || key[i] == '\\')
+			return err_set(err, ERR_ARG,
+				       "%s: the key holds a blank, a quote or a character that is "
+				       "not printable",
+				       what);
+	free(p->key);
+	p->key = mem_calloc(n + 1, 1);
+	if (!p->key)
+		return err_set(err, ERR_NOMEM, "%s: no memory", what);
+	memcpy(p->key, key, n);
+	return 0;
+}
+
+static int key_from_file(struct profile *p, const char *path, const char *what, struct err *err)
+{
+	struct stat st;
+	char *text;
+	size_t n;
+
+	if (!stat(path, &st) && (st.st_mode & (S_IRWXG | S_IRWXO)))
+		return err_set(err, ERR_ARG,
+			       "%s: the key file %s may be read by others; run: chmod 600 %s", what,
+			       path, path);
+	if (io_read_file(path, KEY_MAX + 2, &text, &n, err))
+		return err->code;
+	keep_key(p, text, n, what, err);
+	memset(text, 0, n);
+	free(text);
+	return err->code;
+}
+
+static int fetch_key(struct profile *p, const char *what, struct err *err)
+{
+	const char *name = json_str(json_get(p->json, "key_env"), NULL);
+	const char *path = json_str(json_get(p->json, "key_file"), NULL), *value;
+
+	if (name && path)
+		return err_set(err, ERR_FORMAT, "%s: \"key_env\" or \"key_file\", not both", what);
+	if (path)
+		return key_from_file(p, path, what, err);
+	if (!name)
+		return 0;
+	value = getenv(name);
+	if (!value || !*value)
+		return err_set(err, ERR_ARG,
+			       "%s: the variable %.60s, which holds the key, is not "
+			       "set",
+			       what, name);
+	return keep_key(p, value, strlen(value), what, err);
+}
+
+int profile_parse(struct profile *p, const char *text, size_t len, const char *what, bool with_key,
+		  struct err *err)
+{
+	*p = (struct profile){ 0 };
+	p->json = json_parse(text, len, what, err);
+	p->key = str_dup("");
+	if (!err->code && !p->key)
+		err_set(err, ERR_NOMEM, "%s: no memory", what);
+	if (!err->code && !read_fields(p, what, err) && with_key)
+		fetch_key(p, what, err);
+	return err->code;
+}
+
+int profile_read(struct profile *p, const char *path, struct err *err)
+{
+	char *text;
+	size_t len;
+
+	*p = (struct profile){ 0 };
+	if (io_read_file(path, PROFILE_MAX, &text, &len, err))
+		return err->code;
+	profile_parse(p, text, len, path, true, err);
+	free(text);
+	return err->code;
+}
+
+void profile_free(struct profile *p)
+{
+	if (p->key)
+		memset(p->key, 0, strlen(p->key));
+	free(p->name);
+	free(p->base_url);
+	free(p->model);
+	free(p->revision);
+	free(p->ca_file);
+	free(p->key);
+	free(p->extra);
+	json_free(p->json);
+	*p = (struct profile){ 0 };
+}
+
+void profile_url(const struct profile *p, const char *path, struct strbuf *out)
+{
+	strbuf_add(out, p->base_url);
+	strbuf_add(out, path);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a server is and can do, as one JSON file (merc-remote(5)).
+ */
+#ifndef HARNESS_REMOTE_PROFILE_H
+#define HARNESS_REMOTE_PROFILE_H
+
+#include "harness/base/json.h"
+#include "harness/core/ask.h"
+
+enum dialect { DIALECT_OPENAI, DIALECT_VLLM, DIALECT_LLAMA, DIALECTS };
+extern const char *const dialect_name[DIALECTS]; /* openai vllm llama-server */
+
+enum profile_can {
+	CAN_IMAGES = 1 << 0,
+	CAN_AUDIO = 1 << 1,
+	CAN_VIDEO = 1 << 2,
+	CAN_CHOICE = 1 << 3,
+	CAN_LIKELIHOOD = 1 << 4,
+	CAN_LETTERS = 1 << 5,
+};
+
+/* How a choice is imposed. */
+enum choice_way {
+	CHOICE_STRUCTURED,  /* vLLM: structured_outputs */
+	CHOICE_GUIDED,	    /* older vLLM: guided_choice */
+	CHOICE_GRAMMAR,	    /* llama-server: GBNF */
+	CHOICE_JSON_SCHEMA, /* OpenAI: an object with one enumerated member */
+	CHOICE_WAYS,
+};
+extern const char *const choice_way_name[CHOICE_WAYS];
+
+struct profile {
+	char *name, *base_url, *model, *revision, *ca_file; /* "" where the file says nothing */
+	char *key;   /* of the server, "" for none; in no file, no message, no hash */
+	char *extra; /* further request fields, one canonical JSON object, "{}" for none */
+	enum dialect dialect;
+	unsigned can; /* enum profile_can */
+	enum choice_way choice;
+	bool completion_tokens; /* max_completion_tokens instead of max_tokens */
+	int concurrency;
+	int retries;
+	double retry_base_s, retry_cap_s, retry_after_cap_s;
+	double connect_s, request_s, idle_s;   /* time limits; idle: no byte either way */
+	size_t reply_bytes;		       /* the longest reply that is read */
+	double price_prompt, price_completion; /* of a million tokens */
+	struct json *json;		       /* the file */
+};
+
+/* Reads and checks a profile, and fetches its key.  An unknown field, a URL with a user or a
+ * query, a key file that others may read, an unset key variable: ERR_ARG, ERR_FORMAT or
+ * ERR_MISSING with the remedy.  Free with profile_free(), which accepts the zeroed struct. */
+int profile_read(struct profile *p, const char *path, struct err *err);
+/* The same from text; what names it.  with_key false: the key stays "". */
+int profile_parse(struct profile *p, const char *text, size_t len, const char *what, bool with_key,
+		  struct err *err);
+void profile_free(struct profile *p);
+
+/* The base URL with the path of the API behind it ("/chat/completions"). */
+void profile_url(const struct profile *p, const char *path, struct strbuf *out);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a server sends may hold what we sent it.  Every text from outside passes through here
+ * before it enters a reply, a message or a file.
+ */
+#ifndef HARNESS_REMOTE_REDACT_H
+#define HARNESS_REMOTE_REDACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/base/str.h"
+
+#define REDACTED "[redacted]"
+
+/* Appends the n bytes at text with every occurrence of the secret replaced, also where
+ * backslashes (JSON's, a shell's) stand between its characters.  secret NULL or "": as it is. */
+void redact_secret(struct strbuf *out, const char *text, size_t n, const char *secret);
+
+/* For messages: the secret, what follows "Authorization", "Cookie", "Bearer" and their like up to
+ * the end of the line, user and query of URLs taken out; control characters as '?', bytes that
+ * are no UTF-8 too; cut after max bytes with "…". */
+void redact_message(struct strbuf *out, const char *text, size_t n, const char *secret, size_t max);
+
+#endif

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* memmem, accept4 */
+
+#include "tests/mock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "harness/base/hash.h"
+#include "harness/base/json.h"
+#include "harness/base/log.h"
+#include "harness/base/str.h"
+
+#define CONNECTIONS 2048
+#define SEEN	    4096
+#define NEVER	    1e18
+
+struct link {
+	int fd; /* -1: free */
+	struct strbuf in, out;
+	size_t sent;
+	double due; /* of what is in out; 0: nothing waits */
+	bool hang_up;
+};
+
+struct mock {
+	struct mock_options o;
+	int listener, epoll, port;
+	pthread_t thread;
+	atomic_bool stop;
+	atomic_long asked, bad, most;
+	struct link link[CONNECTIONS];
+	long waiting;
+	uint64_t seen[SEEN]; /* requests of the cases that differ the second time */
+	int n_seen;
+	FILE *log;
+};
+
+static const char *const label[] = { "anger",	"disgust", "fear",    "joy",
+				     "neutral", "sadness", "surprise" };
+
+/* What a case does: a status with further header lines, or a body in place of the usual. */
+static const struct {
+	const char *name;
+	int status;
+	bool once; /* the second time it is well */
+	const char *header, *body;
+} case_list[] = {
+	{ "rate", 429, true, "Retry-After: 1\r\n", "{\"error\":\"slow down\"}" },
+	{ "rate-plain", 429, true, "", "{\"error\":\"slow down\"}" },
+	{ "rate-forever", 429, false, "", "{\"error\":\"slow down\"}" },
+	{ "rate-long", 429, false, "Retry-After: 9999\r\n", "{}" },
+	{ "flaky", 500, true, "", "{\"error\":\"oops\"}" },
+	{ "broken", 503, false, "", "{\"error\":\"oops\"}" },
+	{ "html", 200, false, "", "<html><body><h1>502 Bad Gateway</h1></body></html>" },
+	{ "not-json", 200, false, "", "{\"choices\":[{\"message\":" },
+	{ "no-choices", 200, false, "", "{\"object\":\"chat.completion\"}" },
+	{ "empty-choices", 200, false, "", "{\"choices\":[]}" },
+	{ "number", 200, false, "", "{\"choices\":[{\"message\":{\"content\":7}}]}" },
+	{ "finish", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"banana\",\"message\":{\"content\":\"joy\"}}]}" },
+	{ "finish-number", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":3,\"message\":{\"content\":\"joy\"}}]}" },
+	{ "empty", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\" \"}}]}" },
+	{ "length", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"length\",\"message\":{\"content\":\"\"}}]}" },
+	{ "filter", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"content_filter\",\"message\":{\"content\":\"\"}}]}" },
+	{ "redirect", 302, false, "Location: http://other.invalid/v1/chat/completions\r\n", "" },
+	{ "bad", 400, false, "", "{\"error\":{\"message\":\"unknown part type\"}}" },
+	{ "too-long", 413, false, "", "{}" },
+	{ "forbidden", 401, false, "", "{\"error\":\"no such key\"}" },
+	{ "missing", 404, false, "", "{\"error\":\"no such model\"}" },
+	{ "ignore", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\"green\"}}]}" },
+	{ "no-logprobs", 200, false, "",
+	  "{\"choices\":[{\"finish_reason\":\"stop\",\"text\":\"x\",\"message\":{\"content\":\"A\"}"
+	  "}]}" },
+};
+
+static bool seen_before(struct mock *m, uint64_t h)
+{
+	for (int i = 0; i < m->n_seen; i++)
+		if (m->seen[i] == h)
+			return true;
+	if (m->n_seen < SEEN)
+		m->seen[m->n_seen++] = h;
+	return false;
+}
+
+static void respond(struct link *l, int status, const char *header, const char *body, size_t n)
+{
+	strbuf_addf(&l->out,
+		    "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+		    "X-Request-Id: req-1\r\n%s\r\n",
+		    status, n, header);
+	strbuf_addn(&l->out, body, n);
+}
+
+/* --- well-behaved replies -------------------------------------------------------------------- */
+
+/* The text the option list of a constrained request begins with, or NULL. */
+static const char *constrained(const struct json *v, struct strbuf *hold, uint64_t h)
+{
+	const struct json *list = json_get(json_get(v, "structured_outputs"), "choice");
+	const struct json *schema = json_get(
+		json_get(json_get(json_get(v, "response_format"), "json_schema"), "schema"),
+		"properties");
+	const char *g = json_str(json_get(v, "grammar"), NULL);
+
+	if (!list)
+		list = json_get(v, "guided_choice");
+	if (schema)
+		list = json_get(json_get(schema, "label"), "enum");
+	if (list) {
+		const char *s = json_str(json_at(list, (int)(h % (uint64_t)json_size(list))), "");
+
+		strbuf_addf(hold, schema ? "{\"label\": \"%s\"}" : "%s", s);
+	} else if (g && strchr(g, '"')) {
+		g = strchr(g, '"') + 1;
+		strbuf_addn(hold, g, strcspn(g, "\""));
+	}
+	return list || g ? strbuf_str(hold) : NULL;
+}
+
+static void put_letters(struct json_writer *w)
+{
+	static const char *const token[] = { "A", " A", "B", "x" };
+	static const double logprob[] = { -1, -2, -1.5, -3 };
+
+	json_open_object(w, "logprobs");
+	json_open_array(w, "content");
+	json_open_object(w, NULL);
+	json_open_array(w, "top_logprobs");
+	for (int i = 0; i < 4; i++) {
+		json_open_object(w, NULL);
+		json_put_str(w, "token", token[i]);
+		json_put_num(w, "logprob", logprob[i]);
+		json_close_object(w);
+	}
+	json_close_array(w);
+	json_close_object(w);
+	json_close_array(w);
+	json_close_object(w);
+}
+
+static void add_chat(struct strbuf *b, const struct json *v, const char *text)
+{
+	struct json_writer w;
+
+	json_begin(&w, b, 0);
+	json_open_object(&w, NULL);
+	json_put_str(&w, "id", "chatcmpl-1");
+	json_put_str(&w, "model", "mock-1");
+	json_open_array(&w, "choices");
+	json_open_object(&w, NULL);
+	json_put_int(&w, "index", 0);
+	json_put_str(&w, "finish_reason", "stop");
+	json_open_object(&w, "message");
+	json_put_str(&w, "role", "assistant");
+	json_put_str(&w, "content", text);
+	json_close_object(&w);
+	if (json_bool(json_get(v, "logprobs"), false))
+		put_letters(&w);
+	json_close_object(&w);
+	json_close_array(&w);
+	json_open_object(&w, "usage");
+	json_put_int(&w, "prompt_tokens", 10);
+	json_put_int(&w, "completion_tokens", 2);
+	json_close_object(&w);
+	json_close_object(&w);
+}
+
+/* Echo with log-probabilities: a token is a word with the blank before it, its log-probability
+ * is minus its length over ten; one more token is generated. */
+static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
+{
+	struct strbuf tokens = { 0 }, logprobs = { 0 }, offsets = { 0 };
+	struct json_writer w;
+	size_t at = 0, n = strlen(prompt), last = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (prompt[i] == ' ')
+			last = i;
+	while (at < n) {
+		size_t len = 1 + strcspn(prompt + at + 1, " ");
+		char word[200];
+
+		if (straddle && at + len == last)
+			len = n - at;
+		json_begin(&w, &tokens, 0);
+		strbuf_add(&tokens, at ? "," : "");
+		if (!str_format(word, sizeof(word), "%.*s", (int)len, prompt + at))
+			word[0] = '\0';
+		json_put_str(&w, NULL, word);
+		if (at)
+			strbuf_addf(&logprobs, ",%.17g", -(double)len / 10);
+		else
+			strbuf_add(&logprobs, "null");
+		strbuf_addf(&offsets, "%s%zu", at ? "," : "", at);
+		at += len;
+	}
+	strbuf_addf(
+		b,
+		"{\"model\":\"mock-1\",\"choices\":[{\"finish_reason\":\"length\",\"text\":\"…\","
+		"\"logprobs\":{\"tokens\":[%s,\" x\"],\"token_logprobs\":[%s,-9],"
+		"\"text_offset\":[%s,%zu]}}],\"usage\":{\"prompt_tokens\":5,"
+		"\"completion_tokens\":1}}",
+		strbuf_str(&tokens), strbuf_str(&logprobs), strbuf_str(&offsets), n);
+	strbuf_free(&tokens);
+	strbuf_free(&logprobs);
+	strbuf_free(&offsets);
+}
+
+static void answer(struct mock *m, struct link *l, const char *path, const char *body, size_t n,
+		   const char *name)
+{
+	struct err ignored = { 0 };
+	struct strbuf b = { 0 }, hold = { 0 };
+	uint64_t h = hash_u64(body, n);
+	struct json *v = m->o.quick ? NULL : json_parse(body, n, "request", &ignored);
+	const char *text = constrained(v, &hold, h);
+
+	if (!v && !m->o.quick)
+		atomic_fetch_add(&m->bad, 1);
+	if (!strcmp(path, "/v1/completions"))
+		add_echo(&b, json_str(json_get(v, "prompt"), ""), !strcmp(name, "straddle"));
+	else if (!strcmp(name, "echo-key"))
+		add_chat(&b, v, m->o.key ? m->o.key : "none");
+	else
+		add_chat(&b, v, text ? text : label[h % 7]);
+	respond(l, 200, "", strbuf_str(&b), b.len);
+	json_free(v);
+	strbuf_free(&b);
+	strbuf_free(&hold);
+}
+
+/* --- misbehaviour ---------------------------------------------------------------------------- */
+
+/* Those that no table can say.  true: done. */
+static bool special(struct mock *m, struct link *l, const char *name, const char *head, uint64_t h)
+{
+	struct strbuf b = { 0 };
+
+	if (!strcmp(name, "slow")) {
+		l->due = NEVER;
+	} else if (!strcmp(name, "drop") || (!strcmp(name, "drop-once") && !seen_before(m, h))) {
+		strbuf_add(&l->out,
+			   "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\":[");
+		l->hang_up = true;
+	} else if (!strcmp(name, "huge")) {
+		for (int i = 0; i < 1 << 17; i++)
+			strbuf_add(&b, "                                ");
+		respond(l, 200, "", b.s, b.len);
+	} else if (!strcmp(name, "deep")) {
+		for (int i = 0; i < 100000; i++)
+			strbuf_addc(&b, '[');
+		respond(l, 200, "", b.s, b.len);
+	} else if (!strcmp(name, "echo-headers")) {
+		strbuf_addf(&b, "{\"error\":\"you sent %s\"}", head);
+		respond(l, 400, "", b.s, b.len);
+	} else if (!strcmp(name, "echo-id")) {
+		strbuf_addf(&b, "X-Request-Id: %s\r\n", m->o.key ? m->o.key : "none");
+		respond(l, 400, strbuf_str(&b), "{}", 2);
+	} else {
+		return false;
+	}
+	strbuf_free(&b);
+	return true;
+}
+
+static void behave(struct mock *m, struct link *l, const char *head, const char *path,
+		   const char *body, size_t n)
+{
+	const char *mark = memmem(body, n, "case=", 5);
+	char name[40] = "";
+	uint64_t h = mark ? hash_u64(body, n) : 0;
+
+	if (mark && !str_format(name, sizeof(name), "%.*s",
+				(int)strspn(mark + 5, "abcdefghijklmnopqrstuvwxyz-"), mark + 5))
+		name[0] = '\0';
+	if (*name && special(m, l, name, head, h))
+		return;
+	for (size_t i = 0; *name && i < sizeof(case_list) / sizeof(*case_list); i++) {
+		if (strcmp(name, case_list[i].name) != 0)
+			continue;
+		if (case_list[i].once && seen_before(m, h))
+			break;
+		respond(l, case_list[i].status, case_list[i].header, case_list[i].body,
+			strlen(case_list[i].body));
+		return;
+	}
+	answer(m, l, path, body, n, name);
+}
+
+static void log_ask(const struct mock *m, const char *body, size_t n)
+{
+	const char *mark = m->log ? memmem(body, n, "ask:", 4) : NULL;
+
+	if (!mark)
+		return;
+	fprintf(m->log, "%.*s\n", (int)strcspn(mark + 4, " \"\\"), mark + 4);
+	fflush(m->log);
+}
+
+static void serve_get(struct mock *m, struct link *l, const char *path)
+{
+	static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"mock-1\","
+				     "\"owned_by\":\"tests\",\"created\":1}]}";
+	static const char props[] = "{\"build_info\":\"b1\",\"chat_template\":\"t\","
+				    "\"modalities\":{\"vision\":false,\"audio\":false}}";
+
+	(void)m;
+	if (!strcmp(path, "/v1/models"))
+		respond(l, 200, "", models, sizeof(models) - 1);
+	else if (!strcmp(path, "/props"))
+		respond(l, 200, "", props, sizeof(props) - 1);
+	else
+		respond(l, 404, "", "{}", 2);
+}
+
+/* One whole request at the start of l->in: head (NUL in place of the empty line), path, body. */
+static void serve(struct mock *m, struct link *l, char *head, const char *body, size_t n)
+{
+	char *path = strchr(head, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
+	const char *auth = strcasestr(head, "\r\nAuthorization: Bearer ");
+	size_t key = m->o.key ? strlen(m->o.key) : 0;
+
+	l->due = clock_s() + m->o.delay_s;
+	if (!end) {
+		atomic_fetch_add(&m->bad, 1);
+		respond(l, 400, "", "{}", 2);
+		return;
+	}
+	*end = '\0';
+	path++;
+	if (m->o.key && (!auth || strncmp(auth + 24, m->o.key, key) != 0)) {
+		respond(l, 401, "", "{\"error\":\"key\"}", 15);
+	} else if (!strncmp(head, "GET ", 4)) {
+		serve_get(m, l, path);
+	} else {
+		atomic_fetch_add(&m->asked, 1);
+		log_ask(m, body, n);
+		*end = ' ';
+		/* the path for answer(), the whole head for what echoes it */
+		behave(m, l, head, strstr(head, " /v1/completions ") ? "/v1/completions" : "", body,
+		       n);
+	}
+	if (l->due > 0 && ++m->waiting > atomic_load(&m->most))
+		atomic_store(&m->most, m->waiting);
+}
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+static void hang_up(struct mock *m, struct link *l)
+{
+	m->waiting -= l->due > 0;
+	close(l->fd);
+	l->fd = -1;
+	l->due = 0;
+	l->sent = 0;
+	l->hang_up = false;
+	strbuf_reset(&l->in);
+	strbuf_reset(&l->out);
+}
+
+static void send_due(struct mock *m, struct link *l)
+{
+	ssize_t n =
+		send(l->fd, l->out.s + l->sent, l->out.len - l->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	l->sent += n > 0 ? (size_t)n : 0;
+	if (n < 0 || (l->sent == l->out.len && l->hang_up)) {
+		hang_up(m, l);
+	} else if (l->sent == l->out.len) {
+		m->waiting--;
+		l->due = 0;
+		l->sent = 0;
+		strbuf_reset(&l->out);
+	}
+}
+
+static void look(struct mock *m, struct link *l)
+{
+	char *end = l->in.len ? memmem(l->in.s, l->in.len, "\r\n\r\n", 4) : NULL;
+	const char *length;
+	size_t head, n;
+
+	if (!end || l->due > 0)
+		return;
+	*end = '\0';
+	length = strcasestr(l->in.s, "\r\nContent-Length:");
+	n = length ? strtoul(length + 17, NULL, 10) : 0;
+	head = (size_t)(end - l->in.s) + 4;
+	if (l->in.len < head + n) {
+		*end = '\r';
+		return;
+	}
+	serve(m, l, l->in.s, l->in.s + head, n);
+	memmove(l->in.s, l->in.s + head + n, l->in.len - head - n);
+	l->in.len -= head + n;
+}
+
+static void receive(struct mock *m, struct link *l)
+{
+	char block[65536];
+	ssize_t n = recv(l->fd, block, sizeof(block), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		hang_up(m, l);
+		return;
+	}
+	strbuf_addn(&l->in, block, (size_t)n);
+	look(m, l);
+}
+
+static void welcome(struct mock *m)
+{
+	int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
+
+	for (int i = 0; fd >= 0 && i < CONNECTIONS; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
+
+		if (m->link[i].fd >= 0)
+			continue;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		m->link[i].fd = fd;
+		epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static int wait_ms(const struct mock *m)
+{
+	double now = clock_s(), until = now + .05;
+
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (m->link[i].fd >= 0 && m->link[i].due > 0 && m->link[i].due < until)
+			until = m->link[i].due;
+	return until <= now ? 0 : (int)((until - now) * 1000) + 1;
+}
+
+static void *loop(void *ctx)
+{
+	struct mock *m = ctx;
+
+	while (!atomic_load(&m->stop)) {
+		struct epoll_event e[128];
+		int n = epoll_wait(m->epoll, e, 128, wait_ms(m));
+		double now;
+
+		for (int i = 0; i < n; i++) {
+			if (e[i].data.u32 == CONNECTIONS)
+				welcome(m);
+			else if (m->link[e[i].data.u32].fd >= 0)
+				receive(m, &m->link[e[i].data.u32]);
+		}
+		now = clock_s();
+		for (int i = 0; i < CONNECTIONS; i++) {
+			struct link *l = &m->link[i];
+
+			if (l->fd >= 0 && l->due > 0 && l->due <= now)
+				send_due(m, l);
+		}
+	}
+	return NULL;
+}
+
+struct mock *mock_start(const struct mock_options *o)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)o->port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = CONNECTIONS };
+	struct mock *m = calloc(1, sizeof(*m));
+	socklen_t len = sizeof(a);
+
+	if (!m)
+		return NULL;
+	m->o = *o;
+	for (int i = 0; i < CONNECTIONS; i++)
+		m->link[i].fd = -1;
+	m->log = o->log ? fopen(o->log, "a") : NULL;
+	m->epoll = epoll_create1(EPOLL_CLOEXEC);
+	m->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (bind(m->listener, (struct sockaddr *)&a, sizeof(a)) || listen(m->listener, 512) ||
+	    getsockname(m->listener, (struct sockaddr *)&a, &len) ||
+	    epoll_ctl(m->epoll, EPOLL_CTL_ADD, m->listener, &e) ||
+	    pthread_create(&m->thread, NULL, loop, m)) {
+		free(m);
+		return NULL;
+	}
+	m->port = ntohs(a.sin_port);
+	return m;
+}
+
+int mock_port(const struct mock *m)
+{
+	return m->port;
+}
+
+long mock_asked(const struct mock *m)
+{
+	return atomic_load(&m->asked);
+}
+
+long mock_bad(const struct mock *m)
+{
+	return atomic_load(&m->bad);
+}
+
+long mock_most(const struct mock *m)
+{
+	return atomic_load(&m->most);
+}
+
+void mock_stop(struct mock *m)
+{
+	if (!m)
+		return;
+	atomic_store(&m->stop, true);
+	pthread_join(m->thread, NULL);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		if (m->link[i].fd >= 0)
+			hang_up(m, &m->link[i]);
+		strbuf_free(&m->link[i].in);
+		strbuf_free(&m->link[i].out);
+	}
+	close(m->listener);
+	close(m->epoll);
+	if (m->log)
+		fclose(m->log);
+	free(m);
+}

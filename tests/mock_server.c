@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The mock server for shell tests: mock_server PORTFILE DELAY_MS [KEY [LOG]].  Writes its port to
+ * the file and serves until it is killed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/base/err.h"
+#include "harness/base/io.h"
+#include "harness/base/str.h"
+#include "tests/mock.h"
+
+int main(int argc, char **argv)
+{
+	struct mock_options o = { 0 };
+	struct strbuf port = { 0 };
+	struct err err = { 0 };
+	struct mock *m;
+
+	if (argc < 3 || parse_f64(argv[2], 0, 1e6, "DELAY_MS", &o.delay_s, &err)) {
+		fprintf(stderr, "usage: mock_server PORTFILE DELAY_MS [KEY [LOG]]\n");
+		return 2;
+	}
+	o.delay_s /= 1000;
+	o.key = argc > 3 && *argv[3] ? argv[3] : NULL;
+	o.log = argc > 4 ? argv[4] : NULL;
+	m = mock_start(&o);
+	if (!m)
+		return 1;
+	strbuf_addf(&port, "%d", mock_port(m));
+	io_write_atomic(argv[1], strbuf_str(&port), port.len, &err);
+	strbuf_free(&port);
+	while (!err.code)
+		pause();
+	fprintf(stderr, "%s\n", err.msg);
+	mock_stop(m);
+	return 1;
+}

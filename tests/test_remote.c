@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Models elsewhere: what is sent in each dialect, what becomes of every reply a server can give,
+ * what is kept, and that nothing of the key is.
+ */
+#include "tests/test.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/sha256.h"
+#include "harness/remote/backend.h"
+#include "harness/remote/dialect.h"
+#include "harness/remote/key.h"
+#include "harness/remote/redact.h"
+#include "tests/mock.h"
+
+#define KEY "sk-planted+key/0123456789"
+
+/* --- pieces ---------------------------------------------------------------------------------- */
+
+static void test_sha256(void **state)
+{
+	static const struct {
+		const char *text, *hash;
+	} row[] = {
+		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+	};
+	char hash[SHA256_HEX], *million = malloc(1000000);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		sha256_hex(row[i].text, strlen(row[i].text), hash);
+		assert_string_equal(hash, row[i].hash);
+	}
+	CHECK(million != NULL);
+	memset(million, 'a', 1000000);
+	sha256_hex(million, 1000000, hash);
+	assert_string_equal(hash,
+			    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	free(million);
+}
+
+static void check_message(const char *text, const char *want, size_t max)
+{
+	struct strbuf b = { 0 };
+
+	redact_message(&b, text, strlen(text), KEY, max);
+	assert_string_equal(strbuf_str(&b), want);
+	strbuf_free(&b);
+}
+
+static void test_redact(void **state)
+{
+	struct strbuf b = { 0 };
+
+	(void)state;
+	redact_secret(&b, "a " KEY KEY " b sk-planted", 14 + 2 * strlen(KEY) + 2, KEY);
+	assert_string_equal(strbuf_str(&b), "a " REDACTED REDACTED " b sk-planted");
+	strbuf_free(&b);
+	check_message("x sk-planted+key\\/0123456789 y", "x " REDACTED " y", 100);
+	check_message("Authorization: Bearer abc\nmore", "Authorization " REDACTED " more", 100);
+	check_message("see https://u:p@host/x?key=1 now",
+		      "see https://" REDACTED "@host/x?" REDACTED " now", 100);
+	check_message("\x1b[31mred\xff", "?[31mred?", 100);
+	check_message("aé" KEY, "a…", 2);
+	/* what is cut is cut after the key is out */
+	check_message("12345" KEY, "12345[redac…", 11);
+}
+
+static const char profile_text[] =
+	"{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"%s\",\"base_url\":\"http://127.0.0.1:"
+	"%d/v1/\",\"model\":\"mock-1\",\"can\":[\"choice\",\"likelihood\",\"letters\",\"images\","
+	"\"audio\",\"video\"],\"retry\":{\"max\":2,\"base_s\":0.001},\"timeouts\":{\"request_s\":1}"
+	","
+	"\"max_reply_bytes\":100000%s}";
+
+static struct profile make_profile(const char *dialect, const char *more)
+{
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	struct profile p;
+
+	strbuf_addf(&b,
+		    "{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"%s\",\"base_url\":"
+		    "\"http://h/v1\",\"model\":\"m\",\"can\":[\"choice\",\"likelihood\","
+		    "\"letters\",\"images\",\"audio\",\"video\"]%s}",
+		    dialect, more);
+	profile_parse(&p, strbuf_str(&b), b.len, "profile", true, &err);
+	CHECK_OK(&err);
+	strbuf_free(&b);
+	return p;
+}
+
+static void refuse_profile(const char *from, const char *to, int code, const char *why)
+{
+	struct strbuf b = { 0 }, c = { 0 };
+	struct err err = { 0 };
+	struct profile p;
+	const char *at;
+
+	strbuf_addf(&b, profile_text, "vllm", 1, "");
+	at = strstr(b.s, from);
+	CHECK(at != NULL);
+	strbuf_addn(&c, b.s, (size_t)(at - b.s));
+	strbuf_addf(&c, "%s%s", to, at + strlen(from));
+	profile_parse(&p, strbuf_str(&c), c.len, "profile", true, &err);
+	CHECK_ERR(&err, code, why);
+	profile_free(&p);
+	strbuf_free(&b);
+	strbuf_free(&c);
+}
+
+static void test_profiles(void **state)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "key"), more[200];
+	struct err err = { 0 };
+	struct profile p;
+
+	(void)state;
+	refuse_profile("\"model\"", "\"modell\"", ERR_FORMAT, "unknown field \"modell\"");
+	refuse_profile("http://", "http://u:p@", ERR_FORMAT, "a host, a port and a path only");
+	refuse_profile("/v1/", "/v1?k=1", ERR_FORMAT, "a host, a port and a path only");
+	refuse_profile("http://", "file://", ERR_FORMAT, "must begin with http");
+	refuse_profile("vllm", "vlmm", ERR_FORMAT, "must be one of: openai vllm llama-server");
+	refuse_profile("\"letters\"", "\"letter\"", ERR_FORMAT, "\"can\" holds \"letter\"");
+	refuse_profile("\"max\":2", "\"max\":-2", ERR_FORMAT, "whole number");
+	refuse_profile("\"max\":2", "\"extra\":{\"seed\":1},\"max\":2", ERR_FORMAT,
+		       "unknown field");
+	refuse_profile("\"name\":\"p\"", "\"name\":\"p\",\"extra\":{\"seed\":1}", ERR_FORMAT,
+		       "the harness sends it");
+	refuse_profile("\"name\":\"p\"", "\"name\":\"p\",\"key_env\":\"MERC_NO_SUCH_KEY\"", ERR_ARG,
+		       "MERC_NO_SUCH_KEY, which holds the key, is not set");
+	io_write_atomic(path, KEY "\n", strlen(KEY) + 1, &err);
+	CHECK_OK(&err);
+	CHECK(str_format(more, sizeof(more), "\"name\":\"p\",\"key_file\":\"%s\"", path));
+	CHECK(!chmod(path, 0640));
+	refuse_profile("\"name\":\"p\"", more, ERR_ARG, "chmod 600");
+	CHECK(!chmod(path, 0600));
+	CHECK(str_format(more, sizeof(more), ",\"key_file\":\"%s\"", path));
+	p = make_profile("openai", more);
+	assert_string_equal(p.key, KEY);
+	profile_free(&p);
+	free(path);
+	scratch_remove(dir);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+#define TEXT(s)                                                                                    \
+	{                                                                                          \
+		ASK_TEXT, s, sizeof(s) - 1                                                         \
+	}
+static const char *const option[] = { "anger", "joy" };
+
+static struct ask make_ask(const struct ask_message *m, int n, enum ask_mode mode)
+{
+	return (struct ask){ .id = "s1",
+			     .task = "",
+			     .settings = "",
+			     .message = m,
+			     .n_messages = n,
+			     .mode = mode,
+			     .option = mode ? option : NULL,
+			     .n_options = mode ? 2 : 0,
+			     .sampling = ask_sampling_default };
+}
+
+static void check_request(const char *dialect, const char *more, const struct ask *ask, int step,
+			  const char *want)
+{
+	struct profile p = make_profile(dialect, more);
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+
+	dialect_check(&p, ask, &err);
+	dialect_request(&p, ask, step, &b, &err);
+	CHECK_OK(&err);
+	assert_string_equal(strbuf_str(&b), want);
+	strbuf_free(&b);
+	profile_free(&p);
+}
+
+#define FIELDS                                                                                     \
+	"{\"model\":\"m\",\"stream\":false,\"n\":1,\"temperature\":0,\"top_p\":1,\"seed\":1234,"   \
+	"\"max_tokens\":16,\"presence_penalty\":0,\"frequency_penalty\":0,"
+#define HELLO                                                                                      \
+	"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}"
+
+static void test_requests(void **state)
+{
+	const struct ask_part hi = TEXT("hi"), rule = TEXT("Be brief.");
+	const struct ask_message both[] = { { "system", &rule, 1 }, { "user", &hi, 1 } };
+	struct ask ask = make_ask(both, 2, ASK_GENERATE), one;
+
+	(void)state;
+	check_request("openai", "", &ask, 0,
+		      FIELDS
+		      "\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},{"
+		      "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}");
+	one = make_ask(both + 1, 1, ASK_CHOICE);
+	check_request("vllm", "", &one, 0,
+		      FIELDS "\"structured_outputs\":{\"choice\":[\"anger\",\"joy\"]}," HELLO);
+	check_request("vllm", ",\"choice\":\"guided_choice\"", &one, 0,
+		      FIELDS "\"guided_choice\":[\"anger\",\"joy\"]," HELLO);
+	check_request("llama-server", ",\"extra\":{\"top_k\":1}", &one, 0,
+		      FIELDS
+		      "\"top_k\":1,\"grammar\":\"root ::= \\\"anger\\\" | \\\"joy\\\"\"," HELLO);
+	check_request(
+		"openai", "", &one, 0,
+		FIELDS
+		"\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{"
+		"\"name\":\"label\",\"strict\":true,\"schema\":{\"type\":\"object\","
+		"\"properties\":{\"label\":{\"type\":\"string\",\"enum\":[\"anger\","
+		"\"joy\"]}},\"required\":[\"label\"],\"additionalProperties\":false}}}," HELLO);
+	one = make_ask(both + 1, 1, ASK_LETTERS);
+	check_request("vllm", "", &one, 0, FIELDS "\"logprobs\":true,\"top_logprobs\":20," HELLO);
+	one = make_ask(both + 1, 1, ASK_LIKELIHOOD);
+	check_request(
+		"vllm", "", &one, 1,
+		"{\"model\":\"m\",\"stream\":false,\"n\":1,\"temperature\":0,\"top_p\":1,"
+		"\"seed\":1234,\"max_tokens\":1,\"presence_penalty\":0,\"frequency_penalty\":0,"
+		"\"prompt\":\"hi joy\",\"logprobs\":1,\"echo\":true}");
+}
+
+static void test_media_requests(void **state)
+{
+	const struct ask_part part[] = { { ASK_JPEG, "\xff\xd8\xff", 3 },
+					 { ASK_WAV, "RIFF", 4 },
+					 { ASK_VIDEO, "mp4!!", 5 } };
+	const struct ask_message m = { "user", part, 3 }, two = { "user", part, 2 };
+	struct ask ask = make_ask(&m, 1, ASK_GENERATE);
+	struct profile p = make_profile("openai", "");
+	struct err err = { 0 };
+
+	(void)state;
+#define PICTURE_AND_SOUND                                                                          \
+	"\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"    \
+	"\"url\":\"data:image/jpeg;base64,/9j/\",\"detail\":\"low\"}},{\"type\":\"input_audio\","  \
+	"\"input_audio\":{\"data\":\"UklGRg==\",\"format\":\"wav\"}}"
+	check_request("vllm", "", &ask, 0,
+		      FIELDS PICTURE_AND_SOUND
+		      ",{\"type\":\"video_url\",\"video_url\":{\"url\":\"data:video/mp4;base64,"
+		      "bXA0ISE=\"}}]}]}");
+	check_request("llama-server", "", &ask, 0,
+		      FIELDS PICTURE_AND_SOUND
+		      ",{\"type\":\"input_video\",\"input_video\":{\"data\":\"bXA0ISE=\"}}]}]}");
+	dialect_check(&p, &ask, &err);
+	CHECK_ERR(&err, ERR_ARG, "no video part in dialect openai");
+	ask = make_ask(&two, 1, ASK_GENERATE);
+	p.can = CAN_AUDIO;
+	dialect_check(&p, &ask, &err);
+	CHECK_ERR(&err, ERR_ARG, "does not list");
+	profile_free(&p);
+}
+
+static void test_keys(void **state)
+{
+	const struct ask_part hi = TEXT("hi"), ho = TEXT("ho");
+	const struct ask_message m = { "user", &hi, 1 }, other = { "user", &ho, 1 };
+	struct ask a = make_ask(&m, 1, ASK_GENERATE), b;
+	char hash[ASK_SHA_HEX], key[6][ASK_SHA_HEX];
+	struct err err = { 0 };
+
+	(void)state;
+	b = a;
+	for (int i = 0; i < 6; i++) {
+		if (i == 1)
+			b.sampling.temperature = -0.0;
+		if (i == 2)
+			b.index = 1;
+		if (i == 3)
+			b = a, b.message = &other;
+		if (i == 4)
+			b = a, b.settings = "{\"window\":3}";
+		ask_prompt_hash(&b, hash, &err);
+		ask_key(&b, i == 5 ? "{\"served\":2}" : "{\"served\":1}", hash, key[i], &err);
+		if (i == 4)
+			b = a;
+	}
+	CHECK_OK(&err);
+	assert_string_equal(key[0], key[1]);
+	for (int i = 1; i < 6; i++)
+		for (int k = 0; k < i; k++)
+			CHECK(i == 1 || strcmp(key[i], key[k]) != 0);
+}
+
+/* --- a server -------------------------------------------------------------------------------- */
+
+/* A back-end on the mock, and one ask after the other through it. */
+struct session {
+	struct mock *mock;
+	char *dir;
+	const struct backend_ops *ops;
+	void *state;
+};
+
+static void session_begin(struct session *s, const char *dialect, const char *key, unsigned modes,
+			  struct err *err)
+{
+	const struct mock_options o = { .key = key };
+	const struct backend_env env = { 0 };
+	struct strbuf b = { 0 };
+	const char *rest;
+	char *path;
+
+	*s = (struct session){ .mock = mock_start(&o), .dir = scratch_make() };
+	CHECK(s->mock != NULL);
+	path = path_join(s->dir, "profile.json");
+	strbuf_addf(&b, profile_text, dialect, mock_port(s->mock),
+		    key ? ",\"key_env\":\"MERC_TEST_KEY\"" : "");
+	io_write_atomic(path, strbuf_str(&b), b.len, err);
+	setenv("MERC_TEST_KEY", KEY, 1);
+	s->ops = backend_find(path, &rest);
+	s->state = calloc(1, s->ops->state_size);
+	CHECK(s->state != NULL);
+	if (!s->ops->open(s->state, path, &env, err))
+		s->ops->start(s->state, modes, err);
+	strbuf_free(&b);
+	free(path);
+}
+
+static void session_end(struct session *s)
+{
+	s->ops->close(s->state);
+	free(s->state);
+	CHECK(mock_bad(s->mock) == 0);
+	mock_stop(s->mock);
+	scratch_remove(s->dir);
+}
+
+struct single {
+	const struct ask *ask;
+	int given;
+	int got;
+	struct reply r;
+	struct arena mem;
+};
+
+static enum ask_next single_next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct single *s = ctx;
+
+	(void)err;
+	*out = s->ask;
+	return s->given++ ? ASK_END : ASK_READY;
+}
+
+static int single_put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct single *s = ctx;
+
+	CHECK(ask == s->ask);
+	s->got++;
+	CHECK(reply_copy(&s->r, r, &s->mem));
+	return err->code;
+}
+
+static void ask_text(struct session *s, const char *text, enum ask_mode mode, struct single *one,
+		     struct err *err)
+{
+	const struct ask_part part = { ASK_TEXT, text, strlen(text) };
+	const struct ask_message m = { "user", &part, 1 };
+	struct ask ask = make_ask(&m, 1, mode);
+	const struct ask_source source = { single_next, one };
+	const struct ask_sink sink = { single_put, NULL, one };
+
+	*one = (struct single){ .ask = &ask };
+	s->ops->run(s->state, &source, &sink, err);
+}
+
+static void test_every_case(void **state)
+{
+	static const struct {
+		const char *name;
+		enum answer_status status;
+		enum reply_cause cause;
+		int attempts;
+		const char *error; /* in the first error */
+	} row[] = {
+		{ "none", ANSWER_OK, CAUSE_NONE, 1, "" },
+		{ "flaky", ANSWER_OK, CAUSE_NONE, 2, "HTTP status 500: {\"error\":\"oops\"}" },
+		{ "rate-plain", ANSWER_OK, CAUSE_NONE, 2, "HTTP status 429" },
+		{ "rate", ANSWER_OK, CAUSE_NONE, 2, "HTTP status 429" },
+		{ "rate-forever", ANSWER_BACKEND_FAIL, CAUSE_RATE, 3, "HTTP status 429" },
+		{ "rate-long", ANSWER_BACKEND_FAIL, CAUSE_RETRY_AFTER, 1, "HTTP status 429" },
+		{ "broken", ANSWER_BACKEND_FAIL, CAUSE_SERVER, 3, "HTTP status 503" },
+		{ "drop", ANSWER_BACKEND_FAIL, CAUSE_CONNECTION, 3, "" },
+		{ "drop-once", ANSWER_OK, CAUSE_NONE, 2, "" },
+		{ "slow", ANSWER_BACKEND_FAIL, CAUSE_TIMEOUT, 3, "Timeout" },
+		{ "huge", ANSWER_BACKEND_FAIL, CAUSE_TOO_LARGE, 1, "max_reply_bytes" },
+		{ "deep", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "nested deeper" },
+		{ "html", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "502 Bad Gateway" },
+		{ "not-json", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "not valid JSON" },
+		{ "no-choices", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "no choices" },
+		{ "empty-choices", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "no choices" },
+		{ "number", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "no text" },
+		{ "finish", ANSWER_BACKEND_FAIL, CAUSE_FINISH, 1, "banana" },
+		{ "finish-number", ANSWER_BACKEND_FAIL, CAUSE_MALFORMED, 1, "not a text" },
+		{ "empty", ANSWER_PARSE_FAIL, CAUSE_EMPTY, 1, "" },
+		{ "length", ANSWER_PARSE_FAIL, CAUSE_LENGTH, 1, "" },
+		{ "filter", ANSWER_PARSE_FAIL, CAUSE_FILTERED, 1, "" },
+		{ "redirect", ANSWER_BACKEND_FAIL, CAUSE_REDIRECT, 1, "HTTP status 302" },
+		{ "bad", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "unknown part type" },
+		{ "too-long", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "HTTP status 413" },
+		{ "echo-key", ANSWER_OK, CAUSE_NONE, 1, "" },
+		{ "echo-headers", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "you sent" },
+		{ "echo-id", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "" },
+	};
+	struct session s;
+	struct err err = { 0 };
+
+	(void)state;
+	session_begin(&s, "vllm", KEY, 0, &err);
+	CHECK_OK(&err);
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		char text[60];
+		struct single one;
+
+		CHECK(str_format(text, sizeof(text), "What? case=%s", row[i].name));
+		ask_text(&s, text, ASK_GENERATE, &one, &err);
+		CHECK_OK(&err);
+		CHECK(one.got == 1);
+		if (one.r.status != row[i].status || one.r.cause != row[i].cause ||
+		    one.r.attempts != row[i].attempts || !strstr(one.r.first_error, row[i].error))
+			fail_msg("%s: %s, %s, %d attempts: %s", row[i].name,
+				 answer_status_name[one.r.status], reply_cause_name[one.r.cause],
+				 one.r.attempts, one.r.first_error);
+		CHECK(!strstr(one.r.text, KEY) && !strstr(one.r.first_error, KEY) &&
+		      !strstr(one.r.request_id, KEY));
+		arena_free(&one.mem);
+	}
+	session_end(&s);
+}
+
+static void test_ends_the_run(void **state)
+{
+	static const char *const name[] = { "forbidden", "missing" };
+	struct session s;
+	struct err err = { 0 };
+
+	(void)state;
+	session_begin(&s, "openai", NULL, 0, &err);
+	CHECK_OK(&err);
+	for (int i = 0; i < 2; i++) {
+		char text[60];
+		struct single one;
+
+		CHECK(str_format(text, sizeof(text), "case=%s", name[i]));
+		ask_text(&s, text, ASK_GENERATE, &one, &err);
+		CHECK_ERR(&err, ERR_BACKEND, i ? "base_url" : "key_env");
+		CHECK(one.got == 0);
+		arena_free(&one.mem);
+	}
+	session_end(&s);
+}
+
+static void test_modes(void **state)
+{
+	static const char *const dialect[] = { "openai", "vllm", "llama-server" };
+	struct err err = { 0 };
+
+	(void)state;
+	for (int d = 0; d < 2; d++) {
+		struct session s;
+		struct single one;
+
+		session_begin(&s, dialect[d], NULL,
+			      1u << ASK_CHOICE | 1u << ASK_LIKELIHOOD | 1u << ASK_LETTERS, &err);
+		CHECK_OK(&err);
+		ask_text(&s, "Choose.", ASK_CHOICE, &one, &err);
+		CHECK(one.r.status == ANSWER_OK &&
+		      (!strcmp(one.r.text, "anger") || !strcmp(one.r.text, "joy")));
+		arena_free(&one.mem);
+		ask_text(&s, "Choose. case=ignore", ASK_CHOICE, &one, &err);
+		CHECK(one.r.status == ANSWER_PARSE_FAIL && one.r.cause == CAUSE_CONSTRAINT);
+		arena_free(&one.mem);
+		/* the mock: minus a tenth of a token's length; A and " A" add up */
+		ask_text(&s, "She felt", ASK_LIKELIHOOD, &one, &err);
+		CHECK(one.r.status == ANSWER_OK && one.r.n_options == 2 && one.r.attempts == 2);
+		CHECK_NEAR(one.r.option[0].logprob, -.6, 1e-12);
+		CHECK_NEAR(one.r.option[1].logprob, -.4, 1e-12);
+		CHECK(one.r.option[0].tokens == 1 && one.r.option[0].bytes == 5);
+		CHECK(one.r.prompt_tokens == 10);
+		arena_free(&one.mem);
+		ask_text(&s, "She felt case=straddle", ASK_LIKELIHOOD, &one, &err);
+		CHECK(one.r.status == ANSWER_BACKEND_FAIL && one.r.cause == CAUSE_BORDER);
+		arena_free(&one.mem);
+		ask_text(&s, "A or B?", ASK_LETTERS, &one, &err);
+		CHECK(one.r.status == ANSWER_OK && one.r.n_options == 2);
+		CHECK_NEAR(one.r.option[0].logprob, log(exp(-1) + exp(-2)), 1e-12);
+		CHECK_NEAR(one.r.option[1].logprob, -1.5, 1e-12);
+		arena_free(&one.mem);
+		ask_text(&s, "A or B? case=no-logprobs", ASK_LETTERS, &one, &err);
+		CHECK(one.r.status == ANSWER_BACKEND_FAIL && one.r.cause == CAUSE_MALFORMED);
+		arena_free(&one.mem);
+		CHECK_OK(&err);
+		session_end(&s);
+	}
+}
+
+/* llama-server says that it has no projector, and the profile claims images; a wrong key. */
+static void test_probe(void **state)
+{
+	struct session s;
+	struct err err = { 0 };
+
+	(void)state;
+	session_begin(&s, "llama-server", NULL, 0, &err);
+	CHECK_ERR(&err, ERR_BACKEND, "without the projector");
+	session_end(&s);
+	session_begin(&s, "vllm", "another-key", 0, &err);
+	CHECK_ERR(&err, ERR_BACKEND, "refuses the key");
+	session_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sha256),	       cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_profiles),       cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_media_requests), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_every_case),     cmocka_unit_test(test_ends_the_run),
+		cmocka_unit_test(test_modes),	       cmocka_unit_test(test_probe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
