@@ -191,6 +191,12 @@ kill-sweep: all
 		./scripts/kill-sweep.sh
 .PHONY: kill-sweep
 
+# The same for asks of a served model: make kill-ask [RUNS=200] [SAMPLES=2000] [SEED=1]
+kill-ask: all $(MOCK)
+	@MERC='$(CURDIR)/$B/merc' MOCK='$(CURDIR)/$(MOCK)' RUNS='$(if $(filter file,$(origin RUNS)),200,$(RUNS))' \
+		SAMPLES='$(SAMPLES)' SEED='$(SEED)' ./scripts/kill-ask.sh
+.PHONY: kill-ask
+
 # Mutates inputs of one target: make fuzz-gguf [RUNS=100000].  New inputs of interest go to
 # build/fuzz/NAME, what fails to build/fuzz/NAME-*; what is worth keeping (small files) belongs
 # in tests/fuzz/corpus/NAME.

@@ -11,6 +11,7 @@ make bench              speeds beside other programs: results/bench   [PARTS="tr
 make bench-NAME         one benchmark program as it prints: tests/bench_NAME.c
 make golden-torch       PyTorch's training curves anew: tests/golden/torch_curve.json
 make kill-sweep         a sweep killed at random moments resumes to the same bytes   [RUNS=200]
+make kill-ask           merc ask killed at random moments sends nothing twice   [RUNS=200]
 make fuzz-NAME          libFuzzer on tests/fuzz/fuzz_NAME.c   [RUNS=100000]
 make emulate            tests of the kernels on an emulated AVX-512 processor   [PROCESSOR=tigerlake]
 make lint               layers, headers, format, static analysis, house rules

@@ -37,6 +37,7 @@ PARTS = {
     "tokenizer": part_plain.tokenizer,
     "decoder": part_plain.decoder,
     "media": part_media.run,
+    "remote": part_plain.remote,
     "cues": part_cues.run,
     "scores": part_scores.run,
 }

@@ -43,3 +43,8 @@ def load(o):
 
 def tokenizer(o):
     return shown(o, "Tokenizers", "bench_tokenizer")
+
+
+def remote(o):
+    return shown(o, "Asking a server (2 ms, 64 in flight)", "bench_remote",
+                 "20000" if o.short else "200000")

@@ -15,6 +15,7 @@
 /* Every target, by name; a new one is a line here and a file. */
 #define FUZZ_LIST(X)                                                                               \
 	X(action_units)                                                                            \
+	X(asks)                                                                                    \
 	X(baseline)                                                                                \
 	X(cascade)                                                                                 \
 	X(cue_files)                                                                               \
@@ -27,6 +28,8 @@
 	X(peft)                                                                                    \
 	X(profiles)                                                                                \
 	X(recorded)                                                                                \
+	X(remote_profile)                                                                          \
+	X(remote_reply)                                                                            \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
 	X(sweep)                                                                                   \

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A file of asks: what opens is walked, checked against a server that can do all, and written as
+ * it would be sent; and the same bytes as recorded replies.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/remote/ask_file.h"
+#include "harness/remote/dialect.h"
+#include "harness/remote/key.h"
+#include "harness/remote/replay.h"
+
+static const char all[] =
+	"{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"vllm\",\"base_url\":\"http://h\","
+	"\"model\":\"m\",\"can\":[\"choice\",\"likelihood\",\"letters\"]}";
+
+static void send(const struct profile *p, const struct ask *ask)
+{
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	char hash[ASK_SHA_HEX], key[ASK_SHA_HEX];
+
+	FUZZ_CHECK(!ask_prompt_hash(ask, hash, &err) && !ask_key(ask, "{}", hash, key, &err));
+	if (dialect_check(p, ask, &err))
+		return;
+	for (int i = 0; i < dialect_steps(ask); i++) {
+		struct json *v;
+
+		FUZZ_CHECK(!dialect_request(p, ask, i, &b, &err));
+		v = json_parse(b.s, b.len, "request", &err);
+		fuzz_outcome(v != NULL, &err);
+		/* nothing in a prompt gets out of its text */
+		FUZZ_CHECK(!strcmp(json_str(json_get(v, "model"), ""), "m"));
+		json_free(v);
+	}
+	strbuf_free(&b);
+}
+
+static void replay(const char *path)
+{
+	const struct backend_env env = { 0 };
+	void *state = calloc(1, backend_replay.state_size);
+	struct err err = { 0 };
+
+	FUZZ_CHECK(state != NULL);
+	fuzz_outcome(!backend_replay.open(state, path, &env, &err), &err);
+	backend_replay.close(state);
+	free(state);
+}
+
+int fuzz_asks(const uint8_t *data, size_t size)
+{
+	struct err err = { 0 };
+	struct fuzz_file f;
+	struct ask_file asks;
+	struct profile p;
+
+	FUZZ_CHECK(!profile_parse(&p, all, sizeof(all) - 1, "all", false, &err));
+	fuzz_file_open(&f, data, size);
+	fuzz_outcome(!ask_file_open(&asks, f.path, &err), &err);
+	for (const struct ask *ask; !err.code && ask_file_next(&asks, &ask, &err) == ASK_READY;) {
+		send(&p, ask);
+		ask_file_release(ask);
+	}
+	ask_file_free(&asks);
+	replay(f.path);
+	fuzz_file_close(&f);
+	profile_free(&p);
+	return 0;
+}

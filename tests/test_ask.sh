@@ -1,0 +1,126 @@
+#!/bin/sh
+# merc ask as a person drives it: a server that misbehaves, a key that must not leak, going on
+# after kills, programs and recorded replies as models.
+set -u
+cd "$(dirname "$0")/.." || exit 99
+merc=${MERC:?}
+mock=${TESTS:?}/mock_server
+dir=$(mktemp -d) || exit 99
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$dir"' EXIT
+export XDG_CONFIG_HOME="$dir/none" MERC_TEST_KEY=sk-planted+key/0123456789
+n=0
+
+# check NAME COMMAND…: the command says yes
+check()
+{
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/why" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		cat "$dir/why" "$dir/out" "$dir/err" 2>/dev/null | head -n 30 | sed 's/^/# /'
+	fi
+}
+
+# ends STATUS TEXT ARGUMENT…: merc ask ends so, and says that on either stream
+ends()
+{
+	status=$1 text=$2
+	shift 2
+	"$merc" ask "$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	cat "$dir/out" "$dir/err" >>"$dir/said"
+	[ "$got" = "$status" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$text"
+}
+
+asked()
+{
+	wc -l <"$dir/asked"
+}
+
+: >"$dir/asked"
+"$mock" "$dir/port" 1 "$MERC_TEST_KEY" "$dir/asked" &
+server=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	[ -s "$dir/port" ] && break
+	sleep .1
+done
+cat >"$dir/profile.json" <<EOF2
+{"schema_version": 1, "name": "mock", "dialect": "openai", "model": "mock-1",
+ "base_url": "http://127.0.0.1:$(cat "$dir/port")/v1", "key_env": "MERC_TEST_KEY",
+ "can": ["choice"], "retry": {"max": 1, "base_s": 0.01}, "timeouts": {"request_s": 0.5},
+ "price": {"prompt_per_million": 100000, "completion_per_million": 0}}
+EOF2
+for i in 1 2 3 4 5 6 7 8 9; do
+	echo "{\"id\": \"s$i\", \"messages\": [{\"role\": \"user\", \"content\": \"ask:s$i\"}]}"
+done >"$dir/asks.jsonl"
+i=0
+for case in echo-key echo-headers echo-id html drop slow huge redirect broken flaky; do
+	i=$((i + 1))
+	echo "{\"id\": \"c$i\", \"messages\": [{\"role\": \"user\", \"content\": \"ask:c$i case=$case\"}]}"
+done >"$dir/cases.jsonl"
+echo '{"id": "x", "messages": [{"role": "user", "content": "case=forbidden"}]}' >"$dir/forbidden.jsonl"
+
+p="-b $dir/profile.json" a="-a $dir/asks.jsonl"
+# shellcheck disable=SC2086
+{
+	check 'no back-end named' ends 2 'name a back-end' $a
+	check 'no folder named' ends 2 'name a folder' $p $a
+	check 'a dry run shows what would be sent' ends 0 '"content":[{"type":"text","text":"ask:s9"}]' $p $a -n
+	check 'a dry run sends nothing' [ "$(asked)" = 0 ]
+	check 'nine asks, nine replies' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
+	check 'each was sent once' [ "$(asked)" = 9 ]
+	check 'replies are in the order of ids' [ "$(sed 's/.*"id":"s\([0-9]\).*/\1/' "$dir/nine/replies.jsonl" | tr -d '\n')" = 123456789 ]
+	check 'again: nothing to do' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
+	check 'again: nothing was sent' [ "$(asked)" = 9 ]
+	check 'a folder of other asks is refused' ends 2 'name another folder' $p -a "$dir/cases.jsonl" -o "$dir/nine"
+	check 'a budget ends it' ends 3 'the budget of 3.5 is spent (4)' $p $a -o "$dir/poor" -j 1 --budget 3.5
+	check 'four were paid for' [ "$(asked)" = 13 ]
+	check 'without a budget it goes on' ends 0 '9 asks: 9 ok, 4 kept' $p $a -o "$dir/poor"
+	check 'and pays for the rest' [ "$(asked)" = 18 ]
+	check 'the same replies' cmp "$dir/nine/replies.jsonl" "$dir/poor/replies.jsonl"
+	check 'failures are told, at the highest verbosity' ends 3 '8 of 10 asks ended without a reply' -v $p -a "$dir/cases.jsonl" -o "$dir/cases"
+	check 'as many failures as are borne' ends 0 '10 asks: 2 ok, 8 backend_fail' $p -a "$dir/cases.jsonl" -o "$dir/cases" --max-failures .8
+	before=$(asked)
+	check 'failed ones again on request' ends 3 '2 kept' $p -a "$dir/cases.jsonl" -o "$dir/cases" --retry-failed
+	check 'only those' [ "$(($(asked) - before))" = 11 ]
+	check 'a refused key ends the run' ends 5 'the server refuses the key' $p -a "$dir/forbidden.jsonl" -o "$dir/forbidden"
+	check 'recorded replies as a model' ends 0 '9 asks: 9 ok' -b "replay:$dir/nine/replies.jsonl" $a -o "$dir/replay"
+	check 'give the same replies' cmp "$dir/nine/replies.jsonl" "$dir/replay/replies.jsonl"
+	check 'a program as a model' ends 0 '9 asks: 9 ok' -b exec:scripts/examples/exec_majority.sh $a -o "$dir/exec"
+	check 'answers what it answers' [ "$(grep -c '"text":"neutral"' "$dir/exec/replies.jsonl")" = 9 ]
+	MERC_TEST_KEY=sk-another-key-0123 check 'another key does not get in' ends 5 'refuses the key' $p $a -o "$dir/key"
+	sed -i 's/:[0-9]*\/v1/:1\/v1/' "$dir/profile.json"
+	check 'a server that is not there' ends 5 'does not answer' $p $a -o "$dir/nowhere"
+	check 'but what is complete needs no server' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
+}
+
+# every file that came to be, and all that was said
+no_key()
+{
+	! grep -rlaF -e "$MERC_TEST_KEY" -e 'sk-planted' "$dir" && grep -rlF '[redacted]' "$dir/cases"
+}
+check 'the key is nowhere' no_key
+
+killed()
+{
+	MERC=$merc MOCK=$mock RUNS=5 SAMPLES=500 ./scripts/kill-ask.sh
+}
+check 'killed, it goes on' killed
+
+# interrupted: the replies that came are kept, and the shell sees a death by signal
+interrupted()
+{
+	"$merc" ask -q -b 'exec:echo "{\"ready\":true}"; while read -r l; do sleep 100; done' \
+		-a "$dir/asks.jsonl" -o "$dir/int" 2>"$dir/err" &
+	pid=$!
+	sleep .5
+	kill -TERM $pid
+	wait $pid
+	[ $? = 143 ] && grep -q '"status": "interrupted"' "$dir/int/status.json"
+}
+check 'interrupted, it says so' interrupted
+echo "1..$n"
