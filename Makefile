@@ -255,7 +255,7 @@ INSTALL         ?= install
 INSTALL_PROGRAM ?= $(INSTALL)
 INSTALL_DATA    ?= $(INSTALL) -m 644
 MAN5            := $(sort $(wildcard scripts/man/*.5))
-SHARE           := $(sort $(wildcard scripts/experiments/*.json scripts/experiments/sweeps/*.json results/reference/*.json))
+SHARE           := $(sort $(wildcard scripts/examples/*.json scripts/experiments/*.json scripts/experiments/sweeps/*.json results/reference/*.json))
 INSTALLED       := $(bindir)/merc $(mandir)/man1/merc.1 $(bashcompdir)/merc \
                    $(MAN5:scripts/man/%=$(mandir)/man5/%) $(SHARE:%=$(datadir)/merc/%)
 

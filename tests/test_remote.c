@@ -147,6 +147,27 @@ static void test_profiles(void **state)
 	scratch_remove(dir);
 }
 
+static void test_examples(void **state)
+{
+	static const char *const name[] = { "openai", "vllm", "llama-server" };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char path[60], *text;
+		struct err err = { 0 };
+		struct profile p;
+		size_t n;
+
+		CHECK(str_format(path, sizeof(path), "scripts/examples/%s.json", name[i]));
+		CHECK(!io_read_file(path, 1 << 16, &text, &n, &err));
+		profile_parse(&p, text, n, path, false, &err);
+		CHECK_OK(&err);
+		assert_string_equal(dialect_name[p.dialect], name[i]);
+		profile_free(&p);
+		free(text);
+	}
+}
+
 /* --- requests -------------------------------------------------------------------------------- */
 
 #define TEXT(s)                                                                                    \
@@ -519,11 +540,12 @@ static void test_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256),	       cmocka_unit_test(test_redact),
-		cmocka_unit_test(test_profiles),       cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_media_requests), cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_every_case),     cmocka_unit_test(test_ends_the_run),
-		cmocka_unit_test(test_modes),	       cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_sha256),	     cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_examples),     cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_requests),     cmocka_unit_test(test_media_requests),
+		cmocka_unit_test(test_keys),	     cmocka_unit_test(test_every_case),
+		cmocka_unit_test(test_ends_the_run), cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
