@@ -77,18 +77,18 @@ static const char profile_text[] =
 	","
 	"\"max_reply_bytes\":100000%s}";
 
-static struct profile make_profile(const char *dialect, const char *more)
+static struct endpoint make_profile(const char *dialect, const char *more)
 {
 	struct strbuf b = { 0 };
 	struct err err = { 0 };
-	struct profile p;
+	struct endpoint p;
 
 	strbuf_addf(&b,
 		    "{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"%s\",\"base_url\":"
 		    "\"http://h/v1\",\"model\":\"m\",\"can\":[\"choice\",\"likelihood\","
 		    "\"letters\",\"images\",\"audio\",\"video\"]%s}",
 		    dialect, more);
-	profile_parse(&p, strbuf_str(&b), b.len, "profile", true, &err);
+	endpoint_parse(&p, strbuf_str(&b), b.len, "profile", true, &err);
 	CHECK_OK(&err);
 	strbuf_free(&b);
 	return p;
@@ -98,7 +98,7 @@ static void refuse_profile(const char *from, const char *to, int code, const cha
 {
 	struct strbuf b = { 0 }, c = { 0 };
 	struct err err = { 0 };
-	struct profile p;
+	struct endpoint p;
 	const char *at;
 
 	strbuf_addf(&b, profile_text, "vllm", 1, "");
@@ -106,9 +106,9 @@ static void refuse_profile(const char *from, const char *to, int code, const cha
 	CHECK(at != NULL);
 	strbuf_addn(&c, b.s, (size_t)(at - b.s));
 	strbuf_addf(&c, "%s%s", to, at + strlen(from));
-	profile_parse(&p, strbuf_str(&c), c.len, "profile", true, &err);
+	endpoint_parse(&p, strbuf_str(&c), c.len, "profile", true, &err);
 	CHECK_ERR(&err, code, why);
-	profile_free(&p);
+	endpoint_free(&p);
 	strbuf_free(&b);
 	strbuf_free(&c);
 }
@@ -117,7 +117,7 @@ static void test_profiles(void **state)
 {
 	char *dir = scratch_make(), *path = path_join(dir, "key"), more[200];
 	struct err err = { 0 };
-	struct profile p;
+	struct endpoint p;
 
 	(void)state;
 	refuse_profile("\"model\"", "\"modell\"", ERR_FORMAT, "unknown field \"modell\"");
@@ -142,7 +142,7 @@ static void test_profiles(void **state)
 	CHECK(str_format(more, sizeof(more), ",\"key_file\":\"%s\"", path));
 	p = make_profile("openai", more);
 	assert_string_equal(p.key, KEY);
-	profile_free(&p);
+	endpoint_free(&p);
 	free(path);
 	scratch_remove(dir);
 }
@@ -155,15 +155,15 @@ static void test_examples(void **state)
 	for (int i = 0; i < 3; i++) {
 		char path[60], *text;
 		struct err err = { 0 };
-		struct profile p;
+		struct endpoint p;
 		size_t n;
 
 		CHECK(str_format(path, sizeof(path), "scripts/examples/%s.json", name[i]));
 		CHECK(!io_read_file(path, 1 << 16, &text, &n, &err));
-		profile_parse(&p, text, n, path, false, &err);
+		endpoint_parse(&p, text, n, path, false, &err);
 		CHECK_OK(&err);
 		assert_string_equal(dialect_name[p.dialect], name[i]);
-		profile_free(&p);
+		endpoint_free(&p);
 		free(text);
 	}
 }
@@ -192,7 +192,7 @@ static struct ask make_ask(const struct ask_message *m, int n, enum ask_mode mod
 static void check_request(const char *dialect, const char *more, const struct ask *ask, int step,
 			  const char *want)
 {
-	struct profile p = make_profile(dialect, more);
+	struct endpoint p = make_profile(dialect, more);
 	struct strbuf b = { 0 };
 	struct err err = { 0 };
 
@@ -201,7 +201,7 @@ static void check_request(const char *dialect, const char *more, const struct as
 	CHECK_OK(&err);
 	assert_string_equal(strbuf_str(&b), want);
 	strbuf_free(&b);
-	profile_free(&p);
+	endpoint_free(&p);
 }
 
 #define FIELDS                                                                                     \
@@ -253,7 +253,7 @@ static void test_media_requests(void **state)
 					 { ASK_VIDEO, "mp4!!", 5 } };
 	const struct ask_message m = { "user", part, 3 }, two = { "user", part, 2 };
 	struct ask ask = make_ask(&m, 1, ASK_GENERATE);
-	struct profile p = make_profile("openai", "");
+	struct endpoint p = make_profile("openai", "");
 	struct err err = { 0 };
 
 	(void)state;
@@ -274,7 +274,7 @@ static void test_media_requests(void **state)
 	p.can = CAN_AUDIO;
 	dialect_check(&p, &ask, &err);
 	CHECK_ERR(&err, ERR_ARG, "does not list");
-	profile_free(&p);
+	endpoint_free(&p);
 }
 
 static void test_keys(void **state)

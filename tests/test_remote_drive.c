@@ -340,7 +340,7 @@ static void ask_three(const char *spec, const char *dir, double limit, struct ga
 static void test_replay(void **state)
 {
 	char *dir = scratch_make(), spec[100];
-	struct gathered g;
+	struct gathered g = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
@@ -362,7 +362,7 @@ static void test_replay(void **state)
 static void test_exec(void **state)
 {
 	char *dir = scratch_make(), spec[600];
-	struct gathered g;
+	struct gathered g = { 0 };
 	struct err err = { 0 };
 
 	(void)state;

@@ -6,7 +6,7 @@
 #define TOP_LOGPROBS 20 /* the most that servers give */
 #define LETTERS_MAX  26
 
-static int check_part(const struct profile *p, const struct ask *ask, const struct ask_part *part,
+static int check_part(const struct endpoint *p, const struct ask *ask, const struct ask_part *part,
 		      struct err *err)
 {
 	static const struct {
@@ -32,7 +32,7 @@ static int check_part(const struct profile *p, const struct ask *ask, const stru
 	return 0;
 }
 
-static int check_mode(const struct profile *p, const struct ask *ask, struct err *err)
+static int check_mode(const struct endpoint *p, const struct ask *ask, struct err *err)
 {
 	static const unsigned need[ASK_MODES] = { 0, CAN_CHOICE, CAN_LIKELIHOOD, CAN_LETTERS };
 	const struct ask_part *part = ask->message[0].part;
@@ -59,7 +59,7 @@ static int check_mode(const struct profile *p, const struct ask *ask, struct err
 	return 0;
 }
 
-int dialect_check(const struct profile *p, const struct ask *ask, struct err *err)
+int dialect_check(const struct endpoint *p, const struct ask *ask, struct err *err)
 {
 	if (ask->n_messages < 1 || ask->n_messages > ASK_MESSAGES_MAX)
 		return err_set(err, ERR_ARG, "%s: 1 to %d messages are needed", ask->id,
@@ -155,7 +155,7 @@ static void put_part(struct json_writer *w, enum dialect dialect, const struct a
 }
 
 /* A system message is one text for every server; other messages are lists of parts. */
-static void put_messages(struct json_writer *w, const struct profile *p, const struct ask *ask)
+static void put_messages(struct json_writer *w, const struct endpoint *p, const struct ask *ask)
 {
 	json_open_array(w, "messages");
 	for (int i = 0; i < ask->n_messages; i++) {
@@ -176,7 +176,7 @@ static void put_messages(struct json_writer *w, const struct profile *p, const s
 	json_close_array(w);
 }
 
-static void put_sampling(struct json_writer *w, const struct profile *p, const struct ask *ask)
+static void put_sampling(struct json_writer *w, const struct endpoint *p, const struct ask *ask)
 {
 	const struct ask_sampling *s = &ask->sampling;
 	bool chat = ask->mode != ASK_LIKELIHOOD;
@@ -246,7 +246,7 @@ static void put_schema(struct json_writer *w, const struct ask *ask)
 	json_close_object(w);
 }
 
-static void put_choice(struct json_writer *w, const struct profile *p, const struct ask *ask)
+static void put_choice(struct json_writer *w, const struct endpoint *p, const struct ask *ask)
 {
 	switch (p->choice) {
 	case CHOICE_STRUCTURED:
@@ -279,7 +279,7 @@ static void put_prompt(struct json_writer *w, const struct ask *ask, int step)
 	json_put_bool(w, "echo", true);
 }
 
-int dialect_request(const struct profile *p, const struct ask *ask, int step, struct strbuf *out,
+int dialect_request(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
 		    struct err *err)
 {
 	struct json_writer w;

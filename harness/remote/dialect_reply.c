@@ -12,7 +12,7 @@
 
 /* Everything one reading needs. */
 struct reading {
-	const struct profile *p;
+	const struct endpoint *p;
 	const struct ask *ask;
 	const char *body;
 	size_t len;
@@ -243,7 +243,7 @@ static void read_likelihood(struct reading *x, const struct json *choice, int st
 	x->score[step] = o;
 }
 
-int dialect_reply(const struct profile *p, const struct ask *ask, int step, const char *body,
+int dialect_reply(const struct endpoint *p, const struct ask *ask, int step, const char *body,
 		  size_t len, struct arena *mem, struct option_score *score, struct reply *r,
 		  struct err *err)
 {

@@ -41,7 +41,7 @@ static char *make_url(const struct http *h, const char *path)
 {
 	struct strbuf b = { 0 };
 
-	profile_url(&h->profile, path, &b);
+	endpoint_url(&h->profile, path, &b);
 	if (b.oom)
 		strbuf_free(&b);
 	return b.s;
@@ -54,7 +54,7 @@ static int http_open(void *state, const char *spec, const struct backend_env *en
 	h->env = *env;
 	h->epoll = -1;
 	h->timer = -1;
-	if (profile_read(&h->profile, spec, err))
+	if (endpoint_read(&h->profile, spec, err))
 		return err->code;
 	if (env->limit_s > 0)
 		h->profile.request_s = env->limit_s;
@@ -170,7 +170,7 @@ static void http_close(void *state)
 	free(h->chat_url);
 	free(h->completions_url);
 	strbuf_free(&h->identity);
-	profile_free(&h->profile);
+	endpoint_free(&h->profile);
 	*h = (struct http){ .epoll = -1 };
 }
 

@@ -43,7 +43,7 @@ static size_t on_header(char *data, size_t one, size_t n, void *ctx)
 
 int http_prepare(const struct http *h, struct flight *f, struct err *err)
 {
-	const struct profile *p = &h->profile;
+	const struct endpoint *p = &h->profile;
 	CURL *e = f->easy = curl_easy_init();
 	int bad;
 
@@ -100,7 +100,7 @@ static bool give_up(struct flight *f, enum reply_cause cause)
 /* Waits and sends again, or gives up.  after < 0: the server named no time. */
 static bool again(struct http *h, struct flight *f, enum reply_cause cause, double after)
 {
-	const struct profile *p = &h->profile;
+	const struct endpoint *p = &h->profile;
 	double most = p->retry_base_s, wait;
 
 	if (f->tries >= p->retries)
@@ -177,7 +177,7 @@ static bool judge_failure(struct http *h, struct flight *f, CURLcode rc, struct 
 
 static bool judge_reply(struct http *h, struct flight *f, struct err *err)
 {
-	const struct profile *p = &h->profile;
+	const struct endpoint *p = &h->profile;
 	curl_off_t us = 0;
 
 	curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &us);

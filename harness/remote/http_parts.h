@@ -31,7 +31,7 @@ struct flight {
 };
 
 struct http {
-	struct profile profile;
+	struct endpoint profile;
 	struct backend_env env;
 	struct curl_slist *headers;
 	char *chat_url, *completions_url;

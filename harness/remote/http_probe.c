@@ -114,7 +114,7 @@ static int ask_models(struct http *h, struct json_writer *w, struct err *err)
 	struct json *list;
 	long status;
 
-	profile_url(&h->profile, "/models", &url);
+	endpoint_url(&h->profile, "/models", &url);
 	status = get_patiently(h, f, strbuf_str(&url), err);
 	strbuf_free(&url);
 	if (err->code)
@@ -258,7 +258,7 @@ static int try_mode(struct http *h, enum ask_mode mode, struct err *err)
 
 int http_identify(struct http *h, bool served, struct err *err)
 {
-	const struct profile *p = &h->profile;
+	const struct endpoint *p = &h->profile;
 	struct json_writer w;
 
 	strbuf_reset(&h->identity);

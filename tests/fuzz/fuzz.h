@@ -20,6 +20,7 @@
 	X(cascade)                                                                                 \
 	X(cue_files)                                                                               \
 	X(cue_words)                                                                               \
+	X(endpoint)                                                                                \
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
 	X(landmarks)                                                                               \
@@ -28,7 +29,6 @@
 	X(peft)                                                                                    \
 	X(profiles)                                                                                \
 	X(recorded)                                                                                \
-	X(remote_profile)                                                                          \
 	X(remote_reply)                                                                            \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \

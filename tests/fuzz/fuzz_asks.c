@@ -16,7 +16,7 @@ static const char all[] =
 	"{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"vllm\",\"base_url\":\"http://h\","
 	"\"model\":\"m\",\"can\":[\"choice\",\"likelihood\",\"letters\"]}";
 
-static void send(const struct profile *p, const struct ask *ask)
+static void send(const struct endpoint *p, const struct ask *ask)
 {
 	struct strbuf b = { 0 };
 	struct err err = { 0 };
@@ -55,9 +55,9 @@ int fuzz_asks(const uint8_t *data, size_t size)
 	struct err err = { 0 };
 	struct fuzz_file f;
 	struct ask_file asks;
-	struct profile p;
+	struct endpoint p;
 
-	FUZZ_CHECK(!profile_parse(&p, all, sizeof(all) - 1, "all", false, &err));
+	FUZZ_CHECK(!endpoint_parse(&p, all, sizeof(all) - 1, "all", false, &err));
 	fuzz_file_open(&f, data, size);
 	fuzz_outcome(!ask_file_open(&asks, f.path, &err), &err);
 	for (const struct ask *ask; !err.code && ask_file_next(&asks, &ask, &err) == ASK_READY;) {
@@ -67,6 +67,6 @@ int fuzz_asks(const uint8_t *data, size_t size)
 	ask_file_free(&asks);
 	replay(f.path);
 	fuzz_file_close(&f);
-	profile_free(&p);
+	endpoint_free(&p);
 	return 0;
 }

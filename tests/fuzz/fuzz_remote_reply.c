@@ -22,7 +22,7 @@ static void check(const struct reply *r, const struct option_score *score)
 		FUZZ_CHECK(!score[i].known || isfinite(score[i].logprob));
 }
 
-static void read_as(const struct profile *p, enum ask_mode mode, const uint8_t *data, size_t size)
+static void read_as(const struct endpoint *p, enum ask_mode mode, const uint8_t *data, size_t size)
 {
 	static const char *const option[] = { "anger", "joy" };
 	const struct ask_part part = { ASK_TEXT, "She felt", 8 };
@@ -46,7 +46,7 @@ static void read_as(const struct profile *p, enum ask_mode mode, const uint8_t *
 int fuzz_remote_reply(const uint8_t *data, size_t size)
 {
 	char key[] = KEY;
-	struct profile p = { .key = key };
+	struct endpoint p = { .key = key };
 
 	for (int mode = 0; mode < ASK_MODES; mode++)
 		read_as(&p, (enum ask_mode)mode, data, size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a server is and can do, as one JSON file (merc-remote(5)).
+ * What a server is and can do, as one JSON file that users call its profile (merc-remote(5)).
  */
-#ifndef HARNESS_REMOTE_PROFILE_H
-#define HARNESS_REMOTE_PROFILE_H
+#ifndef HARNESS_REMOTE_ENDPOINT_H
+#define HARNESS_REMOTE_ENDPOINT_H
 
 #include "harness/base/json.h"
 #include "harness/core/ask.h"
@@ -10,7 +10,7 @@
 enum dialect { DIALECT_OPENAI, DIALECT_VLLM, DIALECT_LLAMA, DIALECTS };
 extern const char *const dialect_name[DIALECTS]; /* openai vllm llama-server */
 
-enum profile_can {
+enum endpoint_can {
 	CAN_IMAGES = 1 << 0,
 	CAN_AUDIO = 1 << 1,
 	CAN_VIDEO = 1 << 2,
@@ -29,12 +29,12 @@ enum choice_way {
 };
 extern const char *const choice_way_name[CHOICE_WAYS];
 
-struct profile {
+struct endpoint {
 	char *name, *base_url, *model, *revision, *ca_file; /* "" where the file says nothing */
 	char *key;   /* of the server, "" for none; in no file, no message, no hash */
 	char *extra; /* further request fields, one canonical JSON object, "{}" for none */
 	enum dialect dialect;
-	unsigned can; /* enum profile_can */
+	unsigned can; /* enum endpoint_can */
 	enum choice_way choice;
 	bool completion_tokens; /* max_completion_tokens instead of max_tokens */
 	int concurrency;
@@ -48,14 +48,14 @@ struct profile {
 
 /* Reads and checks a profile, and fetches its key.  An unknown field, a URL with a user or a
  * query, a key file that others may read, an unset key variable: ERR_ARG, ERR_FORMAT or
- * ERR_MISSING with the remedy.  Free with profile_free(), which accepts the zeroed struct. */
-int profile_read(struct profile *p, const char *path, struct err *err);
+ * ERR_MISSING with the remedy.  Free with endpoint_free(), which accepts the zeroed struct. */
+int endpoint_read(struct endpoint *p, const char *path, struct err *err);
 /* The same from text; what names it.  with_key false: the key stays "". */
-int profile_parse(struct profile *p, const char *text, size_t len, const char *what, bool with_key,
-		  struct err *err);
-void profile_free(struct profile *p);
+int endpoint_parse(struct endpoint *p, const char *text, size_t len, const char *what,
+		   bool with_key, struct err *err);
+void endpoint_free(struct endpoint *p);
 
 /* The base URL with the path of the API behind it ("/chat/completions"). */
-void profile_url(const struct profile *p, const char *path, struct strbuf *out);
+void endpoint_url(const struct endpoint *p, const char *path, struct strbuf *out);
 
 #endif

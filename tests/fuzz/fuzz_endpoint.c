@@ -7,7 +7,7 @@
 
 #include "harness/remote/dialect.h"
 
-static void request(const struct profile *p)
+static void request(const struct endpoint *p)
 {
 	static const char *const option[] = { "a", "b" };
 	const struct ask_part part = { ASK_TEXT, "hi", 2 };
@@ -36,17 +36,17 @@ static void request(const struct profile *p)
 	strbuf_free(&b);
 }
 
-int fuzz_remote_profile(const uint8_t *data, size_t size)
+int fuzz_endpoint(const uint8_t *data, size_t size)
 {
 	struct err err = { 0 };
-	struct profile p;
+	struct endpoint p;
 
-	fuzz_outcome(!profile_parse(&p, (const char *)data, size, "p.json", false, &err), &err);
+	fuzz_outcome(!endpoint_parse(&p, (const char *)data, size, "p.json", false, &err), &err);
 	if (!err.code) {
 		FUZZ_CHECK(*p.name && *p.model && strstr(p.base_url, "://") && p.concurrency > 0 &&
 			   p.reply_bytes > 0 && !*p.key);
 		request(&p);
 	}
-	profile_free(&p);
+	endpoint_free(&p);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "harness/remote/profile.h"
+#include "harness/remote/endpoint.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -150,7 +150,7 @@ static int get_object(const struct json *v, const char *name, const char *const 
 	return known ? check_fields(m, known, what, err) : 0;
 }
 
-static int read_can(struct profile *p, const char *what, struct err *err)
+static int read_can(struct endpoint *p, const char *what, struct err *err)
 {
 	const struct json *list = json_get(p->json, "can");
 
@@ -172,7 +172,7 @@ static int read_can(struct profile *p, const char *what, struct err *err)
 }
 
 /* Only what a request line may hold; a user, a query or a fragment would end up in logs. */
-static int check_url(struct profile *p, const char *what, struct err *err)
+static int check_url(struct endpoint *p, const char *what, struct err *err)
 {
 	size_t n = strlen(p->base_url);
 	const char *rest = strstr(p->base_url, "://");
@@ -195,7 +195,7 @@ static int check_url(struct profile *p, const char *what, struct err *err)
 	return 0;
 }
 
-static int read_extra(struct profile *p, const char *what, struct err *err)
+static int read_extra(struct endpoint *p, const char *what, struct err *err)
 {
 	const struct json *extra = json_get(p->json, "extra");
 	struct strbuf b = { 0 };
@@ -215,7 +215,7 @@ static int read_extra(struct profile *p, const char *what, struct err *err)
 	return b.oom ? err_set(err, ERR_NOMEM, "%s: no memory", what) : 0;
 }
 
-static int read_limits(struct profile *p, const char *what, struct err *err)
+static int read_limits(struct endpoint *p, const char *what, struct err *err)
 {
 	const struct json *v = p->json, *retry = json_get(v, "retry"), *t = json_get(v, "timeouts"),
 			  *price = json_get(v, "price");
@@ -238,7 +238,7 @@ static int read_limits(struct profile *p, const char *what, struct err *err)
 	return 0;
 }
 
-static int read_fields(struct profile *p, const char *what, struct err *err)
+static int read_fields(struct endpoint *p, const char *what, struct err *err)
 {
 	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
 	static const enum choice_way usual[DIALECTS] = { CHOICE_JSON_SCHEMA, CHOICE_STRUCTURED,
@@ -269,7 +269,8 @@ static int read_fields(struct profile *p, const char *what, struct err *err)
 }
 
 /* A key is one printable word: it goes into a header line, and is looked for in what comes back. */
-static int keep_key(struct profile *p, const char *key, size_t n, const char *what, struct err *err)
+static int keep_key(struct endpoint *p, const char *key, size_t n, const char *what,
+		    struct err *err)
 {
 	while (n && (key[n - 1] == '\n' || key[n - 1] == '\r'))
 		n--;
@@ -290,7 +291,7 @@ static int keep_key(struct profile *p, const char *key, size_t n, const char *wh
 	return 0;
 }
 
-static int key_from_file(struct profile *p, const char *path, const char *what, struct err *err)
+static int key_from_file(struct endpoint *p, const char *path, const char *what, struct err *err)
 {
 	struct stat st;
 	char *text;
@@ -308,7 +309,7 @@ static int key_from_file(struct profile *p, const char *path, const char *what, 
 	return err->code;
 }
 
-static int fetch_key(struct profile *p, const char *what, struct err *err)
+static int fetch_key(struct endpoint *p, const char *what, struct err *err)
 {
 	const char *name = json_str(json_get(p->json, "key_env"), NULL);
 	const char *path = json_str(json_get(p->json, "key_file"), NULL), *value;
@@ -328,10 +329,10 @@ static int fetch_key(struct profile *p, const char *what, struct err *err)
 	return keep_key(p, value, strlen(value), what, err);
 }
 
-int profile_parse(struct profile *p, const char *text, size_t len, const char *what, bool with_key,
-		  struct err *err)
+int endpoint_parse(struct endpoint *p, const char *text, size_t len, const char *what,
+		   bool with_key, struct err *err)
 {
-	*p = (struct profile){ 0 };
+	*p = (struct endpoint){ 0 };
 	p->json = json_parse(text, len, what, err);
 	p->key = str_dup("");
 	if (!err->code && !p->key)
@@ -341,20 +342,20 @@ int profile_parse(struct profile *p, const char *text, size_t len, const char *w
 	return err->code;
 }
 
-int profile_read(struct profile *p, const char *path, struct err *err)
+int endpoint_read(struct endpoint *p, const char *path, struct err *err)
 {
 	char *text;
 	size_t len;
 
-	*p = (struct profile){ 0 };
+	*p = (struct endpoint){ 0 };
 	if (io_read_file(path, PROFILE_MAX, &text, &len, err))
 		return err->code;
-	profile_parse(p, text, len, path, true, err);
+	endpoint_parse(p, text, len, path, true, err);
 	free(text);
 	return err->code;
 }
 
-void profile_free(struct profile *p)
+void endpoint_free(struct endpoint *p)
 {
 	if (p->key)
 		memset(p->key, 0, strlen(p->key));
@@ -366,10 +367,10 @@ void profile_free(struct profile *p)
 	free(p->key);
 	free(p->extra);
 	json_free(p->json);
-	*p = (struct profile){ 0 };
+	*p = (struct endpoint){ 0 };
 }
 
-void profile_url(const struct profile *p, const char *path, struct strbuf *out)
+void endpoint_url(const struct endpoint *p, const char *path, struct strbuf *out)
 {
 	strbuf_add(out, p->base_url);
 	strbuf_add(out, path);
