@@ -16,7 +16,7 @@ server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-export XDG_CONFIG_HOME="$dir/none" LC_ALL=C
+export no_proxy=127.0.0.1 XDG_CONFIG_HOME="$dir/none" LC_ALL=C
 
 "$mock" "$dir/port" 2 '' "$dir/asked" &
 server=$!

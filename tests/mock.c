@@ -39,7 +39,8 @@ struct mock {
 	int listener, epoll, port;
 	pthread_t thread;
 	atomic_bool stop;
-	atomic_long asked, bad, most;
+	atomic_long asked, bad, most, early;
+	double told; /* when one was told to wait */
 	struct link link[CONNECTIONS];
 	long waiting;
 	uint64_t seen[SEEN]; /* requests of the cases that differ the second time */
@@ -298,6 +299,8 @@ static void behave(struct mock *m, struct link *l, const char *head, const char 
 			continue;
 		if (case_list[i].once && seen_before(m, h))
 			break;
+		if (!strcmp(name, "rate"))
+			m->told = clock_s();
 		respond(l, case_list[i].status, case_list[i].header, case_list[i].body,
 			strlen(case_list[i].body));
 		return;
@@ -351,7 +354,10 @@ static void serve(struct mock *m, struct link *l, char *head, const char *body, 
 	} else if (!strncmp(head, "GET ", 4)) {
 		serve_get(m, l, path);
 	} else {
+		const double since = clock_s() - m->told;
+
 		atomic_fetch_add(&m->asked, 1);
+		atomic_fetch_add(&m->early, since > .3 && since < .9);
 		log_ask(m, body, n);
 		*end = ' ';
 		/* the path for answer(), the whole head for what echoes it */
@@ -525,6 +531,11 @@ long mock_asked(const struct mock *m)
 long mock_bad(const struct mock *m)
 {
 	return atomic_load(&m->bad);
+}
+
+long mock_early(const struct mock *m)
+{
+	return atomic_load(&m->early);
 }
 
 long mock_most(const struct mock *m)

@@ -26,6 +26,8 @@ long mock_asked(const struct mock *m);
 /* Requests that were no HTTP or no JSON, and the most that were waited for at once. */
 long mock_bad(const struct mock *m);
 long mock_most(const struct mock *m);
+/* Requests that came 0.3 to 0.9 s after one was told to wait for a second. */
+long mock_early(const struct mock *m);
 void mock_stop(struct mock *m);
 
 #endif

@@ -8,7 +8,7 @@ mock=${TESTS:?}/mock_server
 dir=$(mktemp -d) || exit 99
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$dir"' EXIT
-export XDG_CONFIG_HOME="$dir/none" MERC_TEST_KEY=sk-planted+key/0123456789
+export no_proxy=127.0.0.1 XDG_CONFIG_HOME="$dir/none" MERC_TEST_KEY=sk-planted+key/0123456789
 n=0
 
 # check NAME COMMAND…: the command says yes
@@ -93,10 +93,79 @@ p="-b $dir/profile.json" a="-a $dir/asks.jsonl"
 	check 'a program as a model' ends 0 '9 asks: 9 ok' -b exec:scripts/examples/exec_majority.sh $a -o "$dir/exec"
 	check 'answers what it answers' [ "$(grep -c '"text":"neutral"' "$dir/exec/replies.jsonl")" = 9 ]
 	MERC_TEST_KEY=sk-another-key-0123 check 'another key does not get in' ends 5 'refuses the key' $p $a -o "$dir/key"
+}
+
+# interrupted: the replies that came are kept, and the shell sees a death by signal
+# interrupted BACKEND ASKS
+interrupted()
+{
+	rm -rf "$dir/int"
+	"$merc" ask -q -b "$1" -a "$2" -o "$dir/int" --time-limit 100 2>"$dir/err" &
+	pid=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -s "$dir/int/journal.jsonl" ] && break
+		sleep .1
+	done
+	kill -TERM $pid
+	wait $pid
+	[ $? = 143 ] && grep -q '"status": "interrupted"' "$dir/int/status.json" &&
+		[ "$(wc -l <"$dir/int/journal.jsonl")" = 1 ] && [ ! -e "$dir/int/replies.jsonl" ]
+}
+head -n 1 "$dir/asks.jsonl" >"$dir/slow.jsonl"
+echo '{"id": "t", "messages": [{"role": "user", "content": "case=slow"}]}' >>"$dir/slow.jsonl"
+check 'interrupted while a server thinks' interrupted "$dir/profile.json" "$dir/slow.jsonl"
+check 'interrupted while a program thinks' interrupted \
+	"exec:echo '{\"ready\":true}'; read -r l; echo '{\"id\":\"s1\",\"text\":\"x\"}'; sleep 100" "$dir/asks.jsonl"
+
+# shellcheck disable=SC2086
+{
 	sed -i 's/:[0-9]*\/v1/:1\/v1/' "$dir/profile.json"
 	check 'a server that is not there' ends 5 'does not answer' $p $a -o "$dir/nowhere"
 	check 'but what is complete needs no server' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
 }
+
+# the program of the example alone, and the replies that came through the harness: one score
+scores()
+{
+	"$merc" score -q --dataset meld --root "$dir/corpus" --columns id=id,reply=text --format json "$1" |
+		grep -v '"file"'
+}
+scores_alone_and_within()
+{
+	./tests/tiny_corpus.sh "$dir/corpus" || return 1
+	awk -F, 'NR > 1 { printf "{\"id\":\"dia%s_utt%s\",\"index\":0,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}\n", $6, $7, $2 }' \
+		"$dir/corpus/test_sent_emo.csv" >"$dir/corpus.jsonl"
+	./scripts/examples/exec_majority.sh <"$dir/corpus.jsonl" | sed 1d >"$dir/alone.jsonl"
+	"$merc" ask -q -b exec:scripts/examples/exec_majority.sh -a "$dir/corpus.jsonl" -o "$dir/within" || return 1
+	[ "$(wc -l <"$dir/within/replies.jsonl")" = 120 ] || return 1
+	scores "$dir/alone.jsonl" >"$dir/alone" && scores "$dir/within/replies.jsonl" >"$dir/inside" &&
+		grep -q '"ok": 120' "$dir/alone" && cmp "$dir/alone" "$dir/inside"
+}
+check 'a program scores in the harness as it does alone' scores_alone_and_within
+
+# a certificate that nobody vouches for
+untrusted()
+{
+	openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout "$dir/tls.key" \
+		-out "$dir/tls.pem" || return 1
+	openssl s_server -quiet -accept 127.0.0.1:0 -key "$dir/tls.key" -cert "$dir/tls.pem" -www >"$dir/tls" 2>&1 &
+	tls=$!
+	port=
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		port=$(ss -ltnpH 2>/dev/null | sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=$tls,.*/\1/p")
+		[ -n "$port" ] && break
+		sleep .1
+	done
+	sed "s/http:..127.0.0.1:[0-9]*/https:\/\/127.0.0.1:$port/" "$dir/profile.json" >"$dir/tls.json"
+	# shellcheck disable=SC2086
+	ends 5 'does not answer: SSL' -b "$dir/tls.json" $a -o "$dir/tls.out"
+	status=$?
+	kill "$tls"
+	return $status
+}
+if command -v openssl >/dev/null && command -v ss >/dev/null; then
+	check 'a certificate is verified' untrusted
+fi
 
 # every file that came to be, and all that was said
 no_key()
@@ -111,16 +180,4 @@ killed()
 }
 check 'killed, it goes on' killed
 
-# interrupted: the replies that came are kept, and the shell sees a death by signal
-interrupted()
-{
-	"$merc" ask -q -b 'exec:echo "{\"ready\":true}"; while read -r l; do sleep 100; done' \
-		-a "$dir/asks.jsonl" -o "$dir/int" 2>"$dir/err" &
-	pid=$!
-	sleep .5
-	kill -TERM $pid
-	wait $pid
-	[ $? = 143 ] && grep -q '"status": "interrupted"' "$dir/int/status.json"
-}
-check 'interrupted, it says so' interrupted
 echo "1..$n"

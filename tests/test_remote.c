@@ -318,10 +318,10 @@ struct session {
 	void *state;
 };
 
-static void session_begin(struct session *s, const char *dialect, const char *key, unsigned modes,
-			  struct err *err)
+static void session_begin(struct session *s, const char *dialect, const char *key, double delay_s,
+			  unsigned modes, struct err *err)
 {
-	const struct mock_options o = { .key = key };
+	const struct mock_options o = { .key = key, .delay_s = delay_s };
 	const struct backend_env env = { 0 };
 	struct strbuf b = { 0 };
 	const char *rest;
@@ -334,6 +334,7 @@ static void session_begin(struct session *s, const char *dialect, const char *ke
 		    key ? ",\"key_env\":\"MERC_TEST_KEY\"" : "");
 	io_write_atomic(path, strbuf_str(&b), b.len, err);
 	setenv("MERC_TEST_KEY", KEY, 1);
+	setenv("no_proxy", "127.0.0.1", 1);
 	s->ops = backend_find(path, &rest);
 	s->state = calloc(1, s->ops->state_size);
 	CHECK(s->state != NULL);
@@ -347,7 +348,7 @@ static void session_end(struct session *s)
 {
 	s->ops->close(s->state);
 	free(s->state);
-	CHECK(mock_bad(s->mock) == 0);
+	CHECK(!s->mock || mock_bad(s->mock) == 0);
 	mock_stop(s->mock);
 	scratch_remove(s->dir);
 }
@@ -434,7 +435,7 @@ static void test_every_case(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	session_begin(&s, "vllm", KEY, 0, &err);
+	session_begin(&s, "vllm", KEY, 0, 0, &err);
 	CHECK_OK(&err);
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		char text[60];
@@ -463,7 +464,7 @@ static void test_ends_the_run(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	session_begin(&s, "openai", NULL, 0, &err);
+	session_begin(&s, "openai", NULL, 0, 0, &err);
 	CHECK_OK(&err);
 	for (int i = 0; i < 2; i++) {
 		char text[60];
@@ -488,7 +489,7 @@ static void test_modes(void **state)
 		struct session s;
 		struct single one;
 
-		session_begin(&s, dialect[d], NULL,
+		session_begin(&s, dialect[d], NULL, 0,
 			      1u << ASK_CHOICE | 1u << ASK_LIKELIHOOD | 1u << ASK_LETTERS, &err);
 		CHECK_OK(&err);
 		ask_text(&s, "Choose.", ASK_CHOICE, &one, &err);
@@ -522,6 +523,82 @@ static void test_modes(void **state)
 	}
 }
 
+/* The first ask is told to wait for a second; the others would take half of that. */
+struct held_back {
+	struct ask_part part[2];
+	struct ask_message message[2];
+	struct ask ask[200];
+	int given, got, failed;
+};
+
+static enum ask_next held_next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct held_back *h = ctx;
+
+	(void)err;
+	if (h->given == (int)ARRAY_LEN(h->ask))
+		return ASK_END;
+	h->ask[h->given] = make_ask(&h->message[h->given > 0], 1, ASK_GENERATE);
+	*out = &h->ask[h->given++];
+	return ASK_READY;
+}
+
+static int held_put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct held_back *h = ctx;
+
+	(void)ask;
+	h->got++;
+	h->failed += r->status != ANSWER_OK;
+	return err->code;
+}
+
+/* A 429 holds back every request, and no more fly than may. */
+static void test_rate(void **state)
+{
+	struct held_back h = { .part = { TEXT("case=rate"), TEXT("other") } };
+	const struct ask_source source = { held_next, &h };
+	const struct ask_sink sink = { held_put, NULL, &h };
+	struct session s;
+	struct err err = { 0 };
+	double start;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		h.message[i] = (struct ask_message){ "user", &h.part[i], 1 };
+	session_begin(&s, "vllm", NULL, .02, 0, &err);
+	start = clock_s();
+	s.ops->run(s.state, &source, &sink, &err);
+	CHECK_OK(&err);
+	CHECK(h.got == 200 && h.failed == 0 && mock_asked(s.mock) == 201);
+	CHECK(clock_s() - start >= .95);
+	CHECK(mock_early(s.mock) == 0);
+	CHECK(mock_most(s.mock) > 1 && mock_most(s.mock) <= 8);
+	session_end(&s);
+}
+
+/* A server that goes away does not turn a whole corpus into failures. */
+static void test_gone(void **state)
+{
+	struct held_back h = { .part = { TEXT("one"), TEXT("other") } };
+	const struct ask_source source = { held_next, &h };
+	const struct ask_sink sink = { held_put, NULL, &h };
+	struct session s;
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		h.message[i] = (struct ask_message){ "user", &h.part[i], 1 };
+	session_begin(&s, "vllm", NULL, 0, 0, &err);
+	CHECK_OK(&err);
+	mock_stop(s.mock);
+	s.mock = NULL;
+	s.ops->run(s.state, &source, &sink, &err);
+	CHECK_ERR(&err, ERR_BACKEND, "no connection for 25 asks in a row");
+	CHECK(h.got == 25 && h.failed == 25);
+	session_end(&s);
+}
+
 /* llama-server says that it has no projector, and the profile claims images; a wrong key. */
 static void test_probe(void **state)
 {
@@ -529,10 +606,10 @@ static void test_probe(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	session_begin(&s, "llama-server", NULL, 0, &err);
+	session_begin(&s, "llama-server", NULL, 0, 0, &err);
 	CHECK_ERR(&err, ERR_BACKEND, "without the projector");
 	session_end(&s);
-	session_begin(&s, "vllm", "another-key", 0, &err);
+	session_begin(&s, "vllm", "another-key", 0, 0, &err);
 	CHECK_ERR(&err, ERR_BACKEND, "refuses the key");
 	session_end(&s);
 }
@@ -545,7 +622,8 @@ int main(void)
 		cmocka_unit_test(test_requests),     cmocka_unit_test(test_media_requests),
 		cmocka_unit_test(test_keys),	     cmocka_unit_test(test_every_case),
 		cmocka_unit_test(test_ends_the_run), cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_probe),	     cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
  */
 #include "harness/cli/verbs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -172,11 +174,20 @@ static int put_reply(void *ctx, const struct ask *ask, const struct reply *r, st
 
 static int open_replies(struct asking *a, struct err *err)
 {
+	int fd;
+
 	strbuf_addf(&a->part, "%s/replies.jsonl.part", a->dir);
 	if (a->part.oom)
 		return err_set(err, ERR_NOMEM, "ask: no memory");
-	a->replies = fopen(a->part.s, "wb");
-	return a->replies ? 0 : err_set(err, ERR_IO, "%s: cannot be written", a->part.s);
+	/* a program that is started again meanwhile does not inherit it */
+	fd = open(a->part.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	a->replies = fd < 0 ? NULL : fdopen(fd, "wb");
+	if (a->replies)
+		return 0;
+	err_set(err, ERR_IO, "%s: %s", a->part.s, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return err->code;
 }
 
 /* Gives the replies their name once all are there. */

@@ -29,6 +29,7 @@ struct driving {
 	struct journal *journal;
 	struct place *place; /* (DRIVE_WINDOW) a ring */
 	size_t first, n;
+	size_t held;   /* bytes of replies in places */
 	double flying; /* cost of replies that are not committed yet */
 	struct progress progress;
 };
@@ -62,6 +63,7 @@ static int deliver(struct driving *d, struct err *err)
 
 		count(d, p);
 		d->sink->put(d->sink->ctx, p->ask, &p->r, err);
+		d->held -= p->mem.total;
 		arena_free(&p->mem);
 		d->first = (d->first + 1) % DRIVE_WINDOW;
 		d->n--;
@@ -87,6 +89,7 @@ static int look_up(struct driving *d, struct place *p, struct err *err)
 		return 0;
 	p->kept = true;
 	p->state = PLACE_DONE;
+	d->held += p->mem.total;
 	return 0;
 }
 
@@ -99,7 +102,7 @@ static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
 		enum ask_next what;
 		struct place *p;
 
-		if (d->n == DRIVE_WINDOW)
+		if (d->n == DRIVE_WINDOW || d->held > DRIVE_HELD)
 			return ASK_LATER;
 		what = d->source->next(d->source->ctx, &ask, err);
 		if (what != ASK_READY || err->code)
@@ -141,6 +144,7 @@ static int put(void *ctx, const struct ask *ask, const struct reply *r, struct e
 	memcpy(p->r.prompt_hash, p->prompt_hash, ASK_SHA_HEX);
 	sha256_hex(p->r.text, strlen(p->r.text), p->r.reply_hash);
 	p->state = PLACE_PUT;
+	d->held += p->mem.total;
 	d->flying += p->r.cost;
 	return journal_add(d->journal, ask, p->key, &p->r, err);
 }

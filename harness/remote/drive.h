@@ -7,7 +7,9 @@
 
 #include "harness/core/ask.h"
 
-#define DRIVE_WINDOW 1024 /* replies that may wait for an earlier one */
+/* What may wait for an earlier reply: so many asks, and so many bytes of replies. */
+#define DRIVE_WINDOW 1024
+#define DRIVE_HELD   ((size_t)64 << 20)
 
 struct drive_options {
 	const char *dir;   /* folder of the journal; must exist */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
+#include "harness/remote/key.h"
 #include "harness/remote/reply_json.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 20)
@@ -371,7 +372,7 @@ int journal_add(struct journal *j, const struct ask *ask, const char key[ASK_SHA
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
 	json_put_str(&w, "key", key);
-	json_put_bool(&w, "deterministic", ask->sampling.temperature == 0);
+	json_put_bool(&w, "deterministic", ask_deterministic(ask));
 	reply_put(&w, ask->id, ask->index, r, true);
 	json_close_object(&w);
 	strbuf_addc(&j->added, '\n');
