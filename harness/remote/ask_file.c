@@ -16,10 +16,11 @@ struct ask_line {
 	long number;
 };
 
-/* An ask and what it stands on. */
-struct record {
-	struct ask ask;
+/* An ask and what it stands on, in the list of those that are out. */
+struct ask_record {
+	struct ask ask; /* first: a released ask leads here */
 	struct arena mem;
+	struct ask_record *next, **from; /* *from is this record */
 };
 
 static int only_fields(const struct json *v, const char *const *known, const char *what,
@@ -217,7 +218,7 @@ int ask_read(const struct json *v, const char *what, struct arena *mem, struct a
 
 /* Parses the line at start into r, whose arena is then in use. */
 static int parse_line(const struct ask_file *f, size_t start, size_t length, long number,
-		      struct record *r, struct err *err)
+		      struct ask_record *r, struct err *err)
 {
 	char where[600];
 	struct json *v;
@@ -233,7 +234,7 @@ static int parse_line(const struct ask_file *f, size_t start, size_t length, lon
 
 static int add_line(struct ask_file *f, size_t start, size_t length, long number, struct err *err)
 {
-	struct record r = { 0 };
+	struct ask_record r = { 0 };
 
 	if (!parse_line(f, start, length, number, &r, err)) {
 		const char *id = keep(&f->mem, r.ask.id, f->path, err);
@@ -289,6 +290,8 @@ int ask_file_open(struct ask_file *f, const char *path, struct err *err)
 
 void ask_file_free(struct ask_file *f)
 {
+	while (f->out)
+		ask_file_release(&f->out->ask);
 	free(f->path);
 	free(f->text);
 	free(f->line);
@@ -299,7 +302,7 @@ void ask_file_free(struct ask_file *f)
 enum ask_next ask_file_next(void *ctx, const struct ask **out, struct err *err)
 {
 	struct ask_file *f = ctx;
-	struct record *r;
+	struct ask_record *r;
 	const struct ask_line *l;
 
 	if (f->next == f->n)
@@ -310,6 +313,11 @@ enum ask_next ask_file_next(void *ctx, const struct ask **out, struct err *err)
 		err_set(err, ERR_NOMEM, "%s: no memory", f->path);
 		return ASK_END;
 	}
+	r->next = f->out;
+	r->from = &f->out;
+	if (r->next)
+		r->next->from = &r->next;
+	f->out = r;
 	if (parse_line(f, l->start, l->length, l->number, r, err)) {
 		ask_file_release(&r->ask);
 		return ASK_END;
@@ -321,9 +329,11 @@ enum ask_next ask_file_next(void *ctx, const struct ask **out, struct err *err)
 
 void ask_file_release(const struct ask *ask)
 {
-	/* the ask is the first member of what was allocated */
-	struct record *r = (struct record *)(uintptr_t)ask;
+	struct ask_record *r = (struct ask_record *)(uintptr_t)ask;
 
+	*r->from = r->next;
+	if (r->next)
+		r->next->from = r->from;
 	arena_free(&r->mem);
 	free(r);
 }

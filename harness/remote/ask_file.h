@@ -18,6 +18,7 @@ struct ask_file {
 	size_t n, cap, next;
 	unsigned modes; /* 1 << enum ask_mode of all asks */
 	char hash[SHA256_HEX];
+	struct ask_record *out; /* asks that were not released */
 	struct arena mem;
 };
 
@@ -26,7 +27,7 @@ int ask_read(const struct json *v, const char *what, struct arena *mem, struct a
 	     struct err *err);
 
 /* Reads and checks the whole file.  ERR_FORMAT: a broken line, or the same id and index twice.
- * Free with ask_file_free(), which accepts the zeroed struct. */
+ * Free with ask_file_free(), which accepts the zeroed struct and releases what is out. */
 int ask_file_open(struct ask_file *f, const char *path, struct err *err);
 void ask_file_free(struct ask_file *f);
 /* A source's next over ctx, a struct ask_file; each ask is given back by ask_file_release(). */
