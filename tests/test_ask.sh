@@ -113,6 +113,23 @@ interrupted()
 }
 head -n 1 "$dir/asks.jsonl" >"$dir/slow.jsonl"
 echo '{"id": "t", "messages": [{"role": "user", "content": "case=slow"}]}' >>"$dir/slow.jsonl"
+crashes()
+{
+	(
+		cd "$dir" || exit 1
+		ulimit -c unlimited 2>/dev/null
+		exec "$merc" ask -q -b profile.json -a slow.jsonl -o crash --time-limit 100
+	) 2>/dev/null &
+	pid=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -s "$dir/crash/journal.jsonl" ] && break
+		sleep .1
+	done
+	kill -ABRT $pid
+	wait $pid 2>/dev/null
+	[ $? = 134 ] && ! find "$dir" -name 'core*' -type f | grep -v corpus
+}
+check 'a crash leaves no core with the key' crashes
 check 'interrupted while a server thinks' interrupted "$dir/profile.json" "$dir/slow.jsonl"
 check 'interrupted while a program thinks' interrupted \
 	"exec:echo '{\"ready\":true}'; read -r l; echo '{\"id\":\"s1\",\"text\":\"x\"}'; sleep 100" "$dir/asks.jsonl"

@@ -401,7 +401,7 @@ static int run_in_folder(struct asking *a, struct err *err)
 
 static int run_ask(struct cli *c, struct err *err)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = { 1, 1 };
 	struct asking a = { .c = c, .dir = opt_str(&c->opts, "output") };
 	const struct backend_env env = {
 		.log = &c->log,
@@ -415,7 +415,8 @@ static int run_ask(struct cli *c, struct err *err)
 	if (!*opt_str(&c->opts, "backend") || !*opt_str(&c->opts, "asks"))
 		return err_set(err, ERR_ARG,
 			       "ask: name a back-end (-b SPEC) and the asks (-a FILE)");
-	/* a core file would hold the key */
+	/* A core would hold the key.  One byte is less than any core file, and what Linux takes as
+	 * no when cores go to a program (0 would be ignored then). */
 	setrlimit(RLIMIT_CORE, &none);
 	a.ops = backend_find(opt_str(&c->opts, "backend"), &spec);
 	a.state = mem_calloc(1, a.ops->state_size);

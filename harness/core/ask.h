@@ -134,7 +134,8 @@ enum ask_next {
 	ASK_END,   /* none any more */
 };
 struct ask_source {
-	/* With err set the run ends. */
+	/* With err set the run ends.  Called from the thread that keeps requests in flight: what
+	 * takes long (decoding) is to be done ahead, by others. */
 	enum ask_next (*next)(void *ctx, const struct ask **out, struct err *err);
 	void *ctx;
 };
