@@ -3,48 +3,7 @@
 # report on a tiny calibrated corpus, with runs killed on the way.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
-n=0
-
-# check NAME CONDITION…: the condition is a command
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
-
-# status WANT COMMAND…
-status()
-{
-	want=$1
-	shift
-	"$@"
-	got=$?
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-}
-
-# says WANT TEXT COMMAND…: that status, and that text on stderr alone
-says()
-{
-	want=$1 text=$2
-	shift 2
-	"$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	cat "$dir/err"
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-	grep -q -- "$text" "$dir/err" || { echo "no '$text' on stderr"; return 1; }
-	[ ! -s "$dir/out" ] || { echo "something on stdout"; return 1; }
-}
+. tests/driver.sh
 
 check "no verb is a usage error" says 2 "usage" "$merc"
 check "unknown verb" says 2 "no command 'frobnicate'" "$merc" frobnicate

@@ -2,48 +2,7 @@
 # merc compare as a person drives it: exit statuses, the four formats, one table alone.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
-n=0
-
-# check NAME COMMAND…
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
-
-# status WANT COMMAND…
-status()
-{
-	want=$1
-	shift
-	"$@"
-	got=$?
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-}
-
-# says WANT TEXT COMMAND…: that status, that text on stderr, nothing on stdout
-says()
-{
-	want=$1 text=$2
-	shift 2
-	"$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	cat "$dir/err"
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-	grep -q -- "$text" "$dir/err" || { echo "no '$text' on stderr"; return 1; }
-	[ ! -s "$dir/out" ] || { echo "something on stdout"; return 1; }
-}
+. tests/driver.sh
 
 # prints TEXT COMMAND…: status 0 and a line that matches
 prints()

@@ -3,25 +3,7 @@
 # taken up again, a cache that never answers for another clip, and one clip looked at closely.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
-n=0
-
-# check NAME CONDITION…: the condition is a command
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
+. tests/driver.sh
 
 # refused TEXT COMMAND…: a usage error that says so
 refused()

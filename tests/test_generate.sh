@@ -2,44 +2,22 @@
 # merc generate as a person drives it: what it says, what it writes, what it refuses.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
+. tests/driver.sh
 data=${MERC_DATA:-../shared/data}/weights
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export XDG_CONFIG_HOME="$dir/none"
-n=0
 
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
-
-# says WANT TEXT OPTIONS…: that status, that text on stderr, nothing on stdout
-says()
+# refuses WANT TEXT ARGUMENT…: merc generate ends so
+refuses()
 {
 	want=$1 text=$2
 	shift 2
-	"$merc" generate "$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	cat "$dir/err"
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-	grep -q -- "$text" "$dir/err" || { echo "no '$text' on stderr"; return 1; }
-	[ ! -s "$dir/out" ] || { echo "something on stdout"; return 1; }
+	says "$want" "$text" "$merc" generate "$@"
 }
 
-check "weights are needed" says 2 "which weights"
-check "weights that are not there" says 4 "$dir/none" -w "$dir/none"
-check "an unknown chat format" says 2 "no chat format 'x'" -w "$dir" --chat x
-check "a system message without a chat" says 2 "needs --chat" -w "$dir" --system x
-check "a temperature below 0" says 2 "temperature" -w "$dir" --temperature -1
+check "weights are needed" refuses 2 "which weights"
+check "weights that are not there" refuses 4 "$dir/none" -w "$dir/none"
+check "an unknown chat format" refuses 2 "no chat format 'x'" -w "$dir" --chat x
+check "a system message without a chat" refuses 2 "needs --chat" -w "$dir" --system x
+check "a temperature below 0" refuses 2 "temperature" -w "$dir" --temperature -1
 check "help names the options" sh -c '"$1" help generate | grep -q -- --max-tokens' sh "$merc"
 if [ ! -f "$data/stories260K.bin" ] || [ ! -f "$data/tok512.bin" ]; then
 	echo "ok $((n + 1)) - stories # SKIP no real data ($data)"
@@ -85,11 +63,11 @@ check "the documented text" greedy
 check "a seed repeats, whatever the threads" same_seed
 check "json" as_json
 check "the context ends" context
-check "no tokenizer beside the weights" says 4 "give one: --tokenizer" -w "$data/stories260K.bin"
-check "a tokenizer of other weights" says 4 "do not belong together" \
+check "no tokenizer beside the weights" refuses 4 "give one: --tokenizer" -w "$data/stories260K.bin"
+check "a tokenizer of other weights" refuses 4 "do not belong together" \
 	-w "$data/stories260K.bin" -t "$data/../tokenizers/llama2.model" -p "Emotion recognition"
-check "an adapter that is not there" says 4 "adapter_config.json" \
+check "an adapter that is not there" refuses 4 "adapter_config.json" \
 	-w "$data/stories260K.bin" -t "$data/tok512.bin" --adapter "$dir/none"
-check "a prompt that is too long" says 2 "the weights read 512" \
+check "a prompt that is too long" refuses 2 "the weights read 512" \
 	-w "$data/stories260K.bin" -t "$data/tok512.bin" -p "$(seq 1 400)"
 echo "1..$n"

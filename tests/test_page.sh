@@ -13,26 +13,11 @@ if [ -z "$browser$latex" ]; then
 	echo "1..0 # SKIP neither Chromium nor pdflatex is installed"
 	exit 0
 fi
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
+. tests/driver.sh
 shots=${MERC_SHOTS:-$dir}
 mkdir -p "$shots"
 page=$dir/report/index.html
-n=0
 
-# check NAME CONDITION…: the condition is a command
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
 skip()
 {
 	n=$((n + 1))

@@ -3,35 +3,7 @@
 # that what is timed answers as merc predict does.  No time is judged.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
-n=0
-
-# check NAME CONDITION…: the condition is a command
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
-
-# status WANT COMMAND…
-status()
-{
-	want=$1
-	shift
-	"$@"
-	got=$?
-	[ "$got" = "$want" ] || { echo "status $got, wanted $want"; return 1; }
-}
+. tests/driver.sh
 
 data=$dir/meld
 "$merc" data synth -q --layout meld -o "$data" --dialogues 10 --seed 3 || exit 99

@@ -3,26 +3,8 @@
 # and a cheap round of scripts/kill-sweep.sh.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export OPENBLAS_NUM_THREADS=1 XDG_CONFIG_HOME="$dir/none" XDG_CACHE_HOME="$dir/cache"
+. tests/driver.sh
 unset SLURM_ARRAY_TASK_ID SLURM_PROCID OMPI_COMM_WORLD_RANK PMI_RANK
-n=0
-
-# check NAME COMMAND…
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" | tail -n 40
-	fi
-}
 
 # says WANT TEXT COMMAND…: that status, and that text in what it prints
 says()

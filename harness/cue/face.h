@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The speaker's face in one picture by the colour of skin: where it is, how large
  * and how tilted, what brows, eyes and mouth do; and the hands.
- * Version one: fit for a drawn figure and for calm, well-lit shots of one person.
+ * Colour finds drawn figures; people are found and read elsewhere (track.h), this room
+ * only cuts their crops.
  */
 #ifndef HARNESS_CUE_FACE_H
 #define HARNESS_CUE_FACE_H

@@ -8,7 +8,7 @@ static const double unit = 44; /* struct face counts in parts of the face height
 /* Of the mean face, in sides of its square: its middle above the square's, eyes to the lower
  * end of the nose. */
 static const double face_up = 0.09, nose_low = 0.32;
-static const double odd = 0.085; /* more is no face, or one that looks away */
+static const double odd = 0.085; /* more is no face */
 
 const struct face_rest face_rest_mouth = { 0, 1.2 };
 const struct face_rest face_rest_corners = { -1.2, 0.4 };

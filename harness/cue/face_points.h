@@ -25,7 +25,7 @@ extern const struct face_rest face_rest_mouth, face_rest_corners, face_rest_brow
  * of the mouth over the middle of the upper lip, the gap between the lips, in the units of struct
  * face.  Heights are measured by the way from the eyes to the nose, which no expression changes:
  * a nod then looks less like a brow that rises.  False, and out->measured false: the points lie
- * like no face that looks at the camera (a profile, no face at all). */
+ * like no face.  Whether one looks at the camera they cannot tell: see face_look.h. */
 bool face_from_points(const struct landmark_model *m, const struct landmark_point at[LANDMARKS],
 		      const struct landmark_square *square, struct face *out);
 

@@ -67,7 +67,8 @@ void landmarks_fit(const struct landmark_model *m, const struct landmark_picture
 struct landmark_square landmarks_square(const struct landmark_model *m,
 					const struct landmark_point at[LANDMARKS]);
 /* How far the points lie from the mean face, moved, turned and sized to fit them: root mean
- * square, in parts of the square's side.  Faces that look at the camera are below 0.06 or so. */
+ * square, in parts of the square's side.  Faces are below 0.07 or so; a wrong fit can
+ * be as well. */
 double landmarks_oddity(const struct landmark_model *m, const struct landmark_point at[LANDMARKS]);
 
 #endif
