@@ -229,8 +229,8 @@ $L/%.o: %.c | deps
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -O0 -Wno-format-truncation -MMD -MP -c -o $@ $<
 lint-objects: $(LIB:%.c=$L/%.o)
 lint: deps
-	@+$(MAKE) --no-print-directory -j$(JOBS) lint-objects
-	@CC='$(CC)' CFLAGS='$(ALL_CFLAGS)' OBJECTS='$L' JOBS='$(JOBS)' ./scripts/lint.sh
+	@+CC='$(CC)' FLAGS='$(ALL_CFLAGS)' OBJECTS='$L' JOBS='$(JOBS)' \
+		MAKE_OBJECTS='$(MAKE) --no-print-directory -j$(JOBS) lint-objects' ./scripts/lint.sh
 .PHONY: lint-objects
 
 # --- the main job ----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Holds the source to the house rules; every breach is a line with its file.  Status 1 on any.
-# `make lint` calls it: CC and CFLAGS as the build has them, OBJECTS the folder of the objects.
+# `make lint` calls it: CC and FLAGS as the build has them, OBJECTS the folder of the objects,
+# MAKE_OBJECTS the command that makes them.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 2
@@ -31,22 +32,29 @@ search()
 }
 word='(^|[^A-Za-z0-9_])'
 
+# cppcheck takes longest and one core, whatever its -j: the rest goes on beside it.
+cache=${OBJECTS:-build}/cppcheck
+mkdir -p "$cache"
+said=$(mktemp) || exit 2
+trap 'rm -f "$said"' EXIT
+# shellcheck disable=SC2086
+cppcheck -j "$jobs" --quiet --std=c11 -I. -D_POSIX_C_SOURCE=200809L \
+	--enable=warning,performance,portability --inline-suppr --max-ctu-depth=1 \
+	--suppressions-list=scripts/cppcheck.txt --cppcheck-build-dir="$cache" \
+	--template='{file}:{line}: {message} [{id}]' $(echo "$code" | grep '\.c$') >"$said" 2>&1 &
+cppcheck=$!
+if [ -n "${MAKE_OBJECTS:-}" ] && ! sh -c "$MAKE_OBJECTS"; then
+	report 'objects' 'they do not build'
+fi
+
 report 'a room reaches where it may not' "$(./scripts/check-layers.sh 2>&1)"
 
 # shellcheck disable=SC2086
 report 'headers must compile alone' "$(echo "$code" | grep '\.h$' |
-	xargs -P "$jobs" -n 1 ${CC:-cc} ${CFLAGS:-} -fsyntax-only -x c 2>&1)"
+	xargs -P "$jobs" -n 1 ${CC:-cc} ${FLAGS:-} -fsyntax-only -x c 2>&1)"
 
 report 'not as clang-format lays it out (clang-format -i FILE)' "$(echo "$code" |
 	xargs -P "$jobs" -n 8 clang-format --dry-run -Werror 2>&1 | sed -n 's/^\([^:]*\):[0-9]*:[0-9]*: error:.*/\1/p; /^xargs/p' | uniq)"
-
-cache=${OBJECTS:-build}/cppcheck
-mkdir -p "$cache"
-# shellcheck disable=SC2086
-report 'cppcheck' "$(cppcheck -j "$jobs" --quiet --std=c11 -I. -D_POSIX_C_SOURCE=200809L \
-	--enable=warning,performance,portability --inline-suppr --max-ctu-depth=1 \
-	--suppressions-list=scripts/cppcheck.txt --cppcheck-build-dir="$cache" \
-	--template='{file}:{line}: {message} [{id}]' $(echo "$code" | grep '\.c$') 2>&1)"
 
 # shellcheck disable=SC2086
 {
@@ -88,6 +96,9 @@ if [ -n "${OBJECTS:-}" ]; then
 					gsub(/[ ]|\.[0-9]+/, "", $1); print f, $1 }'
 		done | grep -v ' once$' | grep -vxF "$once")"
 fi
+
+wait "$cppcheck"
+report 'cppcheck' "$(cat "$said")"
 
 # shellcheck disable=SC2086
 wc -l $code | awk '$2 != "total" && $1 > 600 { print "lint: note: " $2 " has " $1 " lines; 600 is plenty" }'

@@ -23,7 +23,7 @@ printf 'int shared = 3;\nstatic int once = 4;\nint *g(void)\n{\n\treturn &once;\
 mkdir -p "$dir/o/models"
 ${CC:-cc} -c -o "$dir/o/models/state.o" "$dir/models/state.c" || exit 99
 
-out=$(CFLAGS=-I. OBJECTS=o "$dir/scripts/lint.sh" 2>&1)
+out=$(FLAGS=-I. OBJECTS=o "$dir/scripts/lint.sh" 2>&1)
 status=$?
 n=1
 [ "$status" = 1 ] && echo "ok 1 - status 1" || echo "not ok 1 - status $status"
