@@ -45,7 +45,7 @@ static enum ask_next feed_next(void *ctx, const struct ask **out, struct err *er
 	}
 	snprintf(o->id, sizeof(o->id), "%08ld", f->given++);
 	snprintf(o->text, sizeof(o->text), "Utterance %s: what does she feel? One word.", o->id);
-	o->part = (struct ask_part){ ASK_TEXT, o->text, strlen(o->text) };
+	o->part = (struct ask_part){ .type = ASK_TEXT, .data = o->text, .size = strlen(o->text) };
 	o->message = (struct ask_message){ "user", &o->part, 1 };
 	o->ask = (struct ask){ .id = o->id,
 			       .task = "",
@@ -94,9 +94,9 @@ static int measure(const char *dir, int port, long n, int flying, bool journal)
 	const struct backend_env env = { .concurrency = flying };
 	const struct drive_options o = { .dir = dir };
 	struct feed f = { .n = n };
-	const struct ask_source source = { feed_next, &f };
+	const struct ask_source source = { .next = feed_next, .ctx = &f };
 	const struct ask_sink sink = { feed_put, NULL, &f };
-	struct drive_counts counts;
+	struct ask_counts counts;
 	struct err err = { 0 };
 	char path[200];
 	const char *spec;

@@ -172,7 +172,7 @@ static void test_examples(void **state)
 
 #define TEXT(s)                                                                                    \
 	{                                                                                          \
-		ASK_TEXT, s, sizeof(s) - 1                                                         \
+		.type = ASK_TEXT, .data = s, .size = sizeof(s) - 1                                 \
 	}
 static const char *const option[] = { "anger", "joy" };
 
@@ -248,9 +248,9 @@ static void test_requests(void **state)
 
 static void test_media_requests(void **state)
 {
-	const struct ask_part part[] = { { ASK_JPEG, "\xff\xd8\xff", 3 },
-					 { ASK_WAV, "RIFF", 4 },
-					 { ASK_VIDEO, "mp4!!", 5 } };
+	const struct ask_part part[] = { { .type = ASK_JPEG, .data = "\xff\xd8\xff", .size = 3 },
+					 { .type = ASK_WAV, .data = "RIFF", .size = 4 },
+					 { .type = ASK_VIDEO, .data = "mp4!!", .size = 5 } };
 	const struct ask_message m = { "user", part, 3 }, two = { "user", part, 2 };
 	struct ask ask = make_ask(&m, 1, ASK_GENERATE);
 	struct endpoint p = make_profile("openai", "");
@@ -383,10 +383,10 @@ static int single_put(void *ctx, const struct ask *ask, const struct reply *r, s
 static void ask_text(struct session *s, const char *text, enum ask_mode mode, struct single *one,
 		     struct err *err)
 {
-	const struct ask_part part = { ASK_TEXT, text, strlen(text) };
+	const struct ask_part part = { .type = ASK_TEXT, .data = text, .size = strlen(text) };
 	const struct ask_message m = { "user", &part, 1 };
 	struct ask ask = make_ask(&m, 1, mode);
-	const struct ask_source source = { single_next, one };
+	const struct ask_source source = { .next = single_next, .ctx = one };
 	const struct ask_sink sink = { single_put, NULL, one };
 
 	*one = (struct single){ .ask = &ask };
@@ -557,7 +557,7 @@ static int held_put(void *ctx, const struct ask *ask, const struct reply *r, str
 static void test_rate(void **state)
 {
 	struct held_back h = { .part = { TEXT("case=rate"), TEXT("other") } };
-	const struct ask_source source = { held_next, &h };
+	const struct ask_source source = { .next = held_next, .ctx = &h };
 	const struct ask_sink sink = { held_put, NULL, &h };
 	struct session s;
 	struct err err = { 0 };
@@ -581,7 +581,7 @@ static void test_rate(void **state)
 static void test_gone(void **state)
 {
 	struct held_back h = { .part = { TEXT("one"), TEXT("other") } };
-	const struct ask_source source = { held_next, &h };
+	const struct ask_source source = { .next = held_next, .ctx = &h };
 	const struct ask_sink sink = { held_put, NULL, &h };
 	struct session s;
 	struct err err = { 0 };

@@ -236,14 +236,14 @@ static int counted_put(void *ctx, const struct ask *ask, const struct reply *r, 
 	return err->code;
 }
 
-static struct drive_counts go(const char *dir, int n, int behind, struct reversed *s,
-			      const struct drive_options *more, struct err *err)
+static struct ask_counts go(const char *dir, int n, int behind, struct reversed *s,
+			    const struct drive_options *more, struct err *err)
 {
 	struct counted *c = calloc(1, sizeof(*c));
-	const struct ask_source source = { counted_next, c };
+	const struct ask_source source = { .next = counted_next, .ctx = c };
 	const struct ask_sink sink = { counted_put, NULL, c };
 	struct drive_options o = *more;
-	struct drive_counts counts;
+	struct ask_counts counts;
 
 	CHECK(c != NULL);
 	c->n = n;
@@ -263,7 +263,7 @@ static void test_drive(void **state)
 				   poor = { .budget = 30 };
 	char *dir = scratch_make(), *other = scratch_make();
 	struct reversed s = { .fail = 10 };
-	struct drive_counts n;
+	struct ask_counts n;
 	struct err err = { 0 };
 
 	(void)state;
@@ -321,7 +321,7 @@ static void ask_three(const char *spec, const char *dir, double limit, struct ga
 	void *state = calloc(1, ops->state_size);
 	char *path = path_join(dir, "asks.jsonl");
 	struct ask_file f;
-	const struct ask_source source = { ask_file_next, &f };
+	const struct ask_source source = { .next = ask_file_next, .ctx = &f };
 
 	*g = (struct gathered){ 0 };
 	write_text(dir, "asks.jsonl",

@@ -85,7 +85,7 @@ struct asking {
 	char configuration[SHA256_HEX];
 	FILE *replies;
 	struct strbuf part; /* path of the replies while they are written */
-	struct drive_counts counts;
+	struct ask_counts counts;
 };
 
 static char *file_in(const struct asking *a, const char *name, struct err *err)
@@ -213,7 +213,7 @@ static int close_replies(struct asking *a, struct err *err)
 
 static void add_summary(const struct asking *a, struct strbuf *b)
 {
-	const struct drive_counts *n = &a->counts;
+	const struct ask_counts *n = &a->counts;
 	struct json_writer w;
 
 	json_begin(&w, b, 1);
@@ -335,7 +335,7 @@ static int prepare_all(struct asking *a, FILE *out, struct err *err)
 
 static int carry_out(struct asking *a, struct err *err)
 {
-	const struct ask_source source = { ask_file_next, &a->file };
+	const struct ask_source source = { .next = ask_file_next, .ctx = &a->file };
 	const struct ask_sink sink = { put_reply, NULL, a };
 	const struct drive_options o = {
 		.dir = a->dir,

@@ -31,6 +31,7 @@ const char *const reply_cause_name[CAUSE_COUNT] = {
 	[CAUSE_CRASH] = "crash",
 	[CAUSE_REPORTED] = "reported",
 	[CAUSE_NOT_RECORDED] = "not-recorded",
+	[CAUSE_MEDIA] = "media",
 };
 
 bool reply_copy(struct reply *to, const struct reply *from, struct arena *mem)
@@ -51,4 +52,14 @@ bool reply_copy(struct reply *to, const struct reply *from, struct arena *mem)
 	       (to->model = arena_strdup(mem, from->model)) &&
 	       (to->fingerprint = arena_strdup(mem, from->fingerprint)) &&
 	       (to->request_id = arena_strdup(mem, from->request_id));
+}
+
+unsigned ask_needs(const struct ask *ask)
+{
+	unsigned needs = ASK_NEEDS_MODE(ask->mode);
+
+	for (int i = 0; i < ask->n_messages; i++)
+		for (int k = 0; k < ask->message[i].n_parts; k++)
+			needs |= ASK_NEEDS_PART(ask->message[i].part[k].type);
+	return needs;
 }

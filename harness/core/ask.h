@@ -15,7 +15,7 @@
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
 #include "harness/base/str.h"
-#include "harness/core/model.h"
+#include "harness/core/answer.h"
 
 #define ASK_OPTIONS_MAX	 64
 #define ASK_MESSAGES_MAX 256
@@ -26,8 +26,19 @@ enum ask_part_type { ASK_TEXT, ASK_JPEG, ASK_WAV, ASK_VIDEO, ASK_PART_TYPES };
 
 struct ask_part {
 	enum ask_part_type type;
-	const char *data; /* text: valid UTF-8 that ends in a NUL; media: the bytes of one file */
-	size_t size;	  /* bytes, the NUL not counted */
+	/* text: valid UTF-8 that ends in a NUL; media: the bytes of one file.  NULL, only between a
+	 * system and who carries its asks: what `turn` of the view shows or says, to be read from
+	 * its clip within ask.media; for JPEG, several pictures. */
+	const char *data;
+	size_t size; /* bytes, the NUL not counted */
+	int turn;
+};
+
+/* What is read of a clip for an ask. */
+struct ask_media {
+	int frames;	/* pictures, evenly spread over the span (JPEG), or at most (video) */
+	int side;	/* longer side of a picture in pixels, at most */
+	double seconds; /* of sound or video, at most: longer spans are cut */
 };
 
 struct ask_message {
@@ -70,6 +81,7 @@ struct ask {
 	const char *const *option; /* (n_options) all modes but generate; distinct, not empty */
 	int n_options;
 	struct ask_sampling sampling;
+	struct ask_media media; /* for parts without data */
 };
 
 /* Why there is no usable reply. */
@@ -93,6 +105,7 @@ enum reply_cause {
 	CAUSE_CRASH,	   /* the program behind exec ended */
 	CAUSE_REPORTED,	   /* the program behind exec said so */
 	CAUSE_NOT_RECORDED,
+	CAUSE_MEDIA, /* decode_fail: the clip that was to be sent is missing or cannot be read */
 	CAUSE_COUNT,
 };
 extern const char *const reply_cause_name[CAUSE_COUNT];
@@ -120,6 +133,8 @@ struct reply {
 	double cost;		 /* by the prices of the profile */
 	const char *model, *fingerprint, *request_id; /* as the server named them */
 	char prompt_hash[ASK_SHA_HEX]; /* of the messages, media as hashes; set by who keeps them */
+	char media_hash[ASK_SHA_HEX];  /* of the hashes of the media in their order, "" for none;
+					  likewise */
 	char reply_hash[ASK_SHA_HEX];  /* of the text; likewise */
 };
 
@@ -130,7 +145,8 @@ bool reply_copy(struct reply *to, const struct reply *from, struct arena *mem)
 /* Where asks come from. */
 enum ask_next {
 	ASK_READY, /* *out is an ask */
-	ASK_LATER, /* none before some reply has reached the sink (context from predicted labels) */
+	ASK_LATER, /* none before some reply has reached the sink (it decides what is asked next) or
+		      `ready` of the source can be read (a clip is being decoded) */
 	ASK_END,   /* none any more */
 };
 struct ask_source {
@@ -138,6 +154,9 @@ struct ask_source {
 	 * takes long (decoding) is to be done ahead, by others. */
 	enum ask_next (*next)(void *ctx, const struct ask **out, struct err *err);
 	void *ctx;
+	/* A descriptor (eventfd) that can be read once next may have more after it said ASK_LATER;
+	 * who waits polls it and does not read from it: next does.  0: only replies bring more. */
+	int ready;
 };
 
 /* Where replies go.  A reply is valid until put returns; put and settle return err->code, and
@@ -147,6 +166,48 @@ struct ask_sink {
 	/* Called when a back-end is about to wait and at its end: what was put becomes durable
 	 * and moves on.  May be NULL. */
 	int (*settle)(void *ctx, struct err *err);
+	void *ctx;
+};
+
+/* What became of the asks that reached a sink. */
+struct ask_counts {
+	int64_t asks, kept; /* kept: found among the replies of an earlier run */
+	int64_t status[ANSWER_STATUS_COUNT], cause[CAUSE_COUNT];
+	int64_t repeated;			  /* took more than one attempt */
+	int64_t prompt_tokens, completion_tokens; /* as far as they are known */
+	double cost;				  /* all that was spent in this folder */
+	bool budget_hit;
+};
+
+/* What an ask needs of a model: bits for its mode and for the types of its parts. */
+#define ASK_NEEDS_MODE(mode) (1u << (mode))
+#define ASK_NEEDS_PART(type) (1u << (ASK_MODES + (type)))
+unsigned ask_needs(const struct ask *ask);
+
+/* A rough count before anything is sent. */
+struct ask_estimate {
+	int64_t requests, prompt_tokens, completion_tokens; /* completion: at most */
+	double cost; /* at most, by the prices of the profile */
+};
+
+/* The way to a model as a run sees it: asks go in, replies come out in their order, kept on disk.
+ */
+struct carrier {
+	const char *name;     /* short, of letters, digits, '.', '_' and '-' */
+	const char *backend;  /* http, exec, replay */
+	const char *identity; /* as configured; one JSON object, see backend_ops */
+	/* Appends what would be sent, without secrets; ERR_ARG: it cannot be. */
+	int (*request)(void *ctx, const struct ask *ask, struct strbuf *out, struct err *err);
+	/* Adds what the ask would take. */
+	void (*estimate)(void *ctx, const struct ask *ask, struct ask_estimate *sum);
+	/* Reaches the model, checks that it can do what `needs` says (ask_needs) and carries all
+	 * asks of the source; dir holds the journal and is made.  total: asks to come, for the
+	 * progress line.  Appends to *served the identity with what is served.  ERR_INCOMPLETE: the
+	 * budget is spent. */
+	int (*carry)(void *ctx, const char *dir, unsigned needs, int64_t total,
+		     const struct ask_source *source, const struct ask_sink *sink,
+		     struct ask_counts *counts, struct strbuf *served, struct err *err);
+	bool retry_failed; /* replies that are backend_fail are asked for again */
 	void *ctx;
 };
 
@@ -168,9 +229,9 @@ struct backend_ops {
 	/* Appends what would be sent for the ask, without secrets; ERR_ARG: it cannot be. */
 	int (*request)(const void *state, const struct ask *ask, struct strbuf *out,
 		       struct err *err);
-	/* Reaches the model and checks that it can do the modes (bits 1 << enum ask_mode).
+	/* Reaches the model and checks that it can do what `needs` says (ask_needs).
 	 * ERR_BACKEND: it is not there, or refuses, or cannot. */
-	int (*start)(void *state, unsigned modes, struct err *err);
+	int (*start)(void *state, unsigned needs, struct err *err);
 	/* One JSON object that differs whenever replies may: model, revision, what serves it.  No
 	 * host and no secrets.  After open it holds what is configured, after start also what is
 	 * served; from then on the text stays as and where it is until close. */

@@ -16,36 +16,20 @@
 
 #include "harness/base/err.h"
 #include "harness/base/log.h"
+#include "harness/base/mem.h"
 #include "harness/base/opt.h"
+#include "harness/base/str.h"
+#include "harness/core/answer.h"
 #include "harness/core/labels.h"
 #include "harness/core/view.h"
 
-enum answer_status {
-	ANSWER_OK,
-	ANSWER_PARSE_FAIL,   /* a reply without a readable label */
-	ANSWER_DECODE_FAIL,  /* a requested modality could not be decoded */
-	ANSWER_BACKEND_FAIL, /* error, timeout or malformed response */
-	ANSWER_EXCLUDED,     /* removed by the manifest before the run */
-	ANSWER_STATUS_COUNT,
-};
-extern const char *const answer_status_name[ANSWER_STATUS_COUNT];
-
-/* One answer.  score: log-probabilities or any finite values whose softmax is
- * the model's belief, (labels->n).  label: -1 unless status is ANSWER_OK. */
-struct answer {
-	float score[LABEL_MAX];
-	int label;
-	enum answer_status status;
-	const char *raw;  /* text the model wrote, or NULL; owned by the model, valid until its next
-			     call */
-	double prompt_ms; /* time to build its input */
-	double model_ms;  /* time of the forward pass, shared out over the targets of one call */
-	double score_ms;  /* of it: from its scores to the label; 0: not told apart */
-};
+struct ask;
+struct reply;
 
 enum model_flags {
 	MODEL_TRAINS = 1 << 0, /* has fit, save and load */
-	MODEL_PROBS = 1 << 1,  /* softmax(score) is a probability */
+	MODEL_PROBS = 1 << 1,  /* softmax(score) is a probability; of a system that asks: where the
+				  mode of its asks gives scores */
 };
 
 /* Dialogues with their labels: label[i][t] belongs to view[i].turn[t], -1: none. */
@@ -98,8 +82,17 @@ struct model_ops {
 	/* Trains; at the end the state holds the parameters of the last EPOCH_BEST. */
 	int (*fit)(void *state, const struct samples *train, struct err *err);
 	/* Answers every target of the view in order: out[k] for the k-th turn with
-	 * target[t] != 0.  Does not change what later calls answer. */
+	 * target[t] != 0.  Does not change what later calls answer.  NULL: the system asks. */
 	int (*predict)(void *state, const struct view *view, struct answer *out, struct err *err);
+	/* A system that asks a served model (harness/core/ask.h) has these two instead.  ask writes
+	 * the question about turn t, a target, its memory from mem; a part of the recording
+	 * (env->see has SEE_SOUND or SEE_PICTURES) names its turn and has no data.  read makes an
+	 * answer of a reply whose status is ANSWER_OK or ANSWER_PARSE_FAIL.  Both may be called by
+	 * several threads at once and change nothing. */
+	int (*ask)(const void *state, const struct view *view, int t, struct ask *out,
+		   struct arena *mem, struct err *err);
+	int (*read)(const void *state, const struct view *view, int t, const struct reply *reply,
+		    struct answer *out, struct err *err);
 	int (*save)(const void *state, const char *path, struct err *err);
 	/* After init with the same env (options, labels). */
 	int (*load)(void *state, const char *path, struct err *err);

@@ -16,8 +16,12 @@ enum see {
 	SEE_VIDEO = 1 << 6,   /* video feature frames of the parts that are seen */
 	SEE_HISTORY = 1 << 7, /* earlier utterances of the dialogue */
 	SEE_BEHAVIOUR = SEE_FACE | SEE_BODY | SEE_POSTURE,
-	SEE_BITS = 8,
-	SEE_ALL = (1 << SEE_BITS) - 1,
+	SEE_ALL = (1 << 8) - 1, /* all that is measured or said about an utterance */
+	/* The recording itself, for systems that send it to a served model. */
+	SEE_SOUND = 1 << 8,
+	SEE_PICTURES = 1 << 9,
+	SEE_MEDIA = SEE_SOUND | SEE_PICTURES,
+	SEE_BITS = 10,
 };
 
 /* Parts of what a camera sees; each is masked on its own. */
@@ -40,6 +44,10 @@ struct turn {
 		*behaviour[PART_COUNT]; /* what face, body, posture do (teacher's words), or NULL */
 	struct feat audio;		/* acoustic frames */
 	struct feat video[PART_COUNT];	/* visual frames of each part */
+	int prompt_speaker;		/* the number k of "Speaker_k" in published prompts */
+	const char *impression; /* SpeechCueLLM's impression of the voice, or NULL: masked as speech
+				   is */
+	const char *pitch;	/* "low pitch with high variation", or NULL: likewise */
 };
 
 /* One dialogue.  Every turn t with target[t] is to be answered from turns

@@ -24,7 +24,7 @@ struct driving {
 	const struct ask_source *source;
 	const struct ask_sink *sink;
 	const struct drive_options *o;
-	struct drive_counts *counts;
+	struct ask_counts *counts;
 	const char *identity;
 	struct journal *journal;
 	struct place *place; /* (DRIVE_WINDOW) a ring */
@@ -41,7 +41,7 @@ static struct place *at(struct driving *d, size_t i)
 
 static void count(struct driving *d, const struct place *p)
 {
-	struct drive_counts *c = d->counts;
+	struct ask_counts *c = d->counts;
 
 	c->asks++;
 	c->kept += p->kept;
@@ -163,14 +163,14 @@ static int settle(void *ctx, struct err *err)
 }
 
 int drive(const struct backend_ops *ops, void *state, const struct ask_source *source,
-	  const struct ask_sink *sink, const struct drive_options *o, struct drive_counts *counts,
+	  const struct ask_sink *sink, const struct drive_options *o, struct ask_counts *counts,
 	  struct err *err)
 {
 	struct driving d = { .source = source, .sink = sink, .o = o, .counts = counts };
-	const struct ask_source in = { next, &d };
+	const struct ask_source in = { next, &d, source->ready };
 	const struct ask_sink out = { put, settle, &d };
 
-	*counts = (struct drive_counts){ 0 };
+	*counts = (struct ask_counts){ 0 };
 	d.identity = ops->identity(state);
 	if (!NEW_ARRAY(d.place, DRIVE_WINDOW))
 		return err_set(err, ERR_NOMEM, "drive: no memory");

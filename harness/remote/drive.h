@@ -19,22 +19,12 @@ struct drive_options {
 	const struct log *log;
 };
 
-/* What became of the asks that reached the sink. */
-struct drive_counts {
-	int64_t asks, kept; /* kept: found in the journal */
-	int64_t status[ANSWER_STATUS_COUNT], cause[CAUSE_COUNT];
-	int64_t repeated;			  /* took more than one attempt */
-	int64_t prompt_tokens, completion_tokens; /* as far as they are known */
-	double cost;				  /* all that was spent in this folder */
-	bool budget_hit;
-};
-
 /* Runs a started back-end over the source.  The sink gets each reply once, in the order in which
  * the source gave the asks, after it is durable, with prompt_hash and reply_hash set; sink->settle
  * is called whenever some have come.  Asks stay valid until then.  With the budget spent the
  * asks in flight are waited for and ERR_INCOMPLETE is returned. */
 int drive(const struct backend_ops *ops, void *state, const struct ask_source *source,
-	  const struct ask_sink *sink, const struct drive_options *o, struct drive_counts *counts,
+	  const struct ask_sink *sink, const struct drive_options *o, struct ask_counts *counts,
 	  struct err *err);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define ROLE_TEXT(text)                                                                            \
 	{                                                                                          \
-		ASK_TEXT, text, sizeof(text) - 1                                                   \
+		.type = ASK_TEXT, .data = text, .size = sizeof(text) - 1                           \
 	}
 
 /* GET of a whole URL into f->body; *status 0: no reply. */
@@ -243,7 +243,7 @@ static int try_mode(struct http *h, enum ask_mode mode, struct err *err)
 				    .option = mode == ASK_CHOICE ? animal : colour,
 				    .n_options = 2,
 				    .sampling = ask_sampling_default } };
-	const struct ask_source source = { next_trial, &t };
+	const struct ask_source source = { .next = next_trial, .ctx = &t };
 	const struct ask_sink sink = { put_trial, NULL, &t };
 
 	if (http_run(h, &source, &sink, err))

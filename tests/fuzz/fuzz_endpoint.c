@@ -10,7 +10,7 @@
 static void request(const struct endpoint *p)
 {
 	static const char *const option[] = { "a", "b" };
-	const struct ask_part part = { ASK_TEXT, "hi", 2 };
+	const struct ask_part part = { .type = ASK_TEXT, .data = "hi", .size = 2 };
 	const struct ask_message m = { "user", &part, 1 };
 	struct strbuf b = { 0 };
 

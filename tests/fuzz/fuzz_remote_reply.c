@@ -25,7 +25,7 @@ static void check(const struct reply *r, const struct option_score *score)
 static void read_as(const struct endpoint *p, enum ask_mode mode, const uint8_t *data, size_t size)
 {
 	static const char *const option[] = { "anger", "joy" };
-	const struct ask_part part = { ASK_TEXT, "She felt", 8 };
+	const struct ask_part part = { .type = ASK_TEXT, .data = "She felt", .size = 8 };
 	const struct ask_message m = { "user", &part, 1 };
 	const struct ask ask = { .id = "s",
 				 .message = &m,

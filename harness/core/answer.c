@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "harness/core/model.h"
+#include "harness/core/answer.h"
 
 const char *const answer_status_name[ANSWER_STATUS_COUNT] = {
 	"ok", "parse_fail", "decode_fail", "backend_fail", "excluded",

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Questions about the targets of views, through a carrier: clips are read ahead by threads of its
+ * own, replies come back in the order of the questions.
+ */
+#ifndef HARNESS_RUN_INQUIRY_H
+#define HARNESS_RUN_INQUIRY_H
+
+#include <signal.h>
+
+#include "harness/base/log.h"
+#include "harness/core/ask.h"
+#include "harness/run/bank.h"
+
+/* What is asked, and who takes the replies. */
+struct inquiry {
+	const struct views *views;
+	const struct corpus *corpus; /* of the views */
+	unsigned see;		     /* what may be sent of a clip */
+	int threads;		     /* that read clips; 0: one */
+	const struct log *log;
+	const volatile sig_atomic_t *stop;
+	/* Writes question number index about turn t of view v, memory from mem; id and index are
+	 * set by the caller ("test/dia0_utt0").  before: the reply to the one before it, NULL for
+	 * the first.  Called by several threads at once. */
+	int (*ask)(void *ctx, int v, int t, int index, const struct reply *before, struct ask *out,
+		   struct arena *mem, struct err *err);
+	/* Takes the reply, of any status; where the clip could not be read it is decode_fail with
+	 * CAUSE_MEDIA and first_error says why.  *again: there is another question about this
+	 * turn.  Called by one thread at a time, for each turn once an index, in the order of the
+	 * questions of one index. */
+	int (*take)(void *ctx, int v, int t, int index, const struct reply *r, bool *again,
+		    struct err *err);
+	void *ctx;
+};
+
+/* Asks everything.  dir: of the journal.  *counts and *served as carrier.carry has them; questions
+ * whose clip could not be read count in status[ANSWER_DECODE_FAIL] and asks too. */
+int inquiry_carry(const struct inquiry *q, const struct carrier *c, const char *dir,
+		  struct ask_counts *counts, struct strbuf *served, struct err *err);
+
+/* Builds the first question about each target, in order, with its clips, and calls show; one whose
+ * clip cannot be read is shown with why set.  Sends nothing. */
+int inquiry_show(const struct inquiry *q,
+		 int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
+		 void *ctx, struct err *err);
+
+#endif
