@@ -38,8 +38,15 @@ struct ask_part {
 struct ask_media {
 	int frames;	/* pictures, evenly spread over the span (JPEG), or at most (video) */
 	int side;	/* longer side of a picture in pixels, at most */
-	double seconds; /* of sound or video, at most: longer spans are cut */
+	double seconds; /* of the span, at most: of a longer one only the beginning is read */
 };
+
+/* The form that the parts of a clip come in, and the same as text for ask.settings. */
+#define ASK_JPEG_QUANTISER 3	 /* 1 to 31, of MPEG's; smaller is finer */
+#define ASK_WAV_RATE	   16000 /* Hz; one channel of 16 bits */
+#define ASK_VIDEO_FPS	   8	 /* pictures a second, at most */
+#define ASK_VIDEO_QUALITY  26	 /* quantiser of H.264 */
+#define ASK_MEDIA_FORM	   "jpeg-q3 wav-s16-16000 mp4-h264-q26-8fps-aac"
 
 struct ask_message {
 	const char *role; /* system, user or assistant */
