@@ -95,7 +95,7 @@ static void test_speech_is_kept(void **state)
 	    "\"1 < 2, a <= b, x <3 y > 0, [LAUGHTER] #1 | superuser: 5:30\"");
 }
 
-/* No line of a corpus changes, but for those with control characters (U+0080 on: 0xc2 …). */
+/* No line of a corpus changes but for its tabs; lines with characters of C1 (0xc2 …) do. */
 static void check_corpus(const char *file)
 {
 	char *path = real_data(file), *text;
@@ -111,6 +111,8 @@ static void check_corpus(const char *file)
 	     s = strtok_r(NULL, "\r\n", &save)) {
 		strbuf_reset(&out);
 		slot_add(s, &out);
+		for (char *tab = strchr(s, '\t'); tab; tab = strchr(tab, '\t'))
+			*tab = ' ';
 		if (!strstr(s, "\xc2") && strcmp(strbuf_str(&out), s) != 0)
 			fail_msg("'%s' became '%s'", s, out.s);
 		lines++;
