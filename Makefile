@@ -134,7 +134,7 @@ $B/tests/%: $B/tests/%.o $B/libmerc.a
 $B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
 # what stands in for a server of models
 MOCK := $B/tests/mock_server
-$(MOCK) $B/tests/test_remote $B/tests/bench_remote: $B/tests/mock.o
+$(MOCK) $B/tests/test_remote $B/tests/test_carrier $B/tests/bench_remote: $B/tests/mock.o
 tests: $(BIN) $(FAULT) $(MOCK) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%

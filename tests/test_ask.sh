@@ -70,6 +70,7 @@ p="-b $dir/profile.json" a="-a $dir/asks.jsonl"
 	check 'no back-end named' ends 2 'name a back-end' $a
 	check 'no folder named' ends 2 'name a folder' $p $a
 	check 'a dry run shows what would be sent' ends 0 '"content":[{"type":"text","text":"ask:s9"}]' $p $a -n
+	check 'and what it would take' ends 0 '9 asks in 9 requests' $p $a -n
 	check 'a dry run sends nothing' [ "$(asked)" = 0 ]
 	check 'nine asks, nine replies' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
 	check 'each was sent once' [ "$(asked)" = 9 ]

@@ -7,13 +7,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness/base/io.h"
 #include "harness/remote/ask_file.h"
-#include "harness/remote/backend.h"
-#include "harness/remote/drive.h"
+#include "harness/remote/carrier.h"
 #include "harness/remote/key.h"
 #include "harness/remote/reply_json.h"
 
@@ -78,14 +76,14 @@ static const struct opt_spec ask_opts[] = {
 
 struct asking {
 	struct cli *c;
-	const struct backend_ops *ops;
-	void *state;
+	struct carrier carrier;
 	struct ask_file file;
 	const char *dir;
 	char configuration[SHA256_HEX];
 	FILE *replies;
 	struct strbuf part; /* path of the replies while they are written */
 	struct ask_counts counts;
+	struct strbuf served; /* identity of the model that answered */
 };
 
 static char *file_in(const struct asking *a, const char *name, struct err *err)
@@ -140,7 +138,7 @@ static int configure(struct asking *a, struct err *err)
 {
 	struct strbuf b = { 0 };
 
-	strbuf_addf(&b, "%s %s %s", a->ops->name, a->ops->identity(a->state), a->file.hash);
+	strbuf_addf(&b, "%s %s %s", a->carrier.backend, a->carrier.identity, a->file.hash);
 	if (b.oom)
 		err_set(err, ERR_NOMEM, "ask: no memory");
 	else
@@ -219,8 +217,8 @@ static void add_summary(const struct asking *a, struct strbuf *b)
 	json_begin(&w, b, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
-	json_put_str(&w, "backend", a->ops->name);
-	json_put_str(&w, "identity", a->ops->identity(a->state));
+	json_put_str(&w, "backend", a->carrier.backend);
+	json_put_str(&w, "identity", strbuf_str(&a->served));
 	json_put_int(&w, "concurrency", opt_int(&a->c->opts, "concurrency"));
 	json_put_int(&w, "asks", n->asks);
 	json_put_int(&w, "kept", n->kept);
@@ -308,10 +306,20 @@ static int end_well(struct asking *a, struct err *err)
 
 /* --- the verb -------------------------------------------------------------------------------- */
 
+static void show_estimate(const struct asking *a, const struct ask_estimate *sum, uint64_t bytes)
+{
+	log_info(&a->c->log,
+		 "%zu asks in %lld requests, %llu bytes; about %lld tokens in prompts, at most "
+		 "%lld in replies; cost: at most about %g; nothing was sent",
+		 a->file.n, (long long)sum->requests, (unsigned long long)bytes,
+		 (long long)sum->prompt_tokens, (long long)sum->completion_tokens, sum->cost);
+}
+
 /* Every ask as it would be sent; out NULL: only whether it can be. */
 static int prepare_all(struct asking *a, FILE *out, struct err *err)
 {
 	struct strbuf b = { 0 };
+	struct ask_estimate sum = { 0 };
 	uint64_t bytes = 0;
 
 	while (!err->code) {
@@ -320,14 +328,14 @@ static int prepare_all(struct asking *a, FILE *out, struct err *err)
 		if (ask_file_next(&a->file, &ask, err) != ASK_READY)
 			break;
 		strbuf_reset(&b);
-		if (!a->ops->request(a->state, ask, &b, err) && out)
+		if (!a->carrier.request(a->carrier.ctx, ask, &b, err) && out)
 			fprintf(out, "%s\n", strbuf_str(&b));
+		a->carrier.estimate(a->carrier.ctx, ask, &sum);
 		bytes += b.len;
 		ask_file_release(ask);
 	}
 	if (out && !err->code)
-		log_info(&a->c->log, "%zu asks, %llu bytes; nothing was sent", a->file.n,
-			 (unsigned long long)bytes);
+		show_estimate(a, &sum, bytes);
 	a->file.next = 0;
 	strbuf_free(&b);
 	return err->code;
@@ -337,19 +345,13 @@ static int carry_out(struct asking *a, struct err *err)
 {
 	const struct ask_source source = { .next = ask_file_next, .ctx = &a->file };
 	const struct ask_sink sink = { put_reply, NULL, a };
-	const struct drive_options o = {
-		.dir = a->dir,
-		.retry_failed = opt_bool(&a->c->opts, "retry-failed"),
-		.budget = opt_num(&a->c->opts, "budget"),
-		.total = (int64_t)a->file.n,
-		.log = &a->c->log,
-	};
 	struct err late = { 0 };
 
 	if (write_status(a, "started", err))
 		return err->code;
-	if (!a->ops->start(a->state, a->file.modes, err) && !open_replies(a, err)) {
-		drive(a->ops, a->state, &source, &sink, &o, &a->counts, err);
+	if (!open_replies(a, err)) {
+		a->carrier.carry(a->carrier.ctx, a->dir, a->file.modes, (int64_t)a->file.n, &source,
+				 &sink, &a->counts, &a->served, err);
 		close_replies(a, err);
 	}
 	if (!err->code)
@@ -401,34 +403,26 @@ static int run_in_folder(struct asking *a, struct err *err)
 
 static int run_ask(struct cli *c, struct err *err)
 {
-	const struct rlimit none = { 1, 1 };
 	struct asking a = { .c = c, .dir = opt_str(&c->opts, "output") };
-	const struct backend_env env = {
-		.log = &c->log,
-		.stop = c->stop,
+	const struct carrier_options o = {
 		.concurrency = (int)opt_int(&c->opts, "concurrency"),
 		.limit_s = opt_num(&c->opts, "time-limit"),
-		.dir = *a.dir ? a.dir : NULL,
+		.budget = opt_num(&c->opts, "budget"),
+		.retry_failed = opt_bool(&c->opts, "retry-failed"),
+		.log = &c->log,
+		.stop = c->stop,
 	};
-	const char *spec;
 
 	if (!*opt_str(&c->opts, "backend") || !*opt_str(&c->opts, "asks"))
 		return err_set(err, ERR_ARG,
 			       "ask: name a back-end (-b SPEC) and the asks (-a FILE)");
-	/* A core would hold the key.  One byte is less than any core file, and what Linux takes as
-	 * no when cores go to a program (0 would be ignored then). */
-	setrlimit(RLIMIT_CORE, &none);
-	a.ops = backend_find(opt_str(&c->opts, "backend"), &spec);
-	a.state = mem_calloc(1, a.ops->state_size);
-	if (!a.state)
-		return err_set(err, ERR_NOMEM, "ask: no memory");
-	if (!a.ops->open(a.state, spec, &env, err) &&
+	if (!carrier_open(&a.carrier, opt_str(&c->opts, "backend"), &o, err) &&
 	    !ask_file_open(&a.file, opt_str(&c->opts, "asks"), err))
 		run_in_folder(&a, err);
-	a.ops->close(a.state);
-	free(a.state);
+	carrier_close(&a.carrier);
 	ask_file_free(&a.file);
 	strbuf_free(&a.part);
+	strbuf_free(&a.served);
 	return 0;
 }
 

@@ -236,6 +236,8 @@ struct backend_ops {
 	/* Appends what would be sent for the ask, without secrets; ERR_ARG: it cannot be. */
 	int (*request)(const void *state, const struct ask *ask, struct strbuf *out,
 		       struct err *err);
+	/* Adds what the ask would take; NULL: by the usual counts, and nothing is paid. */
+	void (*estimate)(const void *state, const struct ask *ask, struct ask_estimate *sum);
 	/* Reaches the model and checks that it can do what `needs` says (ask_needs).
 	 * ERR_BACKEND: it is not there, or refuses, or cannot. */
 	int (*start)(void *state, unsigned needs, struct err *err);

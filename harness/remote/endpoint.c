@@ -23,14 +23,16 @@ static const char *const can_name[] = { "images", "audio",	"video",
 
 /* Every field, so that a misspelt one is refused; "group/" opens the members of an object. */
 static const char *const top_fields[] = {
-	"schema_version",  "name",    "dialect",     "base_url", "model",
-	"revision",	   "key_env", "key_file",    "can",	 "choice",
-	"tokens_field",	   "extra",   "concurrency", "retry",	 "timeouts",
-	"max_reply_bytes", "price",   "ca_file",     "note",	 NULL,
+	"schema_version", "name",     "dialect",  "base_url",	     "model",	     "revision",
+	"key_env",	  "key_file", "can",	  "choice",	     "tokens_field", "extra",
+	"concurrency",	  "retry",    "timeouts", "max_reply_bytes", "price",	     "ca_file",
+	"note",		  "estimate", NULL,
 };
 static const char *const retry_fields[] = { "max", "base_s", "cap_s", "retry_after_cap_s", NULL };
 static const char *const timeout_fields[] = { "connect_s", "request_s", "idle_s", NULL };
 static const char *const price_fields[] = { "prompt_per_million", "completion_per_million", NULL };
+static const char *const estimate_fields[] = { "bytes_per_token", "image_tokens",
+					       "sound_tokens_per_s", "video_tokens_per_s", NULL };
 /* What extra may not say: the harness does. */
 static const char *const own_fields[] = {
 	"model",
@@ -238,6 +240,23 @@ static int read_limits(struct endpoint *p, const char *what, struct err *err)
 	return 0;
 }
 
+static int read_estimate(struct endpoint *p, const char *what, struct err *err)
+{
+	const struct json *v = json_get(p->json, "estimate");
+	const struct estimate_rates *u = &estimate_usual;
+	struct estimate_rates *r = &p->estimate;
+
+	if (get_object(p->json, "estimate", estimate_fields, what, err) ||
+	    get_number(v, "bytes_per_token", u->bytes_per_token, .1, 1000, what,
+		       &r->bytes_per_token, err) ||
+	    get_number(v, "image_tokens", u->image_tokens, 0, 1e6, what, &r->image_tokens, err) ||
+	    get_number(v, "sound_tokens_per_s", u->sound_tokens_per_s, 0, 1e6, what,
+		       &r->sound_tokens_per_s, err))
+		return err->code;
+	return get_number(v, "video_tokens_per_s", u->video_tokens_per_s, 0, 1e6, what,
+			  &r->video_tokens_per_s, err);
+}
+
 static int read_fields(struct endpoint *p, const char *what, struct err *err)
 {
 	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
@@ -259,7 +278,8 @@ static int read_fields(struct endpoint *p, const char *what, struct err *err)
 	    get_text(v, "model", true, what, &p->model, err) ||
 	    get_text(v, "revision", false, what, &p->revision, err) ||
 	    get_text(v, "ca_file", false, what, &p->ca_file, err) || check_url(p, what, err) ||
-	    read_can(p, what, err) || read_extra(p, what, err) || read_limits(p, what, err))
+	    read_can(p, what, err) || read_extra(p, what, err) || read_limits(p, what, err) ||
+	    read_estimate(p, what, err))
 		return err->code;
 	p->dialect = (enum dialect)get_name(v, "dialect", dialect_name, DIALECTS, -1, what, err);
 	p->choice = (enum choice_way)get_name(v, "choice", choice_way_name, CHOICE_WAYS,
@@ -374,4 +394,11 @@ void endpoint_url(const struct endpoint *p, const char *path, struct strbuf *out
 {
 	strbuf_add(out, p->base_url);
 	strbuf_add(out, path);
+}
+
+double endpoint_cost(const struct endpoint *p, int64_t prompt_tokens, int64_t completion_tokens)
+{
+	return ((prompt_tokens > 0 ? (double)prompt_tokens : 0) * p->price_prompt +
+		(completion_tokens > 0 ? (double)completion_tokens : 0) * p->price_completion) /
+	       1e6;
 }

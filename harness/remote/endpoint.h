@@ -6,6 +6,7 @@
 
 #include "harness/base/json.h"
 #include "harness/core/ask.h"
+#include "harness/remote/estimate.h"
 
 enum dialect { DIALECT_OPENAI, DIALECT_VLLM, DIALECT_LLAMA, DIALECTS };
 extern const char *const dialect_name[DIALECTS]; /* openai vllm llama-server */
@@ -43,7 +44,8 @@ struct endpoint {
 	double connect_s, request_s, idle_s;   /* time limits; idle: no byte either way */
 	size_t reply_bytes;		       /* the longest reply that is read */
 	double price_prompt, price_completion; /* of a million tokens */
-	struct json *json;		       /* the file */
+	struct estimate_rates estimate;
+	struct json *json; /* the file */
 };
 
 /* Reads and checks a profile, and fetches its key.  An unknown field, a URL with a user or a
@@ -57,5 +59,8 @@ void endpoint_free(struct endpoint *p);
 
 /* The base URL with the path of the API behind it ("/chat/completions"). */
 void endpoint_url(const struct endpoint *p, const char *path, struct strbuf *out);
+/* What so many tokens cost by the prices of the profile; counts that are not known (-1) cost
+ * nothing. */
+double endpoint_cost(const struct endpoint *p, int64_t prompt_tokens, int64_t completion_tokens);
 
 #endif

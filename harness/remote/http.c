@@ -58,11 +58,6 @@ static int http_open(void *state, const char *spec, const struct backend_env *en
 		return err->code;
 	if (env->limit_s > 0)
 		h->profile.request_s = env->limit_s;
-	if (*h->profile.key && str_starts(h->profile.base_url, "http:") &&
-	    !loopback(h->profile.base_url))
-		log_error(env->log, "%s: the key travels unencrypted (base_url is http)", spec);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		return err_set(err, ERR_INTERNAL, "http: libcurl does not start");
 	rng_seed(&h->rng, (uint64_t)(clock_s() * 1e9), (uint64_t)getpid());
 	h->chat_url = make_url(h, "/chat/completions");
 	h->completions_url = make_url(h, "/completions");
@@ -102,6 +97,12 @@ static int http_start(void *state, unsigned modes, struct err *err)
 {
 	struct http *h = state;
 
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return err_set(err, ERR_INTERNAL, "http: libcurl does not start");
+	if (*h->profile.key && str_starts(h->profile.base_url, "http:") &&
+	    !loopback(h->profile.base_url))
+		log_error(h->env.log, "profile %s: the key travels unencrypted (base_url is http)",
+			  h->profile.name);
 	h->n = h->env.concurrency ? h->env.concurrency : h->profile.concurrency;
 	h->multi = curl_multi_init();
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -133,6 +134,18 @@ static int http_request(const void *state, const struct ask *ask, struct strbuf 
 	}
 	strbuf_free(&body);
 	return err->code;
+}
+
+static void http_estimate(const void *state, const struct ask *ask, struct ask_estimate *sum)
+{
+	const struct endpoint *p = &((const struct http *)state)->profile;
+	struct ask_estimate one = { 0 };
+
+	estimate_ask(&p->estimate, ask, &one);
+	sum->requests += one.requests;
+	sum->prompt_tokens += one.prompt_tokens;
+	sum->completion_tokens += one.completion_tokens;
+	sum->cost += endpoint_cost(p, one.prompt_tokens, one.completion_tokens);
 }
 
 static const char *http_identity(const void *state)
@@ -179,6 +192,7 @@ const struct backend_ops backend_http = {
 	.state_size = sizeof(struct http),
 	.open = http_open,
 	.request = http_request,
+	.estimate = http_estimate,
 	.start = http_start,
 	.identity = http_identity,
 	.run = http_go,

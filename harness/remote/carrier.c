@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/remote/carrier.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "harness/base/io.h"
+#include "harness/base/json.h"
+#include "harness/remote/backend.h"
+#include "harness/remote/drive.h"
+#include "harness/remote/estimate.h"
+
+#define NAME_MAX_LEN 60
+
+/* Behind struct carrier. */
+struct way {
+	const struct backend_ops *ops;
+	char *spec; /* what ops->open takes */
+	char *name;
+	void *state; /* opened, never started */
+	struct backend_env env;
+	struct carrier_options o;
+};
+
+/* One byte is less than any core file, and what Linux takes as no when cores go to a program (0
+ * would be ignored then). */
+static void leave_no_core(void)
+{
+	const struct rlimit none = { 1, 1 };
+
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* The program of a command: the first word that sets no variable, without its folders. */
+static void name_program(const char *command, struct strbuf *out)
+{
+	const char *word = command + strspn(command, " \t");
+	size_t n = strcspn(word, " \t"), from;
+
+	while (word[n] && strcspn(word, "=") < strcspn(word, "/ \t")) {
+		word += n + strspn(word + n, " \t");
+		n = strcspn(word, " \t");
+	}
+	for (from = n; from && word[from - 1] != '/'; from--)
+		continue;
+	strbuf_addn(out, word + from, n - from);
+}
+
+/* What the user calls it, as a part of a file name. */
+static char *make_name(const struct way *w, struct err *err)
+{
+	struct strbuf b = { 0 };
+	struct json *v = NULL;
+
+	if (!strcmp(w->ops->name, "exec")) {
+		name_program(w->spec, &b);
+	} else if (!strcmp(w->ops->name, "replay")) {
+		strbuf_add(&b, path_base(w->spec));
+	} else {
+		const char *text = w->ops->identity(w->state);
+
+		v = json_parse(text, strlen(text), w->spec, err);
+		strbuf_add(&b, json_str(json_get(v, "name"), ""));
+		json_free(v);
+	}
+	if (!b.len)
+		strbuf_add(&b, w->ops->name);
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "%s: no memory", w->spec);
+	if (err->code) {
+		strbuf_free(&b);
+		return NULL;
+	}
+	if (b.len > NAME_MAX_LEN)
+		b.s[NAME_MAX_LEN] = '\0';
+	for (char *s = b.s; *s; s++)
+		if (!(isalnum((unsigned char)*s) || strchr("._-", *s)) || (s == b.s && *s == '.'))
+			*s = '_';
+	return b.s;
+}
+
+static int way_request(void *ctx, const struct ask *ask, struct strbuf *out, struct err *err)
+{
+	const struct way *w = ctx;
+
+	return w->ops->request(w->state, ask, out, err);
+}
+
+static void way_estimate(void *ctx, const struct ask *ask, struct ask_estimate *sum)
+{
+	const struct way *w = ctx;
+
+	if (w->ops->estimate)
+		w->ops->estimate(w->state, ask, sum);
+	else
+		estimate_ask(&estimate_usual, ask, sum);
+}
+
+/* Opens the back-end anew, for one folder. */
+static int open_again(const struct way *w, const struct backend_env *env, void *state,
+		      struct err *err)
+{
+	if (w->ops->open(state, w->spec, env, err))
+		return err->code;
+	if (strcmp(w->ops->identity(state), w->ops->identity(w->state)) != 0)
+		return err_set(err, ERR_BACKEND, "%s: another model than when the run began",
+			       w->spec);
+	return 0;
+}
+
+static int way_carry(void *ctx, const char *dir, unsigned needs, int64_t total,
+		     const struct ask_source *source, const struct ask_sink *sink,
+		     struct ask_counts *counts, struct strbuf *served, struct err *err)
+{
+	const struct way *w = ctx;
+	struct backend_env env = w->env;
+	const struct drive_options o = {
+		.dir = dir,
+		.retry_failed = w->o.retry_failed,
+		.budget = w->o.budget,
+		.total = total,
+		.log = w->o.log,
+	};
+	void *state = mem_calloc(1, w->ops->state_size);
+
+	*counts = (struct ask_counts){ 0 };
+	env.dir = dir;
+	if (!state)
+		return err_set(err, ERR_NOMEM, "%s: no memory", w->spec);
+	if (!io_mkdirs(dir, err) && !open_again(w, &env, state, err) &&
+	    !w->ops->start(state, needs, err)) {
+		strbuf_add(served, w->ops->identity(state));
+		if (served->oom)
+			err_set(err, ERR_NOMEM, "%s: no memory", w->spec);
+		else
+			drive(w->ops, state, source, sink, &o, counts, err);
+	}
+	w->ops->close(state);
+	free(state);
+	return err->code;
+}
+
+static struct way *new_way(const char *spec, const struct carrier_options *o, struct err *err)
+{
+	struct way *w = mem_calloc(1, sizeof(*w));
+
+	if (!w) {
+		err_set(err, ERR_NOMEM, "%s: no memory", spec);
+		return NULL;
+	}
+	w->o = *o;
+	w->env = (struct backend_env){
+		.log = o->log,
+		.stop = o->stop,
+		.concurrency = o->concurrency,
+		.limit_s = o->limit_s,
+	};
+	w->ops = backend_find(spec, &spec);
+	w->spec = str_dup(spec);
+	w->state = mem_calloc(1, w->ops->state_size);
+	if (!w->spec || !w->state)
+		err_set(err, ERR_NOMEM, "%s: no memory", spec);
+	return w;
+}
+
+int carrier_open(struct carrier *c, const char *spec, const struct carrier_options *o,
+		 struct err *err)
+{
+	struct way *w;
+
+	leave_no_core();
+	*c = (struct carrier){ .ctx = new_way(spec, o, err) };
+	if (err->code)
+		return err->code;
+	w = c->ctx;
+	if (w->ops->open(w->state, w->spec, &w->env, err))
+		return err->code;
+	w->name = make_name(w, err);
+	c->name = w->name;
+	c->backend = w->ops->name;
+	c->identity = w->ops->identity(w->state);
+	c->request = way_request;
+	c->estimate = way_estimate;
+	c->carry = way_carry;
+	c->retry_failed = o->retry_failed;
+	return err->code;
+}
+
+void carrier_close(struct carrier *c)
+{
+	struct way *w = c->ctx;
+
+	if (w) {
+		if (w->state)
+			w->ops->close(w->state);
+		free(w->state);
+		free(w->spec);
+		free(w->name);
+		free(w);
+	}
+	*c = (struct carrier){ 0 };
+}

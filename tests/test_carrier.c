@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Carriers: what a user writes becomes a way to a model; the same in a child of who opened it.
+ */
+#include "tests/test.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/base/json.h"
+#include "harness/remote/carrier.h"
+#include "tests/mock.h"
+
+#define ASKS 40
+
+/* Numbered asks, in order, and the replies to them. */
+struct talk {
+	int given, got, n;
+	struct ask ask[ASKS];
+	struct ask_part part[ASKS];
+	struct ask_message message[ASKS];
+	char id[ASKS][8], text[ASKS][40];
+	char reply[ASKS][16];
+};
+
+static enum ask_next talk_next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct talk *t = ctx;
+	const int i = t->given;
+
+	(void)err;
+	if (i == t->n)
+		return ASK_END;
+	CHECK(str_format(t->id[i], sizeof(t->id[i]), "s%02d", i));
+	CHECK(str_format(t->text[i], sizeof(t->text[i]), "ask:s%02d how does she feel?", i));
+	t->part[i] = (struct ask_part){ .type = ASK_TEXT,
+					.data = t->text[i],
+					.size = strlen(t->text[i]) };
+	t->message[i] = (struct ask_message){ "user", &t->part[i], 1 };
+	t->ask[i] = (struct ask){ .id = t->id[i],
+				  .task = "",
+				  .settings = "",
+				  .message = &t->message[i],
+				  .n_messages = 1,
+				  .sampling = ask_sampling_default };
+	*out = &t->ask[t->given++];
+	return ASK_READY;
+}
+
+static int talk_put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct talk *t = ctx;
+
+	CHECK(ask == &t->ask[t->got]);
+	CHECK(str_format(t->reply[t->got++], sizeof(t->reply[0]), "%s", r->text));
+	return err->code;
+}
+
+static struct talk *carry(const struct carrier *c, const char *dir, struct ask_counts *counts,
+			  struct strbuf *served, struct err *err)
+{
+	struct talk *t = calloc(1, sizeof(*t));
+	const struct ask_source source = { .next = talk_next, .ctx = t };
+	const struct ask_sink sink = { talk_put, NULL, t };
+
+	CHECK(t != NULL);
+	t->n = ASKS;
+	c->carry(c->ctx, dir, ASK_NEEDS_MODE(ASK_GENERATE), ASKS, &source, &sink, counts, served,
+		 err);
+	return t;
+}
+
+static void write_text(const char *path, const char *text)
+{
+	struct err err = { 0 };
+
+	io_write_atomic(path, text, strlen(text), &err);
+	CHECK_OK(&err);
+}
+
+static void write_profile(const char *path, int port, const char *name, const char *more)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_addf(&b,
+		    "{\"schema_version\":1,\"name\":\"%s\",\"dialect\":\"vllm\",\"model\":"
+		    "\"mock-1\",\"base_url\":\"http://127.0.0.1:%d/v1\",\"retry\":{\"max\":0}%s}",
+		    name, port, more);
+	write_text(path, strbuf_str(&b));
+	strbuf_free(&b);
+}
+
+static void check_name(const char *spec, const char *want)
+{
+	const struct carrier_options usual = { 0 };
+	struct err err = { 0 };
+	struct carrier c;
+
+	carrier_open(&c, spec, &usual, &err);
+	CHECK_OK(&err);
+	assert_string_equal(c.name, want);
+	carrier_close(&c);
+}
+
+static void test_open(void **state)
+{
+	const struct carrier_options usual = { 0 };
+	char *dir = scratch_make(), *path = path_join(dir, "p.json"), spec[200];
+	struct err err = { 0 };
+	struct carrier c;
+
+	(void)state;
+	write_profile(path, 1, ".my model/2 (q4)", "");
+	check_name(path, "_my_model_2__q4_");
+	check_name("exec:LABEL=joy X=1 /opt/a=b/run.sh --model x", "run.sh");
+	check_name("exec:python3 mine.py", "python3");
+	CHECK(str_format(spec, sizeof(spec), "replay:%s/said.jsonl", dir));
+	write_text(spec + 7, "{\"id\":\"a\",\"text\":\"joy\"}\n");
+	check_name(spec, "said.jsonl");
+	carrier_open(&c, "exec:", &usual, &err);
+	CHECK_ERR(&err, ERR_ARG, "name a command");
+	carrier_close(&c);
+	carrier_open(&c, "no-such.json", &usual, &err);
+	CHECK_ERR(&err, ERR_MISSING, "no-such.json");
+	carrier_close(&c);
+	carrier_close(&c);
+	free(path);
+	scratch_remove(dir);
+}
+
+/* In a child: all replies are those of the parent. */
+static void carry_in_child(const struct carrier *c, const char *dir, const struct talk *want)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		struct strbuf served = { 0 };
+		struct ask_counts counts;
+		struct err err = { 0 };
+		struct talk *t = carry(c, dir, &counts, &served, &err);
+		bool same = !err.code && !memcmp(t->reply, want->reply, sizeof(t->reply)) &&
+			    counts.kept == 0;
+
+		strbuf_free(&served);
+		free(t);
+		_exit(same ? 0 : 1);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == 0);
+}
+
+static void test_http(void **state)
+{
+	const struct mock_options mo = { 0 };
+	const struct carrier_options usual = { 0 };
+	struct mock *m = mock_start(&mo);
+	char *dir = scratch_make(), *path = path_join(dir, "p.json"), *runs = path_join(dir, "a/b"),
+	     *other = path_join(dir, "c");
+	struct strbuf served = { 0 };
+	struct ask_counts counts;
+	struct err err = { 0 };
+	struct carrier c;
+	struct talk *t;
+
+	(void)state;
+	CHECK(m != NULL);
+	write_profile(path, mock_port(m), "mock", "");
+	carrier_open(&c, path, &usual, &err);
+	CHECK_OK(&err);
+	assert_string_equal(c.backend, "http");
+	CHECK(mock_asked(m) == 0 && !strstr(c.identity, "served"));
+	t = carry(&c, runs, &counts, &served, &err);
+	CHECK_OK(&err);
+	CHECK(counts.asks == ASKS && counts.kept == 0 && mock_asked(m) == ASKS);
+	CHECK(strstr(strbuf_str(&served), "\"served\":{\"id\":\"mock-1\""));
+	carry_in_child(&c, other, t);
+	CHECK(mock_asked(m) == 2 * ASKS);
+	free(t);
+	/* the same folder again: nothing is sent */
+	t = carry(&c, runs, &counts, &served, &err);
+	CHECK_OK(&err);
+	CHECK(counts.kept == ASKS && mock_asked(m) == 2 * ASKS);
+	free(t);
+	/* the profile became another */
+	write_profile(path, mock_port(m), "mock", ",\"revision\":\"2\"");
+	free(carry(&c, runs, &counts, &served, &err));
+	CHECK_ERR(&err, ERR_BACKEND, "another model than when the run began");
+	carrier_close(&c);
+	strbuf_free(&served);
+	mock_stop(m);
+	free(path);
+	free(runs);
+	free(other);
+	scratch_remove(dir);
+}
+
+static void test_replay(void **state)
+{
+	const struct carrier_options usual = { 0 };
+	char *dir = scratch_make(), *runs = path_join(dir, "runs"),
+	     *other = path_join(dir, "other"), spec[200];
+	struct strbuf text = { 0 }, served = { 0 };
+	struct ask_counts counts;
+	struct err err = { 0 };
+	struct carrier c;
+	struct talk *t;
+
+	(void)state;
+	CHECK(str_format(spec, sizeof(spec), "replay:%s/said.jsonl", dir));
+	for (int i = 0; i < ASKS; i++)
+		strbuf_addf(&text, "{\"id\":\"s%02d\",\"text\":\"t%d\"}\n", i, i);
+	write_text(spec + 7, strbuf_str(&text));
+	carrier_open(&c, spec, &usual, &err);
+	CHECK_OK(&err);
+	t = carry(&c, runs, &counts, &served, &err);
+	CHECK_OK(&err);
+	CHECK(counts.status[ANSWER_OK] == ASKS);
+	assert_string_equal(t->reply[39], "t39");
+	assert_string_equal(strbuf_str(&served), c.identity);
+	carry_in_child(&c, other, t);
+	free(t);
+	carrier_close(&c);
+	strbuf_free(&text);
+	strbuf_free(&served);
+	free(runs);
+	free(other);
+	scratch_remove(dir);
+}
+
+/* --- estimates ------------------------------------------------------------------------------- */
+
+static struct ask_estimate estimate(const char *spec, const struct ask *ask)
+{
+	const struct carrier_options usual = { 0 };
+	struct ask_estimate sum = { 0 };
+	struct err err = { 0 };
+	struct carrier c;
+
+	carrier_open(&c, spec, &usual, &err);
+	CHECK_OK(&err);
+	c.estimate(c.ctx, ask, &sum);
+	carrier_close(&c);
+	return sum;
+}
+
+static void test_estimate(void **state)
+{
+	/* two seconds of sound behind a header of 44 bytes */
+	static char wav[44 + 64000];
+	static const char *const option[] = { "joy", "anger" };
+	const struct ask_part part[] = {
+		{ .type = ASK_JPEG },
+		{ .type = ASK_JPEG, .data = wav, .size = 9 },
+		{ .type = ASK_WAV, .data = wav, .size = sizeof(wav) },
+		{ .type = ASK_WAV },
+		{ .type = ASK_VIDEO },
+		{ .type = ASK_TEXT, .data = "twelve bytes", .size = 12 },
+	};
+	const struct ask_message message = { "user", part, 6 }, words = { "user", part + 5, 1 };
+	struct ask ask = { .id = "a",
+			   .message = &message,
+			   .n_messages = 1,
+			   .sampling = ask_sampling_default,
+			   .media = { .frames = 3, .seconds = 5 } };
+	char *dir = scratch_make(), *path = path_join(dir, "p.json");
+	const struct carrier_options usual = { 0 };
+	struct err err = { 0 };
+	struct ask_estimate e;
+	struct carrier c;
+
+	(void)state;
+	/* 4 of the message, 4 pictures, 2 + 5 seconds of sound, 5 of video, 3 of the text */
+	e = estimate("exec:x", &ask);
+	CHECK(e.requests == 1 && e.completion_tokens == 16 && e.cost == 0);
+	CHECK(e.prompt_tokens == 4 + 4 * 85 + 7 * 10 + 5 * 170 + 3);
+	write_profile(path, 1, "p",
+		      ",\"estimate\":{\"bytes_per_token\":2,\"image_tokens\":1000,"
+		      "\"sound_tokens_per_s\":0,\"video_tokens_per_s\":1},"
+		      "\"price\":{\"prompt_per_million\":1,\"completion_per_million\":1000}");
+	e = estimate(path, &ask);
+	CHECK(e.prompt_tokens == 4 + 4000 + 5 + 6);
+	CHECK_NEAR(e.cost, (4015 + 16 * 1000) * 1e-6, 1e-12);
+	/* a request for each option: " joy" and " anger" take two and three tokens more */
+	ask.message = &words;
+	ask.mode = ASK_LIKELIHOOD;
+	ask.option = option;
+	ask.n_options = 2;
+	e = estimate(path, &ask);
+	CHECK(e.requests == 2 && e.prompt_tokens == 12 + 13 && e.completion_tokens == 2);
+	write_profile(path, 1, "p", ",\"estimate\":{\"bytes_per_token\":0}");
+	carrier_open(&c, path, &usual, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "\"bytes_per_token\" must be a number");
+	carrier_close(&c);
+	free(path);
+	scratch_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_http),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_estimate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
