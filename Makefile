@@ -54,7 +54,7 @@ SH    := $(sort $(wildcard tests/test_*.sh))
 FUZZ  := $(sort $(wildcard tests/fuzz/fuzz*.c))
 FAULT := $B/tests/must_fail
 DEPS  := $(LIB:%.c=$B/%.d) $(CLI:%.c=$B/%.d) $(TEST:%.c=$B/%.d) $(BENCH:%.c=$B/%.d) $(FAULT).d \
-         $B/tests/mock.d $B/tests/mock_server.d \
+         $B/tests/mock.d $B/tests/mock_reply.d $B/tests/mock_shape.d $B/tests/mock_server.d \
          $(FUZZ:%.c=$B/%.d) $(LIB:%.c=$B/lint/%.d)
 
 # which groups of scripts/deps.txt the goals at hand need
@@ -134,7 +134,8 @@ $B/tests/%: $B/tests/%.o $B/libmerc.a
 $B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
 # what stands in for a server of models
 MOCK := $B/tests/mock_server
-$(MOCK) $B/tests/test_remote $B/tests/test_carrier $B/tests/bench_remote: $B/tests/mock.o
+MOCK_PARTS := $B/tests/mock.o $B/tests/mock_reply.o $B/tests/mock_shape.o
+$(MOCK) $B/tests/test_remote $B/tests/test_carrier $B/tests/bench_remote: $(MOCK_PARTS)
 tests: $(BIN) $(FAULT) $(MOCK) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%

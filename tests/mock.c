@@ -21,6 +21,7 @@
 #include "harness/base/json.h"
 #include "harness/base/log.h"
 #include "harness/base/str.h"
+#include "tests/mock_parts.h"
 
 #define CONNECTIONS 2048
 #define SEEN	    4096
@@ -39,17 +40,15 @@ struct mock {
 	int listener, epoll, port;
 	pthread_t thread;
 	atomic_bool stop;
-	atomic_long asked, bad, most, early;
+	atomic_long asked, bad, most, early, breaches;
+	enum mock_dialect dialect;
 	double told; /* when one was told to wait */
 	struct link link[CONNECTIONS];
 	long waiting;
 	uint64_t seen[SEEN]; /* requests of the cases that differ the second time */
 	int n_seen;
-	FILE *log;
+	FILE *log, *dump, *facts;
 };
-
-static const char *const label[] = { "anger",	"disgust", "fear",    "joy",
-				     "neutral", "sadness", "surprise" };
 
 /* What a case does: a status with further header lines, or a body in place of the usual. */
 static const struct {
@@ -110,144 +109,6 @@ static void respond(struct link *l, int status, const char *header, const char *
 	strbuf_addn(&l->out, body, n);
 }
 
-/* --- well-behaved replies -------------------------------------------------------------------- */
-
-/* The text the option list of a constrained request begins with, or NULL. */
-static const char *constrained(const struct json *v, struct strbuf *hold, uint64_t h)
-{
-	const struct json *list = json_get(json_get(v, "structured_outputs"), "choice");
-	const struct json *schema = json_get(
-		json_get(json_get(json_get(v, "response_format"), "json_schema"), "schema"),
-		"properties");
-	const char *g = json_str(json_get(v, "grammar"), NULL);
-
-	if (!list)
-		list = json_get(v, "guided_choice");
-	if (schema)
-		list = json_get(json_get(schema, "label"), "enum");
-	if (list) {
-		const char *s = json_str(json_at(list, (int)(h % (uint64_t)json_size(list))), "");
-
-		strbuf_addf(hold, schema ? "{\"label\": \"%s\"}" : "%s", s);
-	} else if (g && strchr(g, '"')) {
-		g = strchr(g, '"') + 1;
-		strbuf_addn(hold, g, strcspn(g, "\""));
-	}
-	return list || g ? strbuf_str(hold) : NULL;
-}
-
-static void put_letters(struct json_writer *w)
-{
-	static const char *const token[] = { "A", " A", "B", "x" };
-	static const double logprob[] = { -1, -2, -1.5, -3 };
-
-	json_open_object(w, "logprobs");
-	json_open_array(w, "content");
-	json_open_object(w, NULL);
-	json_open_array(w, "top_logprobs");
-	for (int i = 0; i < 4; i++) {
-		json_open_object(w, NULL);
-		json_put_str(w, "token", token[i]);
-		json_put_num(w, "logprob", logprob[i]);
-		json_close_object(w);
-	}
-	json_close_array(w);
-	json_close_object(w);
-	json_close_array(w);
-	json_close_object(w);
-}
-
-static void add_chat(struct strbuf *b, const struct json *v, const char *text)
-{
-	struct json_writer w;
-
-	json_begin(&w, b, 0);
-	json_open_object(&w, NULL);
-	json_put_str(&w, "id", "chatcmpl-1");
-	json_put_str(&w, "model", "mock-1");
-	json_open_array(&w, "choices");
-	json_open_object(&w, NULL);
-	json_put_int(&w, "index", 0);
-	json_put_str(&w, "finish_reason", "stop");
-	json_open_object(&w, "message");
-	json_put_str(&w, "role", "assistant");
-	json_put_str(&w, "content", text);
-	json_close_object(&w);
-	if (json_bool(json_get(v, "logprobs"), false))
-		put_letters(&w);
-	json_close_object(&w);
-	json_close_array(&w);
-	json_open_object(&w, "usage");
-	json_put_int(&w, "prompt_tokens", 10);
-	json_put_int(&w, "completion_tokens", 2);
-	json_close_object(&w);
-	json_close_object(&w);
-}
-
-/* Echo with log-probabilities: a token is a word with the blank before it, its log-probability
- * is minus its length over ten; one more token is generated. */
-static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
-{
-	struct strbuf tokens = { 0 }, logprobs = { 0 }, offsets = { 0 };
-	struct json_writer w;
-	size_t at = 0, n = strlen(prompt), last = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (prompt[i] == ' ')
-			last = i;
-	while (at < n) {
-		size_t len = 1 + strcspn(prompt + at + 1, " ");
-		char word[200];
-
-		if (straddle && at + len == last)
-			len = n - at;
-		json_begin(&w, &tokens, 0);
-		strbuf_add(&tokens, at ? "," : "");
-		if (!str_format(word, sizeof(word), "%.*s", (int)len, prompt + at))
-			word[0] = '\0';
-		json_put_str(&w, NULL, word);
-		if (at)
-			strbuf_addf(&logprobs, ",%.17g", -(double)len / 10);
-		else
-			strbuf_add(&logprobs, "null");
-		strbuf_addf(&offsets, "%s%zu", at ? "," : "", at);
-		at += len;
-	}
-	strbuf_addf(
-		b,
-		"{\"model\":\"mock-1\",\"choices\":[{\"finish_reason\":\"length\",\"text\":\"…\","
-		"\"logprobs\":{\"tokens\":[%s,\" x\"],\"token_logprobs\":[%s,-9],"
-		"\"text_offset\":[%s,%zu]}}],\"usage\":{\"prompt_tokens\":5,"
-		"\"completion_tokens\":1}}",
-		strbuf_str(&tokens), strbuf_str(&logprobs), strbuf_str(&offsets), n);
-	strbuf_free(&tokens);
-	strbuf_free(&logprobs);
-	strbuf_free(&offsets);
-}
-
-static void answer(struct mock *m, struct link *l, const char *path, const char *body, size_t n,
-		   const char *name)
-{
-	struct err ignored = { 0 };
-	struct strbuf b = { 0 }, hold = { 0 };
-	uint64_t h = hash_u64(body, n);
-	struct json *v = m->o.quick ? NULL : json_parse(body, n, "request", &ignored);
-	const char *text = constrained(v, &hold, h);
-
-	if (!v && !m->o.quick)
-		atomic_fetch_add(&m->bad, 1);
-	if (!strcmp(path, "/v1/completions"))
-		add_echo(&b, json_str(json_get(v, "prompt"), ""), !strcmp(name, "straddle"));
-	else if (!strcmp(name, "echo-key"))
-		add_chat(&b, v, m->o.key ? m->o.key : "none");
-	else
-		add_chat(&b, v, text ? text : label[h % 7]);
-	respond(l, 200, "", strbuf_str(&b), b.len);
-	json_free(v);
-	strbuf_free(&b);
-	strbuf_free(&hold);
-}
-
 /* --- misbehaviour ---------------------------------------------------------------------------- */
 
 /* Those that no table can say.  true: done. */
@@ -282,12 +143,81 @@ static bool special(struct mock *m, struct link *l, const char *name, const char
 	return true;
 }
 
-static void behave(struct mock *m, struct link *l, const char *head, const char *path,
-		   const char *body, size_t n)
+/* A field that this server does not take, as OpenAI and vLLM say it. */
+static void reject(struct mock *m, struct link *l)
 {
-	const char *mark = memmem(body, n, "case=", 5);
+	struct strbuf b = { 0 };
+
+	if (m->dialect == MOCK_VLLM)
+		strbuf_addf(&b,
+			    "{\"object\":\"error\",\"message\":\"[{'type': 'extra_forbidden', "
+			    "'loc': ('body', '%s'), 'msg': 'Extra inputs are not permitted'}]\","
+			    "\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
+			    m->o.rejects);
+	else
+		strbuf_addf(
+			&b,
+			"{\"error\":{\"message\":\"Unsupported parameter: '%s' is not supported "
+			"with this model.\",\"type\":\"invalid_request_error\",\"param\":\"%s\","
+			"\"code\":\"unsupported_parameter\"}}",
+			m->o.rejects, m->o.rejects);
+	respond(l, 400, "", strbuf_str(&b), b.len);
+	strbuf_free(&b);
+}
+
+/* Looks into the request; true: it was refused. */
+static bool held_to_shape(struct mock *m, struct link *l, const struct mock_request *q)
+{
+	struct strbuf wrong = { 0 }, facts = { 0 }, b = { 0 };
+	struct json_writer w;
+	bool refused;
+
+	if (m->dialect || m->facts)
+		mock_shape(m->dialect, q, m->o.rejects, &wrong, m->facts ? &facts : NULL);
+	if (m->facts)
+		fprintf(m->facts, "%s\n", strbuf_str(&facts));
+	refused = wrong.len > 0;
+	if (refused && !atomic_fetch_add(&m->breaches, 1))
+		fprintf(stderr, "mock: %s\n", wrong.s);
+	if (refused) {
+		json_begin(&w, &b, 0);
+		json_open_object(&w, NULL);
+		json_put_str(&w, "error", wrong.s);
+		json_close_object(&w);
+		respond(l, 400, "", strbuf_str(&b), b.len);
+	} else if (m->o.rejects && json_get(q->v, m->o.rejects)) {
+		reject(m, l);
+		refused = true;
+	}
+	strbuf_free(&wrong);
+	strbuf_free(&facts);
+	strbuf_free(&b);
+	return refused;
+}
+
+static void answer(struct mock *m, struct link *l, struct mock_request *q)
+{
+	struct err ignored = { 0 };
+	struct json *v = m->o.quick ? NULL : json_parse(q->body, q->n, "request", &ignored);
+	struct strbuf b = { 0 };
+
+	q->v = v;
+	q->hash = hash_u64(q->body, q->n);
+	if (!v && !m->o.quick)
+		atomic_fetch_add(&m->bad, 1);
+	if (!held_to_shape(m, l, q)) {
+		mock_reply(q, m->o.key, m->o.blind, &b);
+		respond(l, 200, "", strbuf_str(&b), b.len);
+	}
+	json_free(v);
+	strbuf_free(&b);
+}
+
+static void behave(struct mock *m, struct link *l, const char *head, struct mock_request *q)
+{
+	const char *mark = memmem(q->body, q->n, "case=", 5);
 	char name[40] = "";
-	uint64_t h = mark ? hash_u64(body, n) : 0;
+	uint64_t h = mark ? hash_u64(q->body, q->n) : 0;
 
 	if (mark && !str_format(name, sizeof(name), "%.*s",
 				(int)strspn(mark + 5, "abcdefghijklmnopqrstuvwxyz-"), mark + 5))
@@ -305,17 +235,24 @@ static void behave(struct mock *m, struct link *l, const char *head, const char 
 			strlen(case_list[i].body));
 		return;
 	}
-	answer(m, l, path, body, n, name);
+	q->misdeed = name;
+	answer(m, l, q);
 }
 
-static void log_ask(const struct mock *m, const char *body, size_t n)
+/* Notes a request in the files that were asked for. */
+static void note(const struct mock *m, const char *body, size_t n)
 {
 	const char *mark = m->log ? memmem(body, n, "ask:", 4) : NULL;
 
-	if (!mark)
-		return;
-	fprintf(m->log, "%.*s\n", (int)strcspn(mark + 4, " \"\\"), mark + 4);
-	fflush(m->log);
+	if (mark) {
+		fprintf(m->log, "%.*s\n", (int)strcspn(mark + 4, " \"\\"), mark + 4);
+		fflush(m->log);
+	}
+	if (m->dump) {
+		fwrite(body, 1, n, m->dump);
+		fputc('\n', m->dump);
+		fflush(m->dump);
+	}
 }
 
 static void serve_get(struct mock *m, struct link *l, const char *path)
@@ -323,15 +260,40 @@ static void serve_get(struct mock *m, struct link *l, const char *path)
 	static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"mock-1\","
 				     "\"owned_by\":\"tests\",\"created\":1}]}";
 	static const char props[] = "{\"build_info\":\"b1\",\"chat_template\":\"t\","
-				    "\"modalities\":{\"vision\":false,\"audio\":false}}";
+				    "\"default_generation_settings\":{\"n_ctx\":4096},"
+				    "\"modalities\":{\"vision\":%s,\"audio\":%s}}";
+	const char *can = m->o.blind ? "false" : "true";
+	struct strbuf b = { 0 };
 
-	(void)m;
+	strbuf_addf(&b, props, can, can);
 	if (!strcmp(path, "/v1/models"))
 		respond(l, 200, "", models, sizeof(models) - 1);
 	else if (!strcmp(path, "/props"))
-		respond(l, 200, "", props, sizeof(props) - 1);
+		respond(l, 200, "", strbuf_str(&b), b.len);
 	else
 		respond(l, 404, "", "{}", 2);
+	strbuf_free(&b);
+}
+
+/* The messages as llama-server's template would render them, for /apply-template. */
+static void serve_template(struct link *l, const char *body, size_t n)
+{
+	struct err ignored = { 0 };
+	struct json *v = json_parse(body, n, "request", &ignored);
+	struct strbuf text = { 0 }, b = { 0 };
+	struct json_writer w;
+
+	for (const struct json *m = json_at(json_get(v, "messages"), 0); m; m = json_next(m))
+		strbuf_addf(&text, "<|%s|>%s", json_str(json_get(m, "role"), ""),
+			    json_str(json_get(m, "content"), ""));
+	json_begin(&w, &b, 0);
+	json_open_object(&w, NULL);
+	json_put_str(&w, "prompt", strbuf_str(&text));
+	json_close_object(&w);
+	respond(l, 200, "", strbuf_str(&b), b.len);
+	json_free(v);
+	strbuf_free(&text);
+	strbuf_free(&b);
 }
 
 /* One whole request at the start of l->in: head (NUL in place of the empty line), path, body. */
@@ -353,16 +315,20 @@ static void serve(struct mock *m, struct link *l, char *head, const char *body, 
 		respond(l, 401, "", "{\"error\":\"key\"}", 15);
 	} else if (!strncmp(head, "GET ", 4)) {
 		serve_get(m, l, path);
+	} else if (!strcmp(path, "/apply-template")) {
+		serve_template(l, body, n);
 	} else {
 		const double since = clock_s() - m->told;
+		struct mock_request q = { .body = body,
+					  .n = n,
+					  .completions = !strcmp(path, "/v1/completions"),
+					  .misdeed = "" };
 
 		atomic_fetch_add(&m->asked, 1);
 		atomic_fetch_add(&m->early, since > .3 && since < .9);
-		log_ask(m, body, n);
-		*end = ' ';
-		/* the path for answer(), the whole head for what echoes it */
-		behave(m, l, head, strstr(head, " /v1/completions ") ? "/v1/completions" : "", body,
-		       n);
+		note(m, body, n);
+		*end = ' '; /* the whole head for what echoes it */
+		behave(m, l, head, &q);
 	}
 	if (l->due > 0 && ++m->waiting > atomic_load(&m->most))
 		atomic_store(&m->most, m->waiting);
@@ -492,6 +458,7 @@ static void *loop(void *ctx)
 
 struct mock *mock_start(const struct mock_options *o)
 {
+	static const char *const dialect[] = { NULL, "openai", "vllm", "llama-server" };
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_port = htons((uint16_t)o->port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -504,7 +471,18 @@ struct mock *mock_start(const struct mock_options *o)
 	m->o = *o;
 	for (int i = 0; i < CONNECTIONS; i++)
 		m->link[i].fd = -1;
+	while (o->dialect && m->dialect <= MOCK_LLAMA &&
+	       (!dialect[m->dialect] || strcmp(dialect[m->dialect], o->dialect) != 0))
+		m->dialect++;
+	if (m->dialect > MOCK_LLAMA) {
+		free(m);
+		return NULL;
+	}
 	m->log = o->log ? fopen(o->log, "a") : NULL;
+	m->dump = o->dump ? fopen(o->dump, "a") : NULL;
+	m->facts = o->facts ? fopen(o->facts, "a") : NULL;
+	if (m->facts)
+		setlinebuf(m->facts);
 	m->epoll = epoll_create1(EPOLL_CLOEXEC);
 	m->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (bind(m->listener, (struct sockaddr *)&a, sizeof(a)) || listen(m->listener, 512) ||
@@ -533,6 +511,11 @@ long mock_bad(const struct mock *m)
 	return atomic_load(&m->bad);
 }
 
+long mock_breaches(const struct mock *m)
+{
+	return atomic_load(&m->breaches);
+}
+
 long mock_early(const struct mock *m)
 {
 	return atomic_load(&m->early);
@@ -557,7 +540,11 @@ void mock_stop(struct mock *m)
 	}
 	close(m->listener);
 	close(m->epoll);
-	if (m->log)
-		fclose(m->log);
+	for (int i = 0; i < 3; i++) {
+		FILE *f = i == 0 ? m->log : i == 1 ? m->dump : m->facts;
+
+		if (f)
+			fclose(f);
+	}
 	free(m);
 }

@@ -318,20 +318,22 @@ struct session {
 	void *state;
 };
 
-static void session_begin(struct session *s, const char *dialect, const char *key, double delay_s,
-			  unsigned modes, struct err *err)
+/* more: further members of the profile, "" for none */
+static void session_open(struct session *s, const char *dialect, const struct mock_options *o,
+			 const char *more, unsigned needs, struct err *err)
 {
-	const struct mock_options o = { .key = key, .delay_s = delay_s };
 	const struct backend_env env = { 0 };
 	struct strbuf b = { 0 };
 	const char *rest;
 	char *path;
 
-	*s = (struct session){ .mock = mock_start(&o), .dir = scratch_make() };
+	*s = (struct session){ .mock = mock_start(o), .dir = scratch_make() };
 	CHECK(s->mock != NULL);
 	path = path_join(s->dir, "profile.json");
 	strbuf_addf(&b, profile_text, dialect, mock_port(s->mock),
-		    key ? ",\"key_env\":\"MERC_TEST_KEY\"" : "");
+		    o->key ? ",\"key_env\":\"MERC_TEST_KEY\"" : "");
+	b.len -= !b.oom; /* its closing brace */
+	strbuf_addf(&b, "%s}", more);
 	io_write_atomic(path, strbuf_str(&b), b.len, err);
 	setenv("MERC_TEST_KEY", KEY, 1);
 	setenv("no_proxy", "127.0.0.1", 1);
@@ -339,16 +341,24 @@ static void session_begin(struct session *s, const char *dialect, const char *ke
 	s->state = calloc(1, s->ops->state_size);
 	CHECK(s->state != NULL);
 	if (!s->ops->open(s->state, path, &env, err))
-		s->ops->start(s->state, modes, err);
+		s->ops->start(s->state, needs, err);
 	strbuf_free(&b);
 	free(path);
+}
+
+static void session_begin(struct session *s, const char *dialect, const char *key, double delay_s,
+			  unsigned needs, struct err *err)
+{
+	const struct mock_options o = { .key = key, .delay_s = delay_s, .dialect = dialect };
+
+	session_open(s, dialect, &o, "", needs, err);
 }
 
 static void session_end(struct session *s)
 {
 	s->ops->close(s->state);
 	free(s->state);
-	CHECK(!s->mock || mock_bad(s->mock) == 0);
+	CHECK(!s->mock || (mock_bad(s->mock) == 0 && mock_breaches(s->mock) == 0));
 	mock_stop(s->mock);
 	scratch_remove(s->dir);
 }
@@ -602,11 +612,12 @@ static void test_gone(void **state)
 /* llama-server says that it has no projector, and the profile claims images; a wrong key. */
 static void test_probe(void **state)
 {
+	const struct mock_options blind = { .dialect = "llama-server", .blind = true };
 	struct session s;
 	struct err err = { 0 };
 
 	(void)state;
-	session_begin(&s, "llama-server", NULL, 0, 0, &err);
+	session_open(&s, "llama-server", &blind, "", 0, &err);
 	CHECK_ERR(&err, ERR_BACKEND, "without the projector");
 	session_end(&s);
 	session_begin(&s, "vllm", "another-key", 0, 0, &err);
