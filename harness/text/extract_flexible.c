@@ -178,16 +178,16 @@ static int agreed_field(struct piece p, char **value, struct err *err)
 	return why.code == ERR_NOMEM ? err_set(err, ERR_NOMEM, "reply: no memory") : 0;
 }
 
-/* Drops everything up to the end of the last thinking block; false: one does not end. */
-static bool after_thinking(struct piece *p)
+bool extract_after_thinking(const char **text, size_t *n)
 {
-	for (;;) {
-		const size_t close = piece_find(*p, THINK_CLOSE, false);
+	struct piece p = { *text, *n };
+	size_t close;
 
-		if (close == p->n)
-			return piece_find(*p, THINK_OPEN, false) == p->n;
-		*p = piece_from(*p, close + strlen(THINK_CLOSE));
-	}
+	while ((close = piece_find(p, THINK_CLOSE, false)) < p.n)
+		p = piece_from(p, close + strlen(THINK_CLOSE));
+	*text = p.s;
+	*n = p.n;
+	return piece_find(p, THINK_OPEN, false) == p.n;
 }
 
 /* What is left of a reply when thinking and JSON are off it. */
@@ -203,7 +203,7 @@ int extract_flexible(struct piece text, const struct label_words *words, struct 
 {
 	char *value = NULL;
 
-	if (!after_thinking(&text)) {
+	if (!extract_after_thinking(&text.s, &text.n)) {
 		out->how = NOT_THINKING;
 		return 0;
 	}

@@ -6,6 +6,7 @@
 #define HARNESS_TEXT_LABEL_EXTRACT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "harness/base/err.h"
 
@@ -66,6 +67,10 @@ struct extracted {
 	int label; /* index, -1: none */
 	enum extract_how how;
 };
+
+/* Moves *text, of *n bytes, behind the end of its last thinking block ("</think>"); false: one is
+ * open there. */
+bool extract_after_thinking(const char **text, size_t *n);
 
 /* text: any bytes up to the NUL.  Fails with ERR_NOMEM only. */
 int label_extract(enum extract_rule rule, const char *text, const struct label_words *words,

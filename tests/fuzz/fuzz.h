@@ -33,6 +33,7 @@
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
 	X(sweep)                                                                                   \
+	X(teacher)                                                                                 \
 	X(tokenizer_bin)                                                                           \
 	X(tokenizer_folder)                                                                        \
 	X(tokenizer_gguf)                                                                          \
