@@ -7,6 +7,7 @@
 #include "harness/base/sha256.h"
 #include "harness/remote/journal.h"
 #include "harness/remote/key.h"
+#include "harness/remote/ready.h"
 
 enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE };
 
@@ -27,7 +28,8 @@ struct driving {
 	struct ask_counts *counts;
 	const char *identity;
 	struct journal *journal;
-	struct place *place; /* (DRIVE_WINDOW) a ring */
+	struct ready_gate gate; /* held while there is no room for a further ask */
+	struct place *place;	/* (DRIVE_WINDOW) a ring */
 	size_t first, n;
 	size_t held;   /* bytes of replies in places */
 	double flying; /* cost of replies that are not committed yet */
@@ -98,11 +100,14 @@ static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
 	struct driving *d = ctx;
 
 	while (!err->code) {
+		const bool full = d->n == DRIVE_WINDOW || d->held > DRIVE_HELD;
 		const struct ask *ask = NULL;
 		enum ask_next what;
 		struct place *p;
 
-		if (d->n == DRIVE_WINDOW || d->held > DRIVE_HELD)
+		if (ready_gate_hold(&d->gate, full, err))
+			break;
+		if (full)
 			return ASK_LATER;
 		what = d->source->next(d->source->ctx, &ask, err);
 		if (what != ASK_READY || err->code)
@@ -167,7 +172,7 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	  struct err *err)
 {
 	struct driving d = { .source = source, .sink = sink, .o = o, .counts = counts };
-	const struct ask_source in = { next, &d, source->ready };
+	struct ask_source in = { next, &d, 0 };
 	const struct ask_sink out = { put, settle, &d };
 
 	*counts = (struct ask_counts){ 0 };
@@ -175,7 +180,8 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	if (!NEW_ARRAY(d.place, DRIVE_WINDOW))
 		return err_set(err, ERR_NOMEM, "drive: no memory");
 	d.journal = journal_open(o->dir, o->log, err);
-	if (d.journal) {
+	if (d.journal && !ready_gate_open(&d.gate, source->ready, err)) {
+		in.ready = d.gate.fd;
 		if (o->total)
 			progress_start(&d.progress, o->log, "asks", o->total);
 		ops->run(state, &in, &out, err);
@@ -190,6 +196,7 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 			o->budget, counts->cost);
 	for (size_t i = 0; i < d.n; i++)
 		arena_free(&at(&d, i)->mem);
+	ready_gate_close(&d.gate);
 	journal_close(d.journal);
 	free(d.place);
 	return err->code;

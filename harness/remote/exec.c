@@ -13,6 +13,7 @@
 
 #include "harness/base/json.h"
 #include "harness/remote/key.h"
+#include "harness/remote/ready.h"
 #include "harness/remote/redact.h"
 #include "harness/remote/reply_json.h"
 
@@ -404,7 +405,6 @@ static int exec_run(void *state, const struct ask_source *source, const struct a
 		    struct err *err)
 {
 	struct exec *s = state;
-	bool waited = false;
 
 	while (!err->code) {
 		const struct ask *ask = NULL;
@@ -417,10 +417,11 @@ static int exec_run(void *state, const struct ask_source *source, const struct a
 		what = source->next(source->ctx, &ask, err);
 		if (err->code || what == ASK_END)
 			break;
-		if (what == ASK_LATER && waited)
-			return err_set(err, ERR_INTERNAL, "exec: asks wait for replies to nothing");
-		waited = what == ASK_LATER;
-		if (what == ASK_READY && !converse(s, ask, &mem, &r, err))
+		if (what == ASK_LATER) {
+			ready_wait(source, s->env.stop, err);
+			continue;
+		}
+		if (!converse(s, ask, &mem, &r, err))
 			sink->put(sink->ctx, ask, &r, err);
 		if (!err->code && sink->settle)
 			sink->settle(sink->ctx, err);

@@ -16,6 +16,7 @@ struct round {
 	const struct ask_source *source;
 	const struct ask_sink *sink;
 	bool ended;	/* the source has nothing more */
+	bool later;	/* nor now, until replies are settled or its descriptor can be read */
 	bool unsettled; /* replies were put since the last settle */
 };
 
@@ -69,17 +70,27 @@ static int finish(struct round *u, struct flight *f, struct err *err)
 	return err->code;
 }
 
+/* Has the source's descriptor watched until it can be read once; op ADD, MOD or DEL. */
+static int watch(const struct round *u, int op, uint32_t events, struct err *err)
+{
+	struct epoll_event e = { .events = events | EPOLLONESHOT, .data.fd = u->source->ready };
+
+	if (u->source->ready && epoll_ctl(u->h->epoll, op, u->source->ready, &e))
+		err_set(err, ERR_INTERNAL, "http: the source of asks cannot be waited for");
+	return err->code;
+}
+
 /* Fills free places from the source and sends what is due. */
 static int fill(struct round *u, struct err *err)
 {
 	struct http *h = u->h;
-	double now = clock_s();
+	const double now = clock_s();
 
 	for (int i = 0; i < h->n && !err->code; i++) {
 		struct flight *f = &h->flight[i];
 		const struct ask *ask = NULL;
 
-		if (f->state == FLIGHT_FREE && !u->ended && now >= h->paused) {
+		if (f->state == FLIGHT_FREE && !u->ended && !u->later && now >= h->paused) {
 			enum ask_next next = u->source->next(u->source->ctx, &ask, err);
 
 			if (err->code)
@@ -87,8 +98,9 @@ static int fill(struct round *u, struct err *err)
 			u->ended = next == ASK_END;
 			if (next == ASK_READY && !dialect_check(&h->profile, ask, err))
 				begin(h, f, ask);
-			if (next == ASK_LATER)
-				now = -1; /* only what waits already, below, may go on */
+			u->later = next == ASK_LATER;
+			if (u->later)
+				watch(u, EPOLL_CTL_MOD, EPOLLIN, err);
 		}
 		if (f->state == FLIGHT_WAITS && f->due <= clock_s() && h->paused <= clock_s())
 			launch(h, f, err);
@@ -119,11 +131,13 @@ static int collect(struct round *u, struct err *err)
 	return err->code;
 }
 
-static int settle(struct round *u, struct err *err)
+/* *more: what was settled may let the source go on. */
+static int settle(struct round *u, bool *more, struct err *err)
 {
+	*more = u->unsettled && u->later;
 	if (!u->unsettled)
 		return 0;
-	u->unsettled = false;
+	u->unsettled = u->later = false;
 	return u->sink->settle ? u->sink->settle(u->sink->ctx, err) : 0;
 }
 
@@ -143,8 +157,9 @@ static int wait_ms(const struct http *h)
 	return until <= now ? 0 : (int)((until - now) * 1000) + 1;
 }
 
-static void turn(struct http *h)
+static void turn(struct round *u)
 {
+	struct http *h = u->h;
 	struct epoll_event e[64];
 	int n = epoll_wait(h->epoll, e, (int)ARRAY_LEN(e), wait_ms(h)), running;
 
@@ -153,7 +168,10 @@ static void turn(struct http *h)
 			   (e[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
 			   (e[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 
-		curl_multi_socket_action(h->multi, e[i].data.fd, mask, &running);
+		if (u->source->ready && e[i].data.fd == u->source->ready)
+			u->later = false;
+		else
+			curl_multi_socket_action(h->multi, e[i].data.fd, mask, &running);
 	}
 	if (h->timer >= 0 && clock_s() >= h->timer) {
 		h->timer = -1;
@@ -176,38 +194,44 @@ static void ground(struct http *h)
 	h->busy = 0;
 }
 
+/* Until the source ends. */
+static int go_round(struct round *u, struct err *err)
+{
+	struct http *h = u->h;
+
+	while (!err->code) {
+		bool more;
+
+		if (h->env.stop && *h->env.stop)
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		if (fill(u, err) || (u->ended && !h->busy) || settle(u, &more, err))
+			break;
+		if (more)
+			continue;
+		if (u->later && !h->busy && !u->source->ready)
+			return err_set(err, ERR_INTERNAL, "http: asks wait for replies to nothing");
+		turn(u);
+		collect(u, err);
+	}
+	return err->code;
+}
+
 int http_run(struct http *h, const struct ask_source *source, const struct ask_sink *sink,
 	     struct err *err)
 {
-	struct round u = { h, source, sink, false, false };
+	struct round u = { .h = h, .source = source, .sink = sink };
+	struct err late = { 0 };
+	bool more;
 
 	h->lost = 0;
-	while (!err->code) {
-		if (h->env.stop && *h->env.stop) {
-			err_set(err, ERR_INTERRUPTED, "interrupted");
-			break;
-		}
-		if (fill(&u, err) || (u.ended && !h->busy))
-			break;
-		if (!h->busy && !u.unsettled && h->paused <= clock_s()) {
-			err_set(err, ERR_INTERNAL, "http: asks wait for replies to nothing");
-			break;
-		}
-		if (settle(&u, err))
-			break;
-		if (!h->busy && !u.ended && h->paused <= clock_s())
-			continue; /* what was settled may let the source go on */
-		turn(h);
-		collect(&u, err);
-	}
+	if (watch(&u, EPOLL_CTL_ADD, 0, err))
+		return err->code;
+	go_round(&u, err);
+	watch(&u, EPOLL_CTL_DEL, 0, &late);
 	ground(h);
 	/* what was put stays, also when the run ends badly */
-	if (u.unsettled && sink->settle) {
-		struct err late = { 0 };
-
-		sink->settle(sink->ctx, &late);
-		if (late.code)
-			err_set(err, late.code, "%s", late.msg);
-	}
+	settle(&u, &more, &late);
+	if (late.code)
+		err_set(err, late.code, "%s", late.msg);
 	return err->code;
 }

@@ -7,6 +7,7 @@
 #include "harness/base/json.h"
 #include "harness/base/sha256.h"
 #include "harness/remote/key.h"
+#include "harness/remote/ready.h"
 #include "harness/remote/reply_json.h"
 
 #define FILE_MAX ((size_t)4 << 30)
@@ -123,7 +124,7 @@ static int replay_run(void *state, const struct ask_source *source, const struct
 {
 	struct replay *s = state;
 	struct reply none = reply_none;
-	bool went_on = true;
+	bool unsettled = false;
 
 	none.status = ANSWER_BACKEND_FAIL;
 	none.cause = CAUSE_NOT_RECORDED;
@@ -138,15 +139,14 @@ static int replay_run(void *state, const struct ask_source *source, const struct
 		if (err->code || what == ASK_END)
 			break;
 		if (what == ASK_LATER) {
-			if (!went_on)
-				return err_set(err, ERR_INTERNAL,
-					       "replay: asks wait for replies to nothing");
-			went_on = false;
-			if (sink->settle)
+			if (!unsettled)
+				ready_wait(source, s->env.stop, err);
+			else if (sink->settle)
 				sink->settle(sink->ctx, err);
+			unsettled = false;
 			continue;
 		}
-		went_on = true;
+		unsettled = true;
 		i = find(s, ask->id, ask->index);
 		sink->put(sink->ctx, ask, i < 0 ? &none : &s->reply[i], err);
 	}
