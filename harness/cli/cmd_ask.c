@@ -10,12 +10,11 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
+#include "harness/cli/ask_folder.h"
 #include "harness/remote/ask_file.h"
 #include "harness/remote/carrier.h"
 #include "harness/remote/key.h"
 #include "harness/remote/reply_json.h"
-
-#define FILE_LIMIT (1 << 20) /* of status.json and summary.json */
 
 static const struct opt_spec ask_opts[] = {
 	{ .name = "backend",
@@ -78,60 +77,12 @@ struct asking {
 	struct cli *c;
 	struct carrier carrier;
 	struct ask_file file;
-	const char *dir;
-	char configuration[SHA256_HEX];
+	struct ask_folder folder;
 	FILE *replies;
 	struct strbuf part; /* path of the replies while they are written */
 	struct ask_counts counts;
 	struct strbuf served; /* identity of the model that answered */
 };
-
-static char *file_in(const struct asking *a, const char *name, struct err *err)
-{
-	char *path = path_join(a->dir, name);
-
-	if (!path)
-		err_set(err, ERR_NOMEM, "ask: no memory");
-	return path;
-}
-
-/* Replaces a file of the folder by what the buffer holds, and frees the buffer. */
-static int write_file(const struct asking *a, const char *name, struct strbuf *b, struct err *err)
-{
-	char *path = file_in(a, name, err);
-
-	if (b->oom)
-		err_set(err, ERR_NOMEM, "ask: no memory");
-	strbuf_addc(b, '\n');
-	if (!err->code)
-		io_write_atomic(path, strbuf_str(b), b->len, err);
-	free(path);
-	strbuf_free(b);
-	return err->code;
-}
-
-static struct json *read_file(const struct asking *a, const char *name, struct err *err)
-{
-	char *path = file_in(a, name, err);
-	struct json *v = path && io_is_file(path) ? json_read_file(path, FILE_LIMIT, err) : NULL;
-
-	free(path);
-	return v;
-}
-
-static int write_status(const struct asking *a, const char *status, struct err *err)
-{
-	struct strbuf b = { 0 };
-	struct json_writer w;
-
-	json_begin(&w, &b, 1);
-	json_open_object(&w, NULL);
-	json_put_int(&w, "schema_version", 1);
-	json_put_str(&w, "status", status);
-	json_put_str(&w, "configuration", a->configuration);
-	json_close_object(&w);
-	return write_file(a, "status.json", &b, err);
-}
 
 /* Everything the replies depend on that is known before anyone is reached. */
 static int configure(struct asking *a, struct err *err)
@@ -142,7 +93,7 @@ static int configure(struct asking *a, struct err *err)
 	if (b.oom)
 		err_set(err, ERR_NOMEM, "ask: no memory");
 	else
-		sha256_hex(b.s, b.len, a->configuration);
+		sha256_hex(b.s, b.len, a->folder.configuration);
 	strbuf_free(&b);
 	return err->code;
 }
@@ -174,7 +125,7 @@ static int open_replies(struct asking *a, struct err *err)
 {
 	int fd;
 
-	strbuf_addf(&a->part, "%s/replies.jsonl.part", a->dir);
+	strbuf_addf(&a->part, "%s/replies.jsonl.part", a->folder.dir);
 	if (a->part.oom)
 		return err_set(err, ERR_NOMEM, "ask: no memory");
 	/* a program that is started again meanwhile does not inherit it */
@@ -191,7 +142,7 @@ static int open_replies(struct asking *a, struct err *err)
 /* Gives the replies their name once all are there. */
 static int close_replies(struct asking *a, struct err *err)
 {
-	char *path = file_in(a, "replies.jsonl", err);
+	char *path = ask_folder_file(&a->folder, "replies.jsonl", err);
 	struct err late = { 0 };
 
 	if (!err->code && (fflush(a->replies) || fsync(fileno(a->replies))))
@@ -207,101 +158,23 @@ static int close_replies(struct asking *a, struct err *err)
 	return err->code;
 }
 
-/* --- summary --------------------------------------------------------------------------------- */
-
-static void add_summary(const struct asking *a, struct strbuf *b)
+static int end_well(struct asking *a, struct err *err)
 {
-	const struct ask_counts *n = &a->counts;
+	struct strbuf b = { 0 };
 	struct json_writer w;
 
-	json_begin(&w, b, 1);
+	json_begin(&w, &b, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
 	json_put_str(&w, "backend", a->carrier.backend);
 	json_put_str(&w, "identity", strbuf_str(&a->served));
 	json_put_int(&w, "concurrency", opt_int(&a->c->opts, "concurrency"));
-	json_put_int(&w, "asks", n->asks);
-	json_put_int(&w, "kept", n->kept);
-	json_put_int(&w, "repeated", n->repeated);
-	json_open_object(&w, "status");
-	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
-		json_put_int(&w, answer_status_name[i], n->status[i]);
+	ask_summary_put(&w, &a->counts);
 	json_close_object(&w);
-	json_open_object(&w, "cause");
-	for (int i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
-		if (n->cause[i])
-			json_put_int(&w, reply_cause_name[i], n->cause[i]);
-	json_close_object(&w);
-	json_put_int(&w, "prompt_tokens", n->prompt_tokens);
-	json_put_int(&w, "completion_tokens", n->completion_tokens);
-	json_put_num(&w, "cost", n->cost);
-	json_close_object(&w);
-}
-
-static void show_text(const struct json *s)
-{
-	const struct json *cause = json_get(s, "cause");
-
-	printf("%.0f asks: ", json_num(json_get(s, "asks"), 0));
-	for (const struct json *m = json_at(json_get(s, "status"), 0); m; m = json_next(m))
-		if (json_num(m, 0) > 0)
-			printf("%.0f %s, ", json_num(m, 0), json_key(m));
-	printf("%.0f kept from before, %.0f sent more than once\n",
-	       json_num(json_get(s, "kept"), 0), json_num(json_get(s, "repeated"), 0));
-	for (const struct json *m = json_at(cause, 0); m; m = json_next(m))
-		printf("  %s: %.0f\n", json_key(m), json_num(m, 0));
-	printf("tokens: %.0f in prompts, %.0f in replies; cost: %g\n",
-	       json_num(json_get(s, "prompt_tokens"), 0),
-	       json_num(json_get(s, "completion_tokens"), 0), json_num(json_get(s, "cost"), 0));
-}
-
-static void show(const struct asking *a, const struct json *summary)
-{
-	struct strbuf b = { 0 };
-	struct json_writer w;
-
-	if (strcmp(opt_str(&a->c->opts, "format"), "json") != 0) {
-		show_text(summary);
-		return;
-	}
-	json_begin(&w, &b, 1);
-	json_put_value(&w, NULL, summary);
-	puts(strbuf_str(&b));
-	strbuf_free(&b);
-}
-
-/* ERR_INCOMPLETE when more asks than are borne ended without a reply. */
-static int judge(const struct asking *a, const struct json *summary, struct err *err)
-{
-	const struct json *status = json_get(summary, "status");
-	double failed = json_num(json_get(status, answer_status_name[ANSWER_BACKEND_FAIL]), 0) +
-			json_num(json_get(status, answer_status_name[ANSWER_DECODE_FAIL]), 0);
-	double all = json_num(json_get(summary, "asks"), 0),
-	       borne = opt_num(&a->c->opts, "max-failures");
-
-	if (failed > (borne < 1 ? borne * all : borne))
-		return err_set(err, ERR_INCOMPLETE,
-			       "%.0f of %.0f asks ended without a reply; --retry-failed asks them "
-			       "again, %s/journal.jsonl says why",
-			       failed, all, a->dir);
-	return 0;
-}
-
-static int end_well(struct asking *a, struct err *err)
-{
-	struct strbuf b = { 0 };
-	struct json *summary;
-
-	add_summary(a, &b);
-	if (write_file(a, "summary.json", &b, err) || write_status(a, "complete", err))
+	if (ask_folder_write(&a->folder, "summary.json", &b, err) ||
+	    ask_folder_status(&a->folder, "complete", err))
 		return err->code;
-	summary = read_file(a, "summary.json", err);
-	if (summary) {
-		show(a, summary);
-		judge(a, summary, err);
-	}
-	json_free(summary);
-	return err->code;
+	return ask_folder_end(&a->folder, &a->c->opts, NULL, err);
 }
 
 /* --- the verb -------------------------------------------------------------------------------- */
@@ -347,43 +220,19 @@ static int carry_out(struct asking *a, struct err *err)
 	const struct ask_sink sink = { put_reply, NULL, a };
 	struct err late = { 0 };
 
-	if (write_status(a, "started", err))
+	if (ask_folder_status(&a->folder, "started", err))
 		return err->code;
 	if (!open_replies(a, err)) {
-		a->carrier.carry(a->carrier.ctx, a->dir, a->file.modes, (int64_t)a->file.n, &source,
-				 &sink, &a->counts, &a->served, err);
+		a->carrier.carry(a->carrier.ctx, a->folder.dir, a->file.modes, (int64_t)a->file.n,
+				 &source, &sink, &a->counts, &a->served, err);
 		close_replies(a, err);
 	}
 	if (!err->code)
 		return end_well(a, err);
-	write_status(a,
-		     err->code == ERR_INTERRUPTED || a->counts.budget_hit ? "interrupted" : "error",
-		     &late);
-	return err->code;
-}
-
-/* *done: all that was asked is there.  ERR_ARG: the folder is another command's. */
-static int look_at_folder(const struct asking *a, bool *done, struct err *err)
-{
-	struct json *status = read_file(a, "status.json", err);
-	struct json *summary = err->code ? NULL : read_file(a, "summary.json", err);
-
-	*done = false;
-	if (status &&
-	    strcmp(json_str(json_get(status, "configuration"), ""), a->configuration) != 0)
-		err_set(err, ERR_ARG,
-			"%s: holds the replies of other asks or another back-end; name another "
-			"folder",
-			a->dir);
-	*done = !err->code && summary &&
-		!strcmp(json_str(json_get(status, "status"), ""), "complete") &&
-		!opt_bool(&a->c->opts, "retry-failed");
-	if (*done) {
-		show(a, summary);
-		judge(a, summary, err);
-	}
-	json_free(status);
-	json_free(summary);
+	ask_folder_status(&a->folder,
+			  err->code == ERR_INTERRUPTED || a->counts.budget_hit ? "interrupted"
+									       : "error",
+			  &late);
 	return err->code;
 }
 
@@ -393,17 +242,18 @@ static int run_in_folder(struct asking *a, struct err *err)
 
 	if (opt_bool(&a->c->opts, "dry-run"))
 		return prepare_all(a, stdout, err);
-	if (!*a->dir)
+	if (!*a->folder.dir)
 		return err_set(err, ERR_ARG, "ask: name a folder for the replies (-o DIR)");
-	if (prepare_all(a, NULL, err) || configure(a, err) || io_mkdirs(a->dir, err) ||
-	    look_at_folder(a, &done, err) || done)
+	if (prepare_all(a, NULL, err) || configure(a, err) || io_mkdirs(a->folder.dir, err) ||
+	    ask_folder_look(&a->folder, &a->c->opts, NULL, &done, err) || done)
 		return err->code;
 	return carry_out(a, err);
 }
 
 static int run_ask(struct cli *c, struct err *err)
 {
-	struct asking a = { .c = c, .dir = opt_str(&c->opts, "output") };
+	struct asking a = { .c = c,
+			    .folder = { "ask", opt_str(&c->opts, "output"), "journal.jsonl", "" } };
 	const struct carrier_options o = {
 		.concurrency = (int)opt_int(&c->opts, "concurrency"),
 		.limit_s = opt_num(&c->opts, "time-limit"),
