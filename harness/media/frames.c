@@ -39,12 +39,16 @@ static int set_grid(struct frame_track *t, struct err *err)
 		return err_set(err, ERR_DATA,
 			       "%s: does not say how long it is; ask for pictures by rate",
 			       t->src->path);
+	t->beyond = end > t->span.end;
 	end = end > 0 ? fmin(end, t->span.end) : t->span.end;
 	if (end <= t->span.start)
 		return err_set(err, ERR_DATA, "%s: nothing there at %.3f s; the span lies outside",
 			       t->src->path, t->span.start);
 	t->cells = t->rq->count;
 	t->fps = (double)t->cells / (end - t->span.start);
+	t->grid_s = t->rq->middle ? 0.5 / t->fps : 0;
+	if (t->rq->fps > 0)
+		t->fps = fmin(t->fps, t->rq->fps);
 	return 0;
 }
 
@@ -159,17 +163,37 @@ static int put_vectors(struct frame_track *t, const AVFrame *f, struct picture *
 	return 0;
 }
 
+static int even(double side)
+{
+	int s = (int)lround(side / 2) * 2;
+
+	return s < 2 ? 2 : s;
+}
+
+/* The size that the request wants of a picture. */
+static void fit(const struct media_request *rq, struct picture *p)
+{
+	int longer = p->width > p->height ? p->width : p->height;
+
+	if (rq->max_height > 0 && p->height > rq->max_height) {
+		p->width = even((double)p->width * rq->max_height / p->height);
+		p->height = rq->max_height;
+	}
+	if (rq->max_side > 0) {
+		int side = (longer < rq->max_side ? longer : rq->max_side) & ~1;
+
+		p->width = even((double)p->width * side / longer);
+		p->height = even((double)p->height * side / longer);
+	}
+}
+
 /* f: cropped. */
 static int hand_over(struct frame_track *t, AVFrame *f, double time_s, struct err *err)
 {
 	struct picture p = { .time_s = time_s, .width = f->width, .height = f->height };
 	double start;
 
-	if (t->rq->max_height > 0 && p.height > t->rq->max_height) {
-		p.height = t->rq->max_height;
-		p.width = (int)lround((double)f->width * p.height / f->height / 2) * 2;
-		p.width = p.width < 2 ? 2 : p.width;
-	}
+	fit(t->rq, &p);
 	if (t->rq->vectors && put_vectors(t, f, &p, err))
 		return err->code;
 	if (p.width != f->width || p.height != f->height || f->format != AV_PIX_FMT_YUV420P) {
@@ -194,7 +218,7 @@ static int hand_over(struct frame_track *t, AVFrame *f, double time_s, struct er
  * s is its time from the start of the span. */
 static int64_t cell_of(const struct frame_track *t, double s)
 {
-	double middle = fmin(t->frame_s / 2, 0.5 / t->fps);
+	double middle = fmin(t->frame_s / 2, 0.5 / t->fps) - t->grid_s;
 
 	return (int64_t)floor(fmin(fmax(s, -1e6), 1e6) * t->fps + middle * t->fps + 1e-6);
 }
@@ -267,6 +291,7 @@ static int take_frame(struct frame_track *t, struct err *err)
 		if (cell <= t->cell || t->done)
 			return 0;
 		t->cell = cell;
+		t->done = cell == t->cells - 1;
 	}
 	crop(t, f);
 	return hand_over(t, f, s > 0 ? s : 0, err);
@@ -302,7 +327,7 @@ static enum AVDiscard useless(struct frame_track *t, const AVPacket *pkt)
 		return AVDISCARD_DEFAULT;
 	cell = cell_of(t, s - t->span.start);
 	fed = &t->fed[(uint64_t)cell % MEDIA_CELLS];
-	if (*fed == cell)
+	if (cell <= t->cell || *fed == cell)
 		return AVDISCARD_NONREF;
 	*fed = cell;
 	return AVDISCARD_DEFAULT;

@@ -44,6 +44,7 @@ struct media_request {
 	bool frames;	    /* pictures wanted */
 	int crop;	    /* enum media_crop of the corpus: 0 whole, 1 left, 2 right half */
 	int max_height;	    /* scaled down (area) to at most this, keeping the aspect; 0: as is */
+	int max_side;	    /* instead: width and height at most this, both even; 0: not so */
 	/* At most this many pictures a second, one for each cell of a time grid from
 	 * the span's start; 0: all.  In H.264 and HEVC a picture that no other refers
 	 * to is not decoded when its cell has another one: time_s says which picture
@@ -53,9 +54,10 @@ struct media_request {
 	 * Returns 0, or an error it set, which ends the reading. */
 	int (*on_picture)(void *ctx, const struct picture *p, struct err *err);
 	void *ctx;
-	/* Instead of a rate: so many pictures, one for each of as many equal parts of the
-	 * span, or of what the file says it holds of the span; 0: not by count. */
+	/* So many pictures, one for each of as many equal parts of the span, or of what the file
+	 * says it holds of the span; beside fps: of the two grids the coarser; 0: not by count. */
 	int count;
+	bool middle; /* by count: the first picture of each part's second half */
 	/* Instead of either: for each of these seconds from the span's start (rising, below
 	 * its length) the picture shown at that time; a time that the pictures do not cover
 	 * gets none.  Long stretches between them are passed over by the file's index. */
@@ -107,6 +109,8 @@ struct media_spec {
 	int fps;	   /* 1 to 240 */
 	int quality; /* constant quantiser; H.264: 1 to 51, MPEG-4: 1 to 31; smaller is finer */
 	int rate;    /* mono audio, 8000 to 96000; 0: none */
+	bool timed;  /* pictures are shown at their own time_s (to the millisecond, rising), the
+		      * last for 1 / fps */
 };
 struct media_writer *media_writer_open(const char *path, const struct media_spec *spec,
 				       struct err *err);
@@ -116,5 +120,11 @@ int media_write_audio(struct media_writer *w, const float *pcm, int n, struct er
 /* Flushes, writes the trailer, frees, sets *w to NULL; *w NULL is accepted.  After a
  * failure (err set before, or now) the file is removed.  Does not fsync. */
 int media_writer_close(struct media_writer **w, struct err *err);
+
+/* The same into memory: name chooses the container and stands in messages. */
+struct media_writer *media_writer_open_memory(const char *name, const struct media_spec *spec,
+					      struct err *err);
+/* *data: the file (*size bytes), free(); NULL after a failure. */
+int media_writer_close_memory(struct media_writer **w, char **data, size_t *size, struct err *err);
 
 #endif

@@ -43,9 +43,10 @@ static struct span make_span(const struct media_request *rq)
 static int check_pictures(const char *path, const struct media_request *rq, const struct span *span,
 			  struct err *err)
 {
-	if (rq->count < 0 || rq->n_at < 0 || (rq->fps > 0) + (rq->count > 0) + (rq->n_at > 0) > 1)
+	if (rq->count < 0 || rq->n_at < 0 || (rq->n_at > 0 && (rq->fps > 0 || rq->count > 0)) ||
+	    (rq->middle && (!rq->count || rq->fps > 0)))
 		return err_set(err, ERR_ARG,
-			       "%s: pictures by rate, by count or by times: one of the three",
+			       "%s: pictures by rate and count, or by times; middles by count",
 			       path);
 	for (int i = 0; i < rq->n_at; i++)
 		if (!(rq->at_s[i] >= (i ? rq->at_s[i - 1] : 0) &&
@@ -53,9 +54,10 @@ static int check_pictures(const char *path, const struct media_request *rq, cons
 			return err_set(err, ERR_ARG,
 				       "%s: a picture at %g s: times rise within the span", path,
 				       rq->at_s[i]);
-	if (!(rq->fps >= 0) || rq->max_height < 0 || rq->crop < 0 || rq->crop > 2)
-		return err_set(err, ERR_ARG, "%s: fps %g, height %d, crop %d", path, rq->fps,
-			       rq->max_height, rq->crop);
+	if (!(rq->fps >= 0) || rq->max_height < 0 || rq->max_side < 0 || rq->max_side == 1 ||
+	    (rq->max_side && rq->max_height) || rq->crop < 0 || rq->crop > 2)
+		return err_set(err, ERR_ARG, "%s: fps %g, height %d, side %d, crop %d", path,
+			       rq->fps, rq->max_height, rq->max_side, rq->crop);
 	return 0;
 }
 

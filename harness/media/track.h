@@ -60,6 +60,7 @@ struct frame_track {
 	double frame_s;		  /* length of a picture, 0: unknown */
 	double seen_s;		  /* time of the last decoded picture */
 	double fps;		  /* of the time grid; 0: none */
+	double grid_s;		  /* where it begins, from the start of the span */
 	int64_t cells;		  /* of the time grid; 0: as many as come */
 	int64_t cell;		  /* the last cell of the time grid that got its picture */
 	int64_t n;		  /* pictures handed out */

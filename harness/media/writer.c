@@ -5,6 +5,7 @@
 #include "harness/media/media.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +17,20 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/str.h"
+#include "harness/media/pcm.h"
 #include "harness/media/source.h"
 
-#define KEY_SECONDS   1	   /* a key frame every second: spans are read by seeking */
-#define PCM_BLOCK     1024 /* samples a packet where the codec does not say */
-#define PCM_FULL_SIDE 32768.0F
+#define KEY_SECONDS 1	 /* a key frame every second: spans are read by seeking */
+#define PCM_BLOCK   1024 /* samples a packet where the codec does not say */
+#define TIMED_BASE  1000 /* time stamps a second where pictures come with their times */
 
 /* One encoder and the stream it feeds. */
 struct lane {
 	AVCodecContext *enc;
 	AVStream *st;
 	AVFrame *frame;
-	int64_t next; /* time stamp of the next frame, in the encoder's time base */
+	int64_t next; /* time stamp of the next frame, in the encoder's time base, at least */
+	int64_t step; /* how long a picture is shown where no other follows */
 };
 
 struct media_writer {
@@ -35,8 +38,10 @@ struct media_writer {
 	AVFormatContext *fmt;
 	AVPacket *pkt;
 	struct lane video, audio;
-	int fill;     /* samples waiting in audio.frame */
-	bool started; /* the file exists and has a header */
+	int fill;	/* samples waiting in audio.frame */
+	bool timed;	/* media_spec */
+	bool in_memory; /* no file is written */
+	bool started;	/* the file exists and has a header */
 };
 
 struct container {
@@ -97,7 +102,7 @@ static int encode(struct media_writer *w, struct lane *l, AVFrame *frame, struct
 			break;
 		w->pkt->stream_index = l->st->index;
 		if (w->pkt->duration <= 0 && l == &w->video)
-			w->pkt->duration = 1;
+			w->pkt->duration = l->step;
 		av_packet_rescale_ts(w->pkt, l->enc->time_base, l->st->time_base);
 		ret = av_interleaved_write_frame(w->fmt, w->pkt);
 	}
@@ -140,7 +145,9 @@ static int open_video(struct media_writer *w, const struct container *c,
 	e->width = spec->width;
 	e->height = spec->height;
 	e->pix_fmt = AV_PIX_FMT_YUV420P;
-	e->time_base = (AVRational){ 1, spec->fps };
+	e->time_base = (AVRational){ 1, spec->timed ? TIMED_BASE : spec->fps };
+	w->timed = spec->timed;
+	w->video.step = spec->timed ? TIMED_BASE / spec->fps : 1;
 	e->framerate = (AVRational){ spec->fps, 1 };
 	e->gop_size = KEY_SECONDS * spec->fps;
 	e->max_b_frames = 0;
@@ -205,13 +212,15 @@ static int open_audio(struct media_writer *w, const struct container *c,
 	return 0;
 }
 
-static int open_file(struct media_writer *w, struct err *err)
+static int open_output(struct media_writer *w, struct err *err)
 {
 	struct strbuf url = { 0 };
 	int ret = AVERROR(ENOMEM);
 
 	strbuf_addf(&url, "file:%s", w->path);
-	if (!url.oom)
+	if (w->in_memory)
+		ret = avio_open_dyn_buf(&w->fmt->pb);
+	else if (!url.oom)
 		ret = avio_open(&w->fmt->pb, strbuf_str(&url), AVIO_FLAG_WRITE);
 	strbuf_free(&url);
 	if (ret < 0) {
@@ -219,13 +228,13 @@ static int open_file(struct media_writer *w, struct err *err)
 			"%s: cannot be written: %s", w->path, strerror(AVUNERROR(ret)));
 		return err->code;
 	}
-	w->started = true;
+	w->started = !w->in_memory;
 	ret = avformat_write_header(w->fmt, NULL);
 	return ret < 0 ? source_fail(w->path, "writing its header", ret, err) : 0;
 }
 
-struct media_writer *media_writer_open(const char *path, const struct media_spec *spec,
-				       struct err *err)
+static struct media_writer *writer_open(const char *path, const struct media_spec *spec,
+					bool in_memory, struct err *err)
 {
 	const struct container *c = choose(path, spec, err);
 	struct media_writer *w;
@@ -238,6 +247,7 @@ struct media_writer *media_writer_open(const char *path, const struct media_spec
 		no_memory(path, err);
 		return NULL;
 	}
+	w->in_memory = in_memory;
 	w->path = str_dup(path);
 	w->pkt = av_packet_alloc();
 	avformat_alloc_output_context2(&w->fmt, NULL, c->muxer, NULL);
@@ -251,11 +261,23 @@ struct media_writer *media_writer_open(const char *path, const struct media_spec
 		goto fail;
 	if (spec->rate && open_audio(w, c, spec, err))
 		goto fail;
-	if (!open_file(w, err))
+	if (!open_output(w, err))
 		return w;
 fail:
 	media_writer_close(&w, err);
 	return NULL;
+}
+
+struct media_writer *media_writer_open(const char *path, const struct media_spec *spec,
+				       struct err *err)
+{
+	return writer_open(path, spec, false, err);
+}
+
+struct media_writer *media_writer_open_memory(const char *name, const struct media_spec *spec,
+					      struct err *err)
+{
+	return writer_open(name, spec, true, err);
 }
 
 int media_write_picture(struct media_writer *w, const struct picture *p, struct err *err)
@@ -277,7 +299,10 @@ int media_write_picture(struct media_writer *w, const struct picture *p, struct 
 			memcpy(f->data[i] + (ptrdiff_t)y * f->linesize[i],
 			       p->plane[i] + (ptrdiff_t)y * p->stride[i], (size_t)width);
 	}
-	f->pts = l->next++;
+	f->pts = l->next;
+	if (w->timed && p->time_s * TIMED_BASE > (double)f->pts)
+		f->pts = llround(fmin(p->time_s, INT_MAX) * TIMED_BASE);
+	l->next = f->pts + 1;
 	return encode(w, l, f, err);
 }
 
@@ -300,15 +325,6 @@ static int flush_samples(struct media_writer *w, struct err *err)
 	return err->code;
 }
 
-static int16_t to_pcm16(float x)
-{
-	float v = rintf(x * PCM_FULL_SIDE);
-
-	if (!(v > -PCM_FULL_SIDE)) /* also NaN: encoders must not see it */
-		return isnan(v) ? 0 : INT16_MIN;
-	return v >= PCM_FULL_SIDE - 1 ? INT16_MAX : (int16_t)v;
-}
-
 int media_write_audio(struct media_writer *w, const float *pcm, int n, struct err *err)
 {
 	AVFrame *f = w->audio.frame;
@@ -317,7 +333,7 @@ int media_write_audio(struct media_writer *w, const float *pcm, int n, struct er
 		return err_set(err, ERR_ARG, "%s: opened without sound", w->path);
 	for (int i = 0; i < n; i++) {
 		if (f->format == AV_SAMPLE_FMT_S16)
-			((int16_t *)(void *)f->data[0])[w->fill++] = to_pcm16(pcm[i]);
+			((int16_t *)(void *)f->data[0])[w->fill++] = pcm16(pcm[i]);
 		else
 			((float *)(void *)f->data[0])[w->fill++] = isfinite(pcm[i]) ? pcm[i] : 0;
 		if (w->fill == f->nb_samples && flush_samples(w, err))
@@ -348,23 +364,51 @@ static int finish(struct media_writer *w, struct err *err)
 	return ret < 0 ? source_fail(w->path, "finishing", ret, err) : 0;
 }
 
-int media_writer_close(struct media_writer **writer, struct err *err)
+/* Ends the output; what was written to memory goes to *data (NULL: nowhere). */
+static void close_output(struct media_writer *w, char **data, size_t *size, struct err *err)
+{
+	uint8_t *bytes = NULL;
+	int ret;
+
+	if (!w->fmt || !w->fmt->pb)
+		return;
+	if (!w->in_memory) {
+		ret = avio_closep(&w->fmt->pb);
+		if (ret < 0)
+			source_fail(w->path, "closing", ret, err);
+		return;
+	}
+	ret = avio_close_dyn_buf(w->fmt->pb, &bytes);
+	w->fmt->pb = NULL;
+	if (!err->code && data) {
+		*data = ret > 0 ? malloc((size_t)ret) : NULL;
+		if (!*data) {
+			no_memory(w->path, err);
+		} else {
+			memcpy(*data, bytes, (size_t)ret);
+			*size = (size_t)ret;
+		}
+	}
+	av_free(bytes);
+}
+
+int media_writer_close_memory(struct media_writer **writer, char **data, size_t *size,
+			      struct err *err)
 {
 	struct media_writer *w = *writer;
 
 	*writer = NULL;
+	if (data) {
+		*data = NULL;
+		*size = 0;
+	}
 	if (!w)
 		return err->code;
 	if (!err->code)
 		finish(w, err);
 	free_lane(&w->video);
 	free_lane(&w->audio);
-	if (w->fmt && w->fmt->pb) {
-		int ret = avio_closep(&w->fmt->pb);
-
-		if (ret < 0)
-			source_fail(w->path, "closing", ret, err);
-	}
+	close_output(w, data, size, err);
 	avformat_free_context(w->fmt);
 	av_packet_free(&w->pkt);
 	if (err->code && w->started)
@@ -372,4 +416,9 @@ int media_writer_close(struct media_writer **writer, struct err *err)
 	free(w->path);
 	free(w);
 	return err->code;
+}
+
+int media_writer_close(struct media_writer **writer, struct err *err)
+{
+	return media_writer_close_memory(writer, NULL, NULL, err);
 }
