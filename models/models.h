@@ -11,5 +11,6 @@ extern const struct model_ops model_bow;
 extern const struct model_ops model_llmerc;
 extern const struct model_ops model_speechcue;
 extern const struct model_ops model_bemerc;
+extern const struct model_ops model_prompted;
 
 #endif

@@ -6,7 +6,8 @@
 #include <string.h>
 
 const struct model_ops *const model_registry[] = {
-	&model_majority, &model_bow, &model_llmerc, &model_speechcue, &model_bemerc, NULL,
+	&model_majority, &model_bow,	  &model_llmerc, &model_speechcue,
+	&model_bemerc,	 &model_prompted, NULL,
 };
 
 const struct model_ops *model_find(const char *name)

@@ -4,8 +4,11 @@
  */
 #include "tests/test.h"
 
+#include "harness/base/hash.h"
+#include "harness/base/json.h"
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
+#include "harness/core/ask.h"
 #include "harness/core/model.h"
 
 #define DIALOGUES 12
@@ -114,7 +117,7 @@ static void world_mask(struct world *w, unsigned see)
 static const char *const quick[][2] = {
 	{ "epochs", "2" }, { "align_epochs", "1" }, { "dim", "16" }, { "context_layers", "2" },
 	{ "layers", "3" }, { "heads", "2" },	    { "ff", "16" },  { "vocab", "320" },
-	{ "path", "2" },
+	{ "path", "2" },   { "shots", "3" },
 };
 
 /* One model in one run. */
@@ -165,17 +168,101 @@ static void run_fit(struct run *r, const struct world *w)
 
 #define ANSWERS (DIALOGUES * (TURNS - 1))
 
-static void run_predict(struct run *r, const struct world *w, struct answer out[ANSWERS])
+/* Every field that a carrier reads is as harness/core/ask.h wants it; *all gets what would be
+ * sent. */
+static void check_ask(const struct ask *a, const struct label_set *labels, struct strbuf *all)
+{
+	struct err err = { 0 };
+	struct json *settings = json_parse(a->settings, strlen(a->settings), "settings", &err);
+
+	CHECK_OK(&err);
+	for (int i = 0; i + 1 < json_size(settings); i++)
+		CHECK(strcmp(json_key(json_at(settings, i)), json_key(json_at(settings, i + 1))) <
+		      0);
+	json_free(settings);
+	CHECK(a->id && *a->id && *a->task && a->index == 0);
+	CHECK(a->n_messages > 0 && a->n_messages <= ASK_MESSAGES_MAX);
+	CHECK(a->mode == ASK_GENERATE ? !a->n_options : a->n_options == labels->n);
+	CHECK(a->sampling.max_tokens > 0 && a->sampling.top_p >= 0);
+	strbuf_add(all, a->settings);
+	for (int i = 0; i < a->n_messages; i++) {
+		const struct ask_message *m = &a->message[i];
+		const bool user = !strcmp(m->role, "user");
+
+		CHECK(user || !strcmp(m->role, "assistant") || (!i && !strcmp(m->role, "system")));
+		CHECK(m->n_parts > 0 && m->n_parts <= ASK_PARTS_MAX);
+		strbuf_addf(all, "\n%s", m->role);
+		for (int k = 0; k < m->n_parts; k++) {
+			const struct ask_part *part = &m->part[k];
+
+			strbuf_addf(all, "\n%d %d %s", part->type, part->turn,
+				    part->data ? part->data : "");
+			if (part->type != ASK_TEXT) {
+				CHECK(!part->data && user && a->media.frames > 0 &&
+				      a->media.side > 0 && a->media.seconds > 0);
+				continue;
+			}
+			CHECK(part->data && part->size == strlen(part->data) && part->size);
+			CHECK(utf8_check(part->data, part->size) == part->size);
+		}
+	}
+	CHECK(!strcmp(a->message[a->n_messages - 1].role, "user"));
+}
+
+/* Stands in for a served model: its label follows from what was sent alone, and so do the scores,
+ * which are put behind the answer so that the same answers mean the same asks. */
+static void answer_ask(struct run *r, const struct view *v, int t, struct answer *out)
+{
+	const struct label_set *labels = r->env.labels;
+	struct reply reply = { .finish_reason = "stop", .latency_ms = 3 };
+	struct strbuf all = { 0 };
+	struct arena mem = { 0 };
+	struct err err = { 0 };
+	struct answer again;
+	struct ask ask;
+	uint64_t h;
+	int label;
+
+	r->m->ask(r->state, v, t, &ask, &mem, &err);
+	CHECK_OK(&err);
+	check_ask(&ask, labels, &all);
+	h = hash_u64(strbuf_str(&all), all.len);
+	label = (int)(h % (uint64_t)labels->n);
+	reply.text = "I would rather not say.";
+	r->m->read(r->state, v, t, &reply, &again, &err);
+	CHECK_OK(&err);
+	CHECK(again.status == ANSWER_PARSE_FAIL && again.label == -1 && again.cause);
+	reply.text = labels->word[label];
+	r->m->read(r->state, v, t, &reply, out, &err);
+	CHECK_OK(&err);
+	CHECK(out->status == ANSWER_OK && out->label == label && out->strict == label);
+	CHECK(out->cause && out->raw == reply.text);
+	for (int j = 0; j < labels->n; j++)
+		out->score[j] = j == label ? 2 : (float)(h >> 12 * j & 0xfff) / 4096;
+	strbuf_free(&all);
+	arena_free(&mem);
+}
+
+static void predict_view(struct run *r, const struct view *v, struct answer *out)
 {
 	struct err err = { 0 };
 
+	if (r->m->predict)
+		r->m->predict(r->state, v, out, &err);
+	CHECK_OK(&err);
+	for (int t = 0; t < v->n && r->m->ask; t++)
+		if (v->target[t])
+			answer_ask(r, v, t, out++);
+}
+
+static void run_predict(struct run *r, const struct world *w, struct answer out[ANSWERS])
+{
 	for (int d = 0; d < DIALOGUES; d++) {
 		struct answer *a = out + d * (TURNS - 1);
 
 		for (int k = 0; k < TURNS - 1; k++)
 			a[k] = (struct answer){ .score = { NAN, NAN, NAN }, .label = -7 };
-		r->m->predict(r->state, &w->view[d], a, &err);
-		CHECK_OK(&err);
+		predict_view(r, &w->view[d], a);
 		for (int k = 0; k < TURNS - 1; k++) {
 			CHECK(a[k].status >= ANSWER_OK && a[k].status < ANSWER_STATUS_COUNT);
 			CHECK(a[k].status == ANSWER_OK ? a[k].label >= 0 && a[k].label < 3
@@ -206,7 +293,7 @@ static void test_shape(void **state)
 		void *zero = calloc(1, m->state_size);
 
 		CHECK(m->name && m->title && m->state_size && zero);
-		CHECK(m->init && m->predict && m->destroy);
+		CHECK(m->init && m->destroy && !m->predict == !!m->ask && !m->ask == !m->read);
 		CHECK(!(m->flags & MODEL_TRAINS) == !m->fit);
 		CHECK(!m->save == !m->load && !m->save == !m->fit);
 		CHECK(!(m->needs & ~m->uses));
@@ -232,7 +319,7 @@ static void test_repeatable(void **state)
 		run_new(&b, model_registry[i], SEE_ALL, 3);
 		run_fit(&a, w);
 		run_fit(&b, w);
-		CHECK(!a.m->fit || (a.m->parameters && a.m->parameters(a.state) > 0));
+		CHECK(!a.m->fit || a.m->ask || (a.m->parameters && a.m->parameters(a.state) > 0));
 		run_predict(&a, w, one);
 		run_predict(&a, w, two);
 		CHECK(same_answers(one, two)); /* predict leaves no trace */
@@ -430,7 +517,7 @@ static void test_epochs(void **state)
 		struct err err = { 0 };
 		struct run r;
 
-		if (!model_registry[i]->fit)
+		if (!model_registry[i]->fit || model_registry[i]->ask) /* that only chooses */
 			continue;
 		run_new(&r, model_registry[i], SEE_ALL, 3);
 		r.env.epoch_end = count_epoch;

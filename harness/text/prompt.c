@@ -40,6 +40,12 @@ const struct prompt_template prompt_templates[] = {
 	  .title = "SpeechCueLLM, untrained model, without the voice",
 	  .text = EXPERT INVOLVES " ### {turns} ###" SELECT "the context" ONLY " " SELECT
 				  "the context" ONLY },
+	{ .name = "speechcue-zero-shot-once",
+	  .title = "SpeechCueLLM, untrained model: the question once",
+	  .text = EXPERT INVOLVES " ### {turns} ###" CUES SELECT BOTH ONLY " " },
+	{ .name = "speechcue-zero-shot-once-text",
+	  .title = "SpeechCueLLM, untrained model, without the voice: the question once",
+	  .text = EXPERT INVOLVES " ### {turns} ###" SELECT "the context" ONLY " " },
 	{ .name = "speechcue-context",
 	  .title = "SpeechCueLLM with pitch notes on the last turns",
 	  .text = EXPERT INVOLVES "The last three utterances are followed by its speech features. "
