@@ -153,6 +153,7 @@ static void test_one_writer(void **state)
 /* A back-end that answers what waits in the reverse order, eight at a time. */
 struct reversed {
 	int asked, fail; /* asks whose number is a multiple of fail have no reply */
+	double guess;	 /* what an ask, which costs 1, is thought to cost */
 };
 
 static int reversed_run(void *state, const struct ask_source *source, const struct ask_sink *sink,
@@ -195,8 +196,15 @@ static const char *fixed_identity(const void *state)
 	return "{}";
 }
 
+static void guess(const void *state, const struct ask *ask, struct ask_estimate *sum)
+{
+	(void)ask;
+	sum->cost += ((const struct reversed *)state)->guess;
+}
+
 static const struct backend_ops reversed_ops = {
 	.name = "reversed",
+	.estimate = guess,
 	.identity = fixed_identity,
 	.run = reversed_run,
 };
@@ -292,6 +300,33 @@ static void test_drive(void **state)
 	CHECK(s.asked == 100 && n.status[ANSWER_OK] == 100);
 	scratch_remove(dir);
 	scratch_remove(other);
+}
+
+/* Spends within the budget, but for what estimates are wrong by. */
+static void test_budget(void **state)
+{
+	static const struct {
+		double guess;
+		int spent_least, spent_most;
+	} row[] = {
+		{ 1, 30, 30 },	   /* estimates hold */
+		{ 1.25, 29, 30 },  /* too high: one more is not risked */
+		{ .5, 30, 30 + 4 } /* too low by a half: at most for the eight in flight */
+	};
+	const struct drive_options poor = { .budget = 30 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		char *dir = scratch_make();
+		struct reversed s = { .guess = row[i].guess };
+		struct err err = { 0 };
+		struct ask_counts n = go(dir, 100, 0, &s, &poor, &err);
+
+		CHECK_ERR(&err, ERR_INCOMPLETE, "bears no further ask");
+		CHECK(n.budget_hit && n.cost == s.asked && n.asks == s.asked);
+		CHECK(s.asked >= row[i].spent_least && s.asked <= row[i].spent_most);
+		scratch_remove(dir);
+	}
 }
 
 /* --- programs and records -------------------------------------------------------------------- */
@@ -438,9 +473,10 @@ static void test_ask_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_journal), cmocka_unit_test(test_one_writer),
-		cmocka_unit_test(test_drive),	cmocka_unit_test(test_replay),
-		cmocka_unit_test(test_exec),	cmocka_unit_test(test_ask_files),
+		cmocka_unit_test(test_journal),	  cmocka_unit_test(test_one_writer),
+		cmocka_unit_test(test_drive),	  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_replay),	  cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_ask_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

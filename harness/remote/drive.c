@@ -9,19 +9,23 @@
 #include "harness/remote/key.h"
 #include "harness/remote/ready.h"
 
-enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE };
+/* PLACE_HELD: the last in the window, and not affordable before what flies has come. */
+enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE, PLACE_HELD };
 
 /* An ask between source and sink. */
 struct place {
 	const struct ask *ask;
 	enum place_state state;
 	bool kept;
+	double reserve; /* what it may cost, while it is asked */
 	char key[ASK_SHA_HEX], prompt_hash[ASK_SHA_HEX];
 	struct reply r;
 	struct arena mem;
 };
 
 struct driving {
+	const struct backend_ops *ops;
+	const void *state;
 	const struct ask_source *source;
 	const struct ask_sink *sink;
 	const struct drive_options *o;
@@ -31,8 +35,10 @@ struct driving {
 	struct ready_gate gate; /* held while there is no room for a further ask */
 	struct place *place;	/* (DRIVE_WINDOW) a ring */
 	size_t first, n;
-	size_t held;   /* bytes of replies in places */
-	double flying; /* cost of replies that are not committed yet */
+	size_t held;	 /* bytes of replies in places */
+	double flying;	 /* cost of replies that are not committed yet */
+	double reserved; /* of the asks without a reply, */
+	int asked;	 /* of which there are so many */
 	struct progress progress;
 };
 
@@ -95,6 +101,43 @@ static int look_up(struct driving *d, struct place *p, struct err *err)
 	return 0;
 }
 
+/* Gives the ask that is next in the window to the back-end if the budget bears it beside all that
+ * flies. */
+static enum ask_next send(struct driving *d, struct place *p, const struct ask **out,
+			  struct err *err)
+{
+	const double spent = journal_cost(d->journal) + d->flying + d->reserved;
+	struct ask_estimate e = { 0 };
+
+	if (d->o->budget > 0 && d->ops->estimate)
+		d->ops->estimate(d->state, p->ask, &e);
+	if (d->o->budget > 0 && (spent >= d->o->budget || spent + e.cost > d->o->budget)) {
+		if (d->asked) {
+			p->state = PLACE_HELD;
+			ready_gate_hold(&d->gate, true, err);
+			return ASK_LATER;
+		}
+		d->counts->budget_hit = true;
+		arena_free(&p->mem);
+		d->n--;
+		return ASK_END;
+	}
+	p->state = PLACE_ASKED;
+	p->reserve = e.cost;
+	d->reserved += e.cost;
+	d->asked++;
+	*out = p->ask;
+	return ASK_READY;
+}
+
+/* The reply to an ask has come: what it costs is known. */
+static void pay(struct driving *d, const struct place *p)
+{
+	d->flying += p->r.cost;
+	d->asked--;
+	d->reserved = d->asked ? d->reserved - p->reserve : 0;
+}
+
 static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
 {
 	struct driving *d = ctx;
@@ -105,6 +148,8 @@ static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
 		enum ask_next what;
 		struct place *p;
 
+		if (d->n && at(d, d->n - 1)->state == PLACE_HELD)
+			return send(d, at(d, d->n - 1), out, err);
 		if (ready_gate_hold(&d->gate, full, err))
 			break;
 		if (full)
@@ -120,14 +165,7 @@ static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
 			deliver(d, err);
 			continue;
 		}
-		if (d->o->budget > 0 && journal_cost(d->journal) + d->flying >= d->o->budget) {
-			d->counts->budget_hit = true;
-			arena_free(&p->mem);
-			d->n--;
-			return ASK_END;
-		}
-		*out = ask;
-		return ASK_READY;
+		return send(d, p, out, err);
 	}
 	return ASK_END;
 }
@@ -150,7 +188,7 @@ static int put(void *ctx, const struct ask *ask, const struct reply *r, struct e
 	sha256_hex(p->r.text, strlen(p->r.text), p->r.reply_hash);
 	p->state = PLACE_PUT;
 	d->held += p->mem.total;
-	d->flying += p->r.cost;
+	pay(d, p);
 	return journal_add(d->journal, ask, p->key, &p->r, err);
 }
 
@@ -171,7 +209,9 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	  const struct ask_sink *sink, const struct drive_options *o, struct ask_counts *counts,
 	  struct err *err)
 {
-	struct driving d = { .source = source, .sink = sink, .o = o, .counts = counts };
+	struct driving d = {
+		.ops = ops, .state = state, .source = source, .sink = sink, .o = o, .counts = counts
+	};
 	struct ask_source in = { next, &d, 0 };
 	const struct ask_sink out = { put, settle, &d };
 
@@ -191,8 +231,8 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	}
 	if (!err->code && counts->budget_hit)
 		err_set(err, ERR_INCOMPLETE,
-			"the budget of %g is spent (%g); with a larger --budget the same command "
-			"goes on",
+			"the budget of %g bears no further ask (%g is spent); with a larger "
+			"--budget the same command goes on",
 			o->budget, counts->cost);
 	for (size_t i = 0; i < d.n; i++)
 		arena_free(&at(&d, i)->mem);

@@ -14,8 +14,11 @@
 struct drive_options {
 	const char *dir;   /* folder of the journal; must exist */
 	bool retry_failed; /* asks that ended as backend_fail are asked again */
-	double budget;	   /* no ask is sent once this much was spent in this folder; 0: any */
-	int64_t total;	   /* asks to come, for the progress line; 0: not known */
+	/* Of all that is spent in this folder, 0: any.  An ask is sent if what was paid, the
+	 * estimates of the asks in flight and its own stay within it, so that it is exceeded by no
+	 * more than estimates are wrong. */
+	double budget;
+	int64_t total; /* asks to come, for the progress line; 0: not known */
 	const struct log *log;
 };
 
