@@ -296,7 +296,7 @@ static void test_keys(void **state)
 			b = a, b.message = &other;
 		if (i == 4)
 			b = a, b.settings = "{\"window\":3}";
-		ask_prompt_hash(&b, hash, &err);
+		ask_prompt_hash(&b, hash, NULL, &err);
 		ask_key(&b, i == 5 ? "{\"served\":2}" : "{\"served\":1}", hash, key[i], &err);
 		if (i == 4)
 			b = a;

@@ -223,7 +223,7 @@ static int carry_out(struct asking *a, struct err *err)
 	if (ask_folder_status(&a->folder, "started", err))
 		return err->code;
 	if (!open_replies(a, err)) {
-		a->carrier.carry(a->carrier.ctx, a->folder.dir, a->file.modes, (int64_t)a->file.n,
+		a->carrier.carry(a->carrier.ctx, a->folder.dir, a->file.needs, (int64_t)a->file.n,
 				 &source, &sink, &a->counts, &a->served, err);
 		close_replies(a, err);
 	}

@@ -9,6 +9,8 @@
 
 #define FILE_LIMIT ((size_t)4 << 30)
 
+const char *const ask_part_name[ASK_PART_TYPES] = { "text", "image", "sound", "video" };
+
 struct ask_line {
 	const char *id;
 	int index;
@@ -47,49 +49,133 @@ static const char *keep(struct arena *mem, const char *s, const char *what, stru
 	return copy;
 }
 
-static int read_part(const struct json *v, const char *what, struct arena *mem,
-		     struct ask_part *part, struct err *err)
-{
-	const char *text = json_type(v) == JSON_STRING ? json_str(v, NULL)
-						       : json_str(json_get(v, "text"), NULL);
+/* Where an ask is read from. */
+struct origin {
+	const char *what, *dir; /* names the line; folder of media */
+	struct arena *mem;
+	size_t bytes; /* of media read so far */
+};
 
-	if (!text ||
-	    (json_type(v) == JSON_OBJECT && strcmp(json_str(json_get(v, "type"), ""), "text") != 0))
+static bool begins_well(enum ask_part_type type, const char *s, size_t n)
+{
+	switch (type) {
+	case ASK_JPEG:
+		return n > 3 && !memcmp(s, "\xff\xd8\xff", 3);
+	case ASK_WAV:
+		return n > 12 && !memcmp(s, "RIFF", 4) && !memcmp(s + 8, "WAVE", 4);
+	case ASK_VIDEO:
+		return n > 8 && !memcmp(s + 4, "ftyp", 4);
+	case ASK_TEXT:
+	case ASK_PART_TYPES:
+		break;
+	}
+	return false;
+}
+
+/* No way out of the folder: a file of asks may come from somebody else. */
+static bool leads_down(const char *path)
+{
+	if (!*path || *path == '/')
+		return false;
+	for (const char *s = path; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		if (str_starts(s, "..") && (s[2] == '/' || !s[2]))
+			return false;
+	}
+	return true;
+}
+
+static int read_media(const struct json *v, struct origin *o, struct ask_part *part,
+		      struct err *err)
+{
+	static const char *const known[] = { "type", "path", NULL };
+	static const char *const form[ASK_PART_TYPES] = { "", "JPEG", "WAV", "MP4" };
+	const char *name = json_str(json_get(v, "path"), "");
+	char *path, *bytes = NULL, *copy;
+	size_t n = 0;
+
+	if (only_fields(v, known, o->what, err))
+		return err->code;
+	if (!leads_down(name))
+		return err_set(
+			err, ERR_FORMAT,
+			"%s: \"path\" must lead from the folder of the asks downwards: '%.100s'",
+			o->what, name);
+	path = path_join(o->dir, name);
+	if (!path)
+		return err_set(err, ERR_NOMEM, "%s: no memory", o->what);
+	if (!io_read_file(path, ASK_MEDIA_MAX, &bytes, &n, err)) {
+		o->bytes += n;
+		if (!begins_well(part->type, bytes, n))
+			err_set(err, ERR_FORMAT, "%s: %s is no %s", o->what, path,
+				form[part->type]);
+		else if (o->bytes > ASK_BYTES_MAX)
+			err_set(err, ERR_LIMIT, "%s: more than %zu bytes of media in one ask",
+				o->what, ASK_BYTES_MAX);
+		else if (!(copy = arena_array(o->mem, n, 1)))
+			err_set(err, ERR_NOMEM, "%s: no memory", o->what);
+		else
+			part->data = memcpy(copy, bytes, n);
+		part->size = n;
+	}
+	free(bytes);
+	free(path);
+	return err->code;
+}
+
+static int read_part(const struct json *v, struct origin *o, struct ask_part *part, struct err *err)
+{
+	static const char *const known[] = { "type", "text", NULL };
+	const bool plain = json_type(v) == JSON_STRING;
+	const char *type = plain ? "text" : json_str(json_get(v, "type"), "");
+	const char *text = json_str(plain ? v : json_get(v, "text"), NULL);
+	int t = 0;
+
+	while (t < ASK_PART_TYPES && strcmp(ask_part_name[t], type) != 0)
+		t++;
+	part->type = (enum ask_part_type)t;
+	if (t == ASK_PART_TYPES || (t == ASK_TEXT && !text))
 		return err_set(err, ERR_FORMAT,
-			       "%s: content is a text, or a list of {\"type\": "
-			       "\"text\", \"text\": …}",
-			       what);
-	part->type = ASK_TEXT;
-	part->data = keep(mem, text, what, err);
+			       "%s: content is a text, or a list of {\"type\": \"text\", "
+			       "\"text\": …} and {\"type\": \"image\", \"path\": …} (sound, video)",
+			       o->what);
+	if (t != ASK_TEXT)
+		return read_media(v, o, part, err);
+	if (!plain && only_fields(v, known, o->what, err))
+		return err->code;
+	part->data = keep(o->mem, text, o->what, err);
 	part->size = strlen(text);
 	return err->code;
 }
 
-static int read_message(const struct json *v, const char *what, struct arena *mem,
-			struct ask_message *m, struct err *err)
+static int read_message(const struct json *v, struct origin *o, struct ask_message *m,
+			struct err *err)
 {
+	static const char *const known[] = { "role", "content", NULL };
 	const struct json *content = json_get(v, "content"), *c;
 	const bool list = json_type(content) == JSON_ARRAY;
 	const int n = list ? json_size(content) : 1;
-	struct ask_part *part = arena_array(mem, (size_t)n, sizeof(*part));
+	struct ask_part *part;
 
-	if (!part)
-		return err_set(err, ERR_NOMEM, "%s: no memory", what);
 	if (n < 1 || n > ASK_PARTS_MAX)
-		return err_set(err, ERR_FORMAT, "%s: a message has 1 to %d parts", what,
+		return err_set(err, ERR_FORMAT, "%s: a message has 1 to %d parts", o->what,
 			       ASK_PARTS_MAX);
-	m->role = keep(mem, json_str(json_get(v, "role"), "user"), what, err);
+	if (only_fields(v, known, o->what, err))
+		return err->code;
+	part = arena_array(o->mem, (size_t)n, sizeof(*part));
+	if (!part)
+		return err_set(err, ERR_NOMEM, "%s: no memory", o->what);
+	m->role = keep(o->mem, json_str(json_get(v, "role"), "user"), o->what, err);
 	m->part = part;
 	c = list ? json_at(content, 0) : content;
 	for (m->n_parts = 0; m->n_parts < n && !err->code; m->n_parts++) {
-		read_part(c, what, mem, &part[m->n_parts], err);
+		read_part(c, o, &part[m->n_parts], err);
 		c = list ? json_next(c) : NULL;
 	}
 	return err->code;
 }
 
-static int read_messages(const struct json *v, const char *what, struct arena *mem, struct ask *ask,
-			 struct err *err)
+static int read_messages(const struct json *v, struct origin *o, struct ask *ask, struct err *err)
 {
 	const struct json *list = json_get(v, "messages"), *m = json_at(list, 0);
 	const int n = json_size(list);
@@ -97,13 +183,13 @@ static int read_messages(const struct json *v, const char *what, struct arena *m
 
 	if (json_type(list) != JSON_ARRAY || n < 1 || n > ASK_MESSAGES_MAX)
 		return err_set(err, ERR_FORMAT, "%s: \"messages\" is a list of 1 to %d messages",
-			       what, ASK_MESSAGES_MAX);
-	message = arena_array(mem, (size_t)n, sizeof(*message));
+			       o->what, ASK_MESSAGES_MAX);
+	message = arena_array(o->mem, (size_t)n, sizeof(*message));
 	if (!message)
-		return err_set(err, ERR_NOMEM, "%s: no memory", what);
+		return err_set(err, ERR_NOMEM, "%s: no memory", o->what);
 	ask->message = message;
 	for (; m && !err->code; m = json_next(m))
-		read_message(m, what, mem, &message[ask->n_messages++], err);
+		read_message(m, o, &message[ask->n_messages++], err);
 	return err->code;
 }
 
@@ -182,14 +268,15 @@ static int read_settings(const struct json *v, const char *what, struct arena *m
 	return err->code;
 }
 
-int ask_read(const struct json *v, const char *what, struct arena *mem, struct ask *ask,
-	     struct err *err)
+int ask_read(const struct json *v, const char *what, const char *dir, struct arena *mem,
+	     struct ask *ask, struct err *err)
 {
 	static const char *const known[] = { "schema_version", "id",	   "index",   "task",
 					     "mode",	       "messages", "options", "sampling",
 					     "settings",       NULL };
 	const char *id = json_str(json_get(v, "id"), ""),
 		   *mode = json_str(json_get(v, "mode"), ask_mode_name[0]);
+	struct origin o = { what, dir, mem, 0 };
 	int64_t index = 0;
 	int m = 0;
 
@@ -205,7 +292,7 @@ int ask_read(const struct json *v, const char *what, struct arena *mem, struct a
 	if (only_fields(v, known, what, err) ||
 	    (json_get(v, "index") &&
 	     json_int(json_get(v, "index"), 0, 1000000, what, &index, err)) ||
-	    read_messages(v, what, mem, ask, err) || read_options(v, what, mem, ask, err) ||
+	    read_messages(v, &o, ask, err) || read_options(v, what, mem, ask, err) ||
 	    read_sampling(v, what, &ask->sampling, err) || read_settings(v, what, mem, ask, err))
 		return err->code;
 	ask->index = (int)index;
@@ -227,12 +314,29 @@ static int parse_line(const struct ask_file *f, size_t start, size_t length, lon
 		where[0] = '\0';
 	v = json_parse(f->text + start, length, where, err);
 	if (v)
-		ask_read(v, where, &r->mem, &r->ask, err);
+		ask_read(v, where, f->dir, &r->mem, &r->ask, err);
 	json_free(v);
 	return err->code;
 }
 
-static int add_line(struct ask_file *f, size_t start, size_t length, long number, struct err *err)
+/* A line with the hash of each of the ask's media. */
+static void add_media(const struct ask *ask, struct strbuf *out)
+{
+	char hash[SHA256_HEX];
+
+	for (int i = 0; i < ask->n_messages; i++)
+		for (int k = 0; k < ask->message[i].n_parts; k++) {
+			const struct ask_part *p = &ask->message[i].part[k];
+
+			if (p->type == ASK_TEXT)
+				continue;
+			sha256_hex(p->data, p->size, hash);
+			strbuf_addf(out, "%s\n", hash);
+		}
+}
+
+static int add_line(struct ask_file *f, size_t start, size_t length, long number,
+		    struct strbuf *media, struct err *err)
 {
 	struct ask_record r = { 0 };
 
@@ -244,7 +348,8 @@ static int add_line(struct ask_file *f, size_t start, size_t length, long number
 		if (!err->code)
 			f->line[f->n++] =
 				(struct ask_line){ id, r.ask.index, start, length, number };
-		f->modes |= 1u << r.ask.mode;
+		f->needs |= ask_needs(&r.ask);
+		add_media(&r.ask, media);
 	}
 	arena_free(&r.mem);
 	return err->code;
@@ -258,26 +363,51 @@ static int by_id(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-int ask_file_open(struct ask_file *f, const char *path, struct err *err)
+static char *folder_of(const char *path)
 {
-	size_t len, pos = 0;
+	const size_t n = (size_t)(path_base(path) - path);
+	char *dir = str_dup(n ? path : ".");
 
-	*f = (struct ask_file){ 0 };
-	f->path = str_dup(path);
-	if (!f->path)
-		return err_set(err, ERR_NOMEM, "%s: no memory", path);
-	if (io_read_file(path, FILE_LIMIT, &f->text, &len, err))
-		return err->code;
-	sha256_hex(f->text, len, f->hash);
-	for (long number = 1; pos < len && !err->code; number++) {
+	if (dir && n)
+		dir[n] = '\0';
+	return dir;
+}
+
+static int read_lines(struct ask_file *f, size_t len, struct err *err)
+{
+	struct strbuf media = { 0 };
+
+	for (size_t pos = 0, number = 1; pos < len && !err->code; number++) {
 		const char *end = memchr(f->text + pos, '\n', len - pos);
 		size_t n = end ? (size_t)(end - f->text) - pos : len - pos;
 
 		if (n)
-			add_line(f, pos, n, number, err);
+			add_line(f, pos, n, (long)number, &media, err);
 		pos += n + 1;
 	}
-	if (f->n && !err->code)
+	sha256_hex(f->text, len, f->hash);
+	if (media.len) {
+		strbuf_add(&media, f->hash);
+		sha256_hex(strbuf_str(&media), media.len, f->hash);
+	}
+	if (media.oom)
+		err_set(err, ERR_NOMEM, "%s: no memory", f->path);
+	strbuf_free(&media);
+	return err->code;
+}
+
+int ask_file_open(struct ask_file *f, const char *path, struct err *err)
+{
+	size_t len;
+
+	*f = (struct ask_file){ 0 };
+	f->path = str_dup(path);
+	f->dir = folder_of(path);
+	if (!f->path || !f->dir)
+		return err_set(err, ERR_NOMEM, "%s: no memory", path);
+	if (io_read_file(path, FILE_LIMIT, &f->text, &len, err) || read_lines(f, len, err))
+		return err->code;
+	if (f->n)
 		qsort(f->line, f->n, sizeof(*f->line), by_id);
 	for (size_t i = 1; i < f->n && !err->code; i++)
 		if (!by_id(&f->line[i - 1], &f->line[i]))
@@ -293,6 +423,7 @@ void ask_file_free(struct ask_file *f)
 	while (f->out)
 		ask_file_release(&f->out->ask);
 	free(f->path);
+	free(f->dir);
 	free(f->text);
 	free(f->line);
 	arena_free(&f->mem);

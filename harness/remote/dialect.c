@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "harness/base/base64.h"
+#include "harness/base/sha256.h"
+
 #define TOP_LOGPROBS 20 /* the most that servers give */
 #define LETTERS_MAX  26
 
@@ -18,6 +21,8 @@ static int check_part(const struct endpoint *p, const struct ask *ask, const str
 		[ASK_VIDEO] = { CAN_VIDEO, "video" },
 	};
 
+	if (!part->data)
+		return err_set(err, ERR_INTERNAL, "%s: a part of the ask has no bytes", ask->id);
 	if (part->type == ASK_TEXT)
 		return 0;
 	if (ask->mode == ASK_LIKELIHOOD)
@@ -90,49 +95,43 @@ const char *dialect_path(const struct ask *ask)
 	return ask->mode == ASK_LIKELIHOOD ? "/completions" : "/chat/completions";
 }
 
-/* RFC 4648, with padding. */
-static void add_base64(struct strbuf *b, const char *data, size_t n)
+/* A text member whose value is prefix and base64, without a copy in between; shown: hash and size
+ * in its place. */
+static void put_bytes(struct json_writer *w, const char *key, const char *prefix,
+		      const struct ask_part *part, bool shown)
 {
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *s = (const unsigned char *)data;
+	char hash[SHA256_HEX];
 
-	for (size_t i = 0; i < n; i += 3) {
-		unsigned v = (unsigned)s[i] << 16 | (i + 1 < n ? (unsigned)s[i + 1] << 8 : 0) |
-			     (i + 2 < n ? s[i + 2] : 0);
-		char four[4] = { digit[v >> 18], digit[v >> 12 & 63],
-				 i + 1 < n ? digit[v >> 6 & 63] : '=',
-				 i + 2 < n ? digit[v & 63] : '=' };
-
-		strbuf_addn(b, four, 4);
+	if (shown) {
+		sha256_hex(part->data, part->size, hash);
+		json_open_object(w, key);
+		json_put_str(w, "sha256", hash);
+		json_put_int(w, "bytes", (int64_t)part->size);
+		json_close_object(w);
+		return;
 	}
-}
-
-/* A text member whose value is prefix and base64, without a copy in between. */
-static void put_base64(struct json_writer *w, const char *key, const char *prefix,
-		       const struct ask_part *part)
-{
 	json_put_str(w, key, prefix);
 	w->out->len -= w->out->oom ? 0 : 1; /* its closing quote comes after the digits */
-	add_base64(w->out, part->data, part->size);
+	base64_add(w->out, part->data, part->size);
 	strbuf_addc(w->out, '"');
 }
 
-static void put_part(struct json_writer *w, enum dialect dialect, const struct ask_part *part)
+static void put_part(struct json_writer *w, enum dialect dialect, const struct ask_part *part,
+		     bool shown)
 {
 	json_open_object(w, NULL);
 	switch (part->type) {
 	case ASK_JPEG:
 		json_put_str(w, "type", "image_url");
 		json_open_object(w, "image_url");
-		put_base64(w, "url", "data:image/jpeg;base64,", part);
+		put_bytes(w, "url", "data:image/jpeg;base64,", part, shown);
 		json_put_str(w, "detail", "low");
 		json_close_object(w);
 		break;
 	case ASK_WAV:
 		json_put_str(w, "type", "input_audio");
 		json_open_object(w, "input_audio");
-		put_base64(w, "data", "", part);
+		put_bytes(w, "data", "", part, shown);
 		json_put_str(w, "format", "wav");
 		json_close_object(w);
 		break;
@@ -140,9 +139,9 @@ static void put_part(struct json_writer *w, enum dialect dialect, const struct a
 		json_put_str(w, "type", dialect == DIALECT_VLLM ? "video_url" : "input_video");
 		json_open_object(w, dialect == DIALECT_VLLM ? "video_url" : "input_video");
 		if (dialect == DIALECT_VLLM)
-			put_base64(w, "url", "data:video/mp4;base64,", part);
+			put_bytes(w, "url", "data:video/mp4;base64,", part, shown);
 		else
-			put_base64(w, "data", "", part);
+			put_bytes(w, "data", "", part, shown);
 		json_close_object(w);
 		break;
 	case ASK_TEXT:
@@ -155,7 +154,8 @@ static void put_part(struct json_writer *w, enum dialect dialect, const struct a
 }
 
 /* A system message is one text for every server; other messages are lists of parts. */
-static void put_messages(struct json_writer *w, const struct endpoint *p, const struct ask *ask)
+static void put_messages(struct json_writer *w, const struct endpoint *p, const struct ask *ask,
+			 bool shown)
 {
 	json_open_array(w, "messages");
 	for (int i = 0; i < ask->n_messages; i++) {
@@ -168,7 +168,7 @@ static void put_messages(struct json_writer *w, const struct endpoint *p, const 
 		} else {
 			json_open_array(w, "content");
 			for (int k = 0; k < m->n_parts; k++)
-				put_part(w, p->dialect, &m->part[k]);
+				put_part(w, p->dialect, &m->part[k], shown);
 			json_close_array(w);
 		}
 		json_close_object(w);
@@ -279,8 +279,8 @@ static void put_prompt(struct json_writer *w, const struct ask *ask, int step)
 	json_put_bool(w, "echo", true);
 }
 
-int dialect_request(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
-		    struct err *err)
+static int make_request(const struct endpoint *p, const struct ask *ask, int step, bool shown,
+			struct strbuf *out, struct err *err)
 {
 	struct json_writer w;
 
@@ -297,7 +297,19 @@ int dialect_request(const struct endpoint *p, const struct ask *ask, int step, s
 	if (ask->mode == ASK_LIKELIHOOD)
 		put_prompt(&w, ask, step);
 	else
-		put_messages(&w, p, ask);
+		put_messages(&w, p, ask, shown);
 	json_close_object(&w);
 	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory for the request", ask->id) : 0;
+}
+
+int dialect_request(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
+		    struct err *err)
+{
+	return make_request(p, ask, step, false, out, err);
+}
+
+int dialect_show(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
+		 struct err *err)
+{
+	return make_request(p, ask, step, true, out, err);
 }

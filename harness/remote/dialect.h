@@ -19,6 +19,9 @@ const char *dialect_path(const struct ask *ask);
 /* Replaces out by the body of request `step` of an ask that dialect_check accepted.  ERR_NOMEM. */
 int dialect_request(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
 		    struct err *err);
+/* The same for people: hash and size in place of the bytes of media. */
+int dialect_show(const struct endpoint *p, const struct ask *ask, int step, struct strbuf *out,
+		 struct err *err);
 
 /* Reads the body of a status 200.  What is wrong with it becomes status, cause and first_error of
  * r (secrets taken out); strings live in mem.  score: (n_options), entries of this step are

@@ -18,7 +18,7 @@ struct place {
 	enum place_state state;
 	bool kept;
 	double reserve; /* what it may cost, while it is asked */
-	char key[ASK_SHA_HEX], prompt_hash[ASK_SHA_HEX];
+	char key[ASK_SHA_HEX], prompt_hash[ASK_SHA_HEX], media_hash[ASK_SHA_HEX];
 	struct reply r;
 	struct arena mem;
 };
@@ -89,7 +89,7 @@ static int look_up(struct driving *d, struct place *p, struct err *err)
 {
 	bool found = false;
 
-	if (ask_prompt_hash(p->ask, p->prompt_hash, err) ||
+	if (ask_prompt_hash(p->ask, p->prompt_hash, p->media_hash, err) ||
 	    ask_key(p->ask, d->identity, p->prompt_hash, p->key, err) ||
 	    journal_find(d->journal, p->key, &p->mem, &p->r, &found, err))
 		return err->code;
@@ -185,6 +185,7 @@ static int put(void *ctx, const struct ask *ask, const struct reply *r, struct e
 	if (!reply_copy(&p->r, r, &p->mem))
 		return err_set(err, ERR_NOMEM, "%s: no memory for the reply", ask->id);
 	memcpy(p->r.prompt_hash, p->prompt_hash, ASK_SHA_HEX);
+	memcpy(p->r.media_hash, p->media_hash, ASK_SHA_HEX);
 	sha256_hex(p->r.text, strlen(p->r.text), p->r.reply_hash);
 	p->state = PLACE_PUT;
 	d->held += p->mem.total;

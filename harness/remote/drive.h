@@ -23,7 +23,7 @@ struct drive_options {
 };
 
 /* Runs a started back-end over the source.  The sink gets each reply once, in the order in which
- * the source gave the asks, after it is durable, with prompt_hash and reply_hash set; sink->settle
+ * the source gave the asks, after it is durable, with its hashes set; sink->settle
  * is called whenever some have come.  Asks stay valid until then.  With the budget spent the
  * asks in flight are waited for and ERR_INCOMPLETE is returned. */
 int drive(const struct backend_ops *ops, void *state, const struct ask_source *source,

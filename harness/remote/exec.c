@@ -11,7 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/base/base64.h"
 #include "harness/base/json.h"
+#include "harness/base/sha256.h"
+#include "harness/remote/ask_file.h"
 #include "harness/remote/key.h"
 #include "harness/remote/ready.h"
 #include "harness/remote/redact.h"
@@ -61,8 +64,51 @@ static int exec_open(void *state, const char *spec, const struct backend_env *en
 	return s->identity.oom ? err_set(err, ERR_NOMEM, "exec: no memory") : 0;
 }
 
-/* Text only; ask_put_messages' form with OpenAI's names. */
-static int add_request(const struct ask *ask, struct strbuf *out, struct err *err)
+static void put_part(struct json_writer *w, const struct ask_part *p, bool shown)
+{
+	char hash[SHA256_HEX];
+
+	json_open_object(w, NULL);
+	json_put_str(w, "type", ask_part_name[p->type]);
+	if (p->type == ASK_TEXT) {
+		json_put_str(w, "text", p->data);
+	} else if (shown) {
+		sha256_hex(p->data, p->size, hash);
+		json_put_str(w, "sha256", hash);
+		json_put_int(w, "bytes", (int64_t)p->size);
+	} else {
+		json_put_str(w, "base64", "");
+		w->out->len -= w->out->oom ? 0 : 1; /* its closing quote comes after the digits */
+		base64_add(w->out, p->data, p->size);
+		strbuf_addc(w->out, '"');
+	}
+	json_close_object(w);
+}
+
+static int put_messages(struct json_writer *w, const struct ask *ask, bool shown, struct err *err)
+{
+	json_open_array(w, "messages");
+	for (int i = 0; i < ask->n_messages; i++) {
+		const struct ask_message *m = &ask->message[i];
+
+		json_open_object(w, NULL);
+		json_put_str(w, "role", m->role);
+		json_open_array(w, "content");
+		for (int k = 0; k < m->n_parts; k++) {
+			if (!m->part[k].data)
+				return err_set(err, ERR_INTERNAL,
+					       "%s: a part of the ask has no bytes", ask->id);
+			put_part(w, &m->part[k], shown);
+		}
+		json_close_array(w);
+		json_close_object(w);
+	}
+	json_close_array(w);
+	return 0;
+}
+
+/* shown: for people, hash and size in place of the bytes of media. */
+static int add_request(const struct ask *ask, bool shown, struct strbuf *out, struct err *err)
 {
 	const struct ask_sampling *p = &ask->sampling;
 	struct json_writer w;
@@ -77,25 +123,8 @@ static int add_request(const struct ask *ask, struct strbuf *out, struct err *er
 	for (int i = 0; i < ask->n_options; i++)
 		json_put_str(&w, NULL, ask->option[i]);
 	json_close_array(&w);
-	json_open_array(&w, "messages");
-	for (int i = 0; i < ask->n_messages; i++) {
-		const struct ask_message *m = &ask->message[i];
-
-		json_open_object(&w, NULL);
-		json_put_str(&w, "role", m->role);
-		json_open_array(&w, "content");
-		for (int k = 0; k < m->n_parts; k++) {
-			if (m->part[k].type != ASK_TEXT)
-				return err_set(err, ERR_ARG, "%s: exec takes text only", ask->id);
-			json_open_object(&w, NULL);
-			json_put_str(&w, "type", "text");
-			json_put_str(&w, "text", m->part[k].data);
-			json_close_object(&w);
-		}
-		json_close_array(&w);
-		json_close_object(&w);
-	}
-	json_close_array(&w);
+	if (put_messages(&w, ask, shown, err))
+		return err->code;
 	json_open_object(&w, "sampling");
 	json_put_num(&w, "temperature", p->temperature);
 	json_put_num(&w, "top_p", p->top_p);
@@ -113,7 +142,7 @@ static int exec_request(const void *state, const struct ask *ask, struct strbuf 
 			struct err *err)
 {
 	(void)state;
-	return add_request(ask, out, err);
+	return add_request(ask, true, out, err);
 }
 
 /* The child's side: its streams, then the shell. */
@@ -361,7 +390,7 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 
 	*r = reply_none;
 	strbuf_reset(&s->request);
-	if (add_request(ask, &s->request, err))
+	if (add_request(ask, false, &s->request, err))
 		return err->code;
 	for (int k = 1; k <= TRIES; k++) {
 		enum got got;

@@ -5,11 +5,13 @@
  * (any further member, such as "version", counts to what tells its replies from others), then
  * reads one ask a line and writes one reply a line, in the same order:
  *   {"id": .., "index": 0, "task": .., "mode": "generate", "options": [..],
- *    "messages": [{"role": .., "content": [{"type": "text", "text": ..}]}], "sampling": {..}}
+ *    "messages": [{"role": .., "content": [{"type": "image", "base64": ..},
+ *      {"type": "sound", "base64": ..}, {"type": "video", "base64": ..},
+ *      {"type": "text", "text": ..}]}], "sampling": {..}}
  *   {"id": .., "text": ..}   or   {"id": .., "error": ..}
- * likelihood and letters: also "options": [{"logprob": ..}, ..].  Its standard error goes to
- * exec.stderr in the result folder.  A program that ends or says nothing in time is started
- * again, and the ask is sent to it once more.
+ * images are JPEG, sound is WAV, video is MP4.  likelihood and letters: also "options":
+ * [{"logprob": ..}, ..].  Its standard error goes to exec.stderr in the result folder.  A program
+ * that ends or says nothing in time is started again, and the ask is sent to it once more.
  */
 #ifndef HARNESS_REMOTE_EXEC_H
 #define HARNESS_REMOTE_EXEC_H

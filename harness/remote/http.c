@@ -128,7 +128,7 @@ static int http_request(const void *state, const struct ask *ask, struct strbuf 
 	if (dialect_check(&h->profile, ask, err))
 		return err->code;
 	for (int i = 0; i < dialect_steps(ask) && !err->code; i++) {
-		dialect_request(&h->profile, ask, i, &body, err);
+		dialect_show(&h->profile, ask, i, &body, err);
 		strbuf_addf(out, "%sPOST %s%s\n%s", i ? "\n" : "", h->profile.base_url,
 			    dialect_path(ask), strbuf_str(&body));
 	}

@@ -47,7 +47,8 @@ void json_put_sorted(struct json_writer *w, const char *key, const struct json *
 	}
 }
 
-static void put_part(struct json_writer *w, const struct ask_part *p)
+/* media: gets a line with the hash. */
+static void put_part(struct json_writer *w, const struct ask_part *p, struct strbuf *media)
 {
 	static const char *const name[ASK_PART_TYPES] = { "text", "jpeg", "wav", "video" };
 	char hash[SHA256_HEX];
@@ -59,21 +60,22 @@ static void put_part(struct json_writer *w, const struct ask_part *p)
 		sha256_hex(p->data, p->size, hash);
 		json_put_str(w, "sha256", hash);
 		json_put_int(w, "size", (int64_t)p->size);
+		strbuf_addf(media, "%s\n", hash);
 	}
 	json_put_str(w, "type", name[p->type]);
 	json_close_object(w);
 }
 
-void ask_put_messages(struct json_writer *w, const char *key, const struct ask *ask)
+static void put_messages(struct json_writer *w, const struct ask *ask, struct strbuf *media)
 {
-	json_open_array(w, key);
+	json_open_array(w, NULL);
 	for (int i = 0; i < ask->n_messages; i++) {
 		const struct ask_message *m = &ask->message[i];
 
 		json_open_object(w, NULL);
 		json_open_array(w, "parts");
 		for (int k = 0; k < m->n_parts; k++)
-			put_part(w, &m->part[k]);
+			put_part(w, &m->part[k], media);
 		json_close_array(w);
 		json_put_str(w, "role", m->role);
 		json_close_object(w);
@@ -91,13 +93,19 @@ static int hash_and_free(struct strbuf *b, char out[ASK_SHA_HEX], struct err *er
 	return err->code;
 }
 
-int ask_prompt_hash(const struct ask *ask, char out[ASK_SHA_HEX], struct err *err)
+int ask_prompt_hash(const struct ask *ask, char out[ASK_SHA_HEX], char media[ASK_SHA_HEX],
+		    struct err *err)
 {
-	struct strbuf b = { 0 };
+	struct strbuf b = { 0 }, list = { 0 };
 	struct json_writer w;
 
 	json_begin(&w, &b, 0);
-	ask_put_messages(&w, NULL, ask);
+	put_messages(&w, ask, &list);
+	if (media)
+		media[0] = '\0';
+	if (media && list.len)
+		return hash_and_free(&list, media, err) ? err->code : hash_and_free(&b, out, err);
+	strbuf_free(&list);
 	return hash_and_free(&b, out, err);
 }
 

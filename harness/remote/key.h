@@ -10,11 +10,10 @@
 /* A copy of a value whose objects have their keys in byte order, recursively. */
 void json_put_sorted(struct json_writer *w, const char *key, const struct json *v);
 
-/* Appends the messages as JSON, media as the SHA-256 and size of their bytes. */
-void ask_put_messages(struct json_writer *w, const char *key, const struct ask *ask);
-
-/* SHA-256 of the messages as ask_put_messages writes them.  ERR_NOMEM. */
-int ask_prompt_hash(const struct ask *ask, char out[ASK_SHA_HEX], struct err *err);
+/* SHA-256 of the messages as JSON, media as the SHA-256 and size of their bytes; and of the hashes
+ * of their media as lines in their order ("" where there are none; may be NULL).  ERR_NOMEM. */
+int ask_prompt_hash(const struct ask *ask, char out[ASK_SHA_HEX], char media[ASK_SHA_HEX],
+		    struct err *err);
 
 /* SHA-256 of one canonical JSON object (sorted keys, %.17g): version of this rule, identity of
  * the back-end (canonical JSON already), task, id, index, mode, options, prompt hash, every

@@ -60,6 +60,7 @@ void reply_put(struct json_writer *w, const char *id, int index, const struct re
 	put_known(w, "model", r->model);
 	put_known(w, "fingerprint", r->fingerprint);
 	put_known(w, "prompt_hash", r->prompt_hash);
+	put_known(w, "media_hash", r->media_hash);
 	put_known(w, "reply_hash", r->reply_hash);
 	if (!with_run)
 		return;
@@ -147,6 +148,7 @@ static int read_strings(const struct json *v, const char *what, struct arena *me
 			return err_set(err, ERR_NOMEM, "%s: no memory", what);
 	}
 	if (!str_copy(r->prompt_hash, ASK_SHA_HEX, json_str(json_get(v, "prompt_hash"), "")) ||
+	    !str_copy(r->media_hash, ASK_SHA_HEX, json_str(json_get(v, "media_hash"), "")) ||
 	    !str_copy(r->reply_hash, ASK_SHA_HEX, json_str(json_get(v, "reply_hash"), "")))
 		return err_set(err, ERR_FORMAT, "%s: a hash is longer than SHA-256 is", what);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A file of asks: what opens is walked, checked against a server that can do all, and written as
- * it would be sent; and the same bytes as recorded replies.
+ * A file of asks and the media it may name, cut at lines "%%%%": what opens is walked, checked
+ * against a server that can do all, and written as it would be sent and shown; and the same bytes
+ * as recorded replies.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -14,7 +15,8 @@
 
 static const char all[] =
 	"{\"schema_version\":1,\"name\":\"p\",\"dialect\":\"vllm\",\"base_url\":\"http://h\","
-	"\"model\":\"m\",\"can\":[\"choice\",\"likelihood\",\"letters\"]}";
+	"\"model\":\"m\",\"can\":[\"choice\",\"likelihood\",\"letters\",\"images\",\"audio\","
+	"\"video\"]}";
 
 static void send(const struct endpoint *p, const struct ask *ask)
 {
@@ -22,7 +24,7 @@ static void send(const struct endpoint *p, const struct ask *ask)
 	struct err err = { 0 };
 	char hash[ASK_SHA_HEX], key[ASK_SHA_HEX];
 
-	FUZZ_CHECK(!ask_prompt_hash(ask, hash, &err) && !ask_key(ask, "{}", hash, key, &err));
+	FUZZ_CHECK(!ask_prompt_hash(ask, hash, NULL, &err) && !ask_key(ask, "{}", hash, key, &err));
 	if (dialect_check(p, ask, &err))
 		return;
 	for (int i = 0; i < dialect_steps(ask); i++) {
@@ -33,6 +35,10 @@ static void send(const struct endpoint *p, const struct ask *ask)
 		fuzz_outcome(v != NULL, &err);
 		/* nothing in a prompt gets out of its text */
 		FUZZ_CHECK(!strcmp(json_str(json_get(v, "model"), ""), "m"));
+		json_free(v);
+		FUZZ_CHECK(!dialect_show(p, ask, i, &b, &err));
+		v = json_parse(b.s, b.len, "shown", &err);
+		fuzz_outcome(v != NULL, &err);
 		json_free(v);
 	}
 	strbuf_free(&b);
@@ -52,21 +58,24 @@ static void replay(const char *path)
 
 int fuzz_asks(const uint8_t *data, size_t size)
 {
+	static const char *const name[] = { "asks.jsonl", "f.jpg", "a.wav", "v.mp4", NULL };
 	struct err err = { 0 };
-	struct fuzz_file f;
+	struct fuzz_folder f;
 	struct ask_file asks;
+	char path[60];
 	struct endpoint p;
 
 	FUZZ_CHECK(!endpoint_parse(&p, all, sizeof(all) - 1, "all", false, &err));
-	fuzz_file_open(&f, data, size);
-	fuzz_outcome(!ask_file_open(&asks, f.path, &err), &err);
+	fuzz_folder_open(&f, name, data, size);
+	FUZZ_CHECK(str_format(path, sizeof(path), "%s/%s", f.path, name[0]));
+	fuzz_outcome(!ask_file_open(&asks, path, &err), &err);
 	for (const struct ask *ask; !err.code && ask_file_next(&asks, &ask, &err) == ASK_READY;) {
 		send(&p, ask);
 		ask_file_release(ask);
 	}
 	ask_file_free(&asks);
-	replay(f.path);
-	fuzz_file_close(&f);
+	replay(path);
+	fuzz_folder_close(&f);
 	endpoint_free(&p);
 	return 0;
 }
