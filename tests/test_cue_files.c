@@ -229,6 +229,46 @@ static void test_behaviour(void **state)
 	scratch_remove(dir);
 }
 
+/* A teacher's file named as such: its sentences, and what it has none for. */
+static void test_teacher(void **state)
+{
+	char *dir = scratch_make(), *path = path_join(dir, "teacher.jsonl");
+	struct cue_files f;
+	struct corpus c;
+	struct err err = { 0 };
+
+	(void)state;
+	put(dir, "teacher.jsonl",
+	    "{\"schema_version\":1,\"id\":\"dia0_utt0\",\"split\":\"train\",\"face\":\"brows up\","
+	    "\"body\":null,\"posture\":null,\"status\":\"ok\",\"asked\":2,\"model\":\"m\","
+	    "\"prompt_hash\":\"a\",\"media_hash\":\"b\",\"reply_hash\":\"c\",\"new\":1}\n"
+	    "{\"id\":\"dia0_utt1\",\"split\":\"train\",\"face\":null,\"body\":null,\"posture\":"
+	    "null,\"status\":\"parse_fail\",\"cause\":\"keys\"}\n"
+	    "{\"id\":\"dia0_utt0\",\"split\":\"test\",\"face\":\"not this\",\"status\":"
+	    "\"decode_fail\"}\n");
+	put(dir, "other.csv", "id,split,avg_pitch\ndia0_utt0,train,1\n");
+	put(dir, "readme.txt", "no cues");
+	make_corpus(&c);
+	cue_files_load(&f, &c, path, &err);
+	CHECK_OK(&err);
+	CHECK(f.n_rows == 3 && f.n_speech == 0 && f.n_sentence[PART_FACE] == 1);
+	assert_string_equal(cue_files_sentence(&f, 0, PART_FACE), "brows up");
+	CHECK(!cue_files_sentence(&f, 2, PART_FACE));
+	CHECK(count_issues(&c, "cue-ignored") == 1 && c.n_issue == 2);
+	assert_string_equal(c.issue[1].kind, "cue-without-sentence");
+	CHECK(strstr(c.issue[1].text,
+		     "2 of 3 utterances have no sentences (1 parse_fail, 1 decode_fail)"));
+	cue_files_free(&f);
+	free(path);
+	path = path_join(dir, "readme.txt");
+	cue_files_load(&f, &c, path, &err);
+	CHECK_ERR(&err, ERR_ARG, "readme.txt: cue files are called .csv, .jsonl or .json");
+	free(c.issue);
+	arena_free(&c.mem);
+	free(path);
+	scratch_remove(dir);
+}
+
 static void test_refused(void **state)
 {
 	struct cue_files f;
@@ -261,7 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_iemocap),	    cmocka_unit_test(test_meld),
 		cmocka_unit_test(test_own_formats), cmocka_unit_test(test_behaviour),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_teacher),	    cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

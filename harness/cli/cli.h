@@ -73,8 +73,8 @@ int cli_flush(struct err *err);
 	}
 #define OPT_CUES                                                                                   \
 	{                                                                                          \
-		.name = "cues", .type = OPT_STR, .fallback = "", .arg = "DIR",                     \
-		.help = "folder with recorded measurements (CSV, JSON Lines)"                      \
+		.name = "cues", .type = OPT_STR, .fallback = "", .arg = "PATH",                    \
+		.help = "recorded measurements and sentences: a folder or file (CSV, JSON Lines)"  \
 	}
 #define OPT_CACHE                                                                                  \
 	{                                                                                          \

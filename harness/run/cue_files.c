@@ -150,6 +150,26 @@ static bool of_other_corpus(const char *name, const char *corpus)
 	return false;
 }
 
+/* A teacher's utterances without sentences, by what became of them. */
+static int report_failed(const struct cue_reader *r)
+{
+	struct strbuf b = { 0 };
+	int n = 0;
+
+	for (int k = 0; k < ANSWER_STATUS_COUNT; k++) {
+		if (r->failed[k])
+			strbuf_addf(&b, "%s%d %s", n ? ", " : "", r->failed[k],
+				    answer_status_name[k]);
+		n += r->failed[k];
+	}
+	if (n)
+		corpus_issue(r->c, ISSUE_WARN, "cue-without-sentence", r->path, 0, r->err,
+			     "%d of %d utterances have no sentences (%s)", n, r->n_rows,
+			     strbuf_str(&b));
+	strbuf_free(&b);
+	return r->err->code;
+}
+
 /* What a file left over, once it is read. */
 static int report_file(const struct cue_reader *r)
 {
@@ -162,25 +182,26 @@ static int report_file(const struct cue_reader *r)
 	if (again > 0 && corpus_issue(r->c, ISSUE_WARN, "cue-repeated", r->path, 0, r->err,
 				      "%d more rows of utterances that already have values", again))
 		return r->err->code;
-	if (r->ignored)
-		return corpus_issue(r->c, ISSUE_NOTE, "cue-ignored", r->path, 0, r->err,
-				    "'%s' (and what else is not known) is not read", r->ignored);
-	return 0;
+	if (r->ignored && corpus_issue(r->c, ISSUE_NOTE, "cue-ignored", r->path, 0, r->err,
+				       "'%s' (and what else is not known) is not read", r->ignored))
+		return r->err->code;
+	return report_failed(r);
 }
 
-static int read_file(struct cue_files *f, struct corpus *c, const char *dir, const char *name,
-		     struct err *err)
+/* Is it a file that one of the readers takes, by its name? */
+static bool is_cue_file(const char *name)
 {
-	struct cue_reader r = { .out = f, .c = c, .err = err, .split = split_in_name(name) };
-	char *path;
+	return *name != '.' &&
+	       (str_ends(name, ".csv") || str_ends(name, ".jsonl") || str_ends(name, ".json"));
+}
 
-	if (*name == '.' ||
-	    (!str_ends(name, ".csv") && !str_ends(name, ".jsonl") && !str_ends(name, ".json")))
-		return 0;
-	path = path_join(dir, name);
-	r.path = path;
-	if (!path)
-		return err_set(err, ERR_NOMEM, "%s: no memory", dir);
+static int read_file(struct cue_files *f, struct corpus *c, const char *path, struct err *err)
+{
+	const char *name = path_base(path);
+	struct cue_reader r = {
+		.out = f, .c = c, .err = err, .path = path, .split = split_in_name(name)
+	};
+
 	if (of_other_corpus(name, c->name))
 		corpus_issue(c, ISSUE_NOTE, "cue-file-unused", path, 0, err,
 			     "of another data set than %s", c->name);
@@ -192,26 +213,43 @@ static int read_file(struct cue_files *f, struct corpus *c, const char *dir, con
 		cue_read_descriptions(&r);
 	f->n_rows += r.n_rows;
 	f->n_unmatched += r.n_unmatched;
-	if (!err->code)
-		report_file(&r);
-	free(path);
-	return err->code;
+	return err->code ? err->code : report_file(&r);
 }
 
 static int read_folder(struct cue_files *f, struct corpus *c, const char *dir, struct err *err)
 {
 	struct io_list list = { 0 };
 
-	if (!io_is_dir(dir))
-		return err_set(
-			err, ERR_MISSING,
-			"%s: no such folder; give the folder of cue files (.csv, .jsonl, .json)",
-			dir);
-	if (!io_list_dir(dir, &list, err))
-		for (size_t i = 0; i < list.n && !err->code; i++)
-			read_file(f, c, dir, list.name[i], err);
+	io_list_dir(dir, &list, err);
+	for (size_t i = 0; i < list.n && !err->code; i++) {
+		char *path = is_cue_file(list.name[i]) ? path_join(dir, list.name[i]) : NULL;
+
+		if (path)
+			read_file(f, c, path, err);
+		else if (is_cue_file(list.name[i]))
+			err_set(err, ERR_NOMEM, "%s: no memory", dir);
+		free(path);
+	}
 	io_list_free(&list);
 	return err->code;
+}
+
+/* A folder, or one file. */
+static int read_place(struct cue_files *f, struct corpus *c, const char *place, struct err *err)
+{
+	if (io_is_dir(place))
+		return read_folder(f, c, place, err);
+	if (!io_is_file(place))
+		return err_set(
+			err, ERR_MISSING,
+			"%s: no such folder or file; give cue files (.csv, .jsonl, .json) or "
+			"the folder of them",
+			place);
+	if (!is_cue_file(path_base(place)))
+		return err_set(err, ERR_ARG,
+			       "%s: cue files are called .csv, .jsonl or .json by their form",
+			       place);
+	return read_file(f, c, place, err);
 }
 
 static int index_utterances(struct cue_files *f, const struct corpus *c, struct err *err)
@@ -265,8 +303,8 @@ static int report_coverage(const struct cue_files *f, struct corpus *c, struct e
 	return err->code;
 }
 
-/* dir: one folder, or several with ':' between. */
-static int read_folders(struct cue_files *f, struct corpus *c, const char *dir, struct err *err)
+/* dir: one folder or file, or several with ':' between. */
+static int read_places(struct cue_files *f, struct corpus *c, const char *dir, struct err *err)
 {
 	const char *s = dir;
 
@@ -276,7 +314,7 @@ static int read_folders(struct cue_files *f, struct corpus *c, const char *dir, 
 
 		if (!one)
 			return err_set(err, ERR_NOMEM, "%s: no memory", dir);
-		if (read_folder(f, c, one, err))
+		if (read_place(f, c, one, err))
 			return err->code;
 		s += n;
 	} while (*s++);
@@ -289,7 +327,7 @@ int cue_files_load(struct cue_files *out, struct corpus *c, const char *dir, str
 	out->record = arena_array(&out->mem, (size_t)c->n_utt, sizeof(*out->record));
 	if (!out->record)
 		err_set(err, ERR_NOMEM, "%s: no memory", dir);
-	else if (!index_utterances(out, c, err) && !read_folders(out, c, dir, err))
+	else if (!index_utterances(out, c, err) && !read_places(out, c, dir, err))
 		report_coverage(out, c, err);
 	map_free(&out->by_id);
 	if (err->code)

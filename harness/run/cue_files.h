@@ -4,7 +4,8 @@
  *   *.csv    one row a clip (filename, avg_pitch …; the split is in the file's name),
  *            one row a turn (video_id, gender, segment_id, text …), or our own (id[, split] …)
  *            or OpenFace's table of the clip in the file's name ([split_]id.csv)
- *   *.jsonl  our own: {"id": …, "split": …, "avg_pitch": …, "face": "sentence", …}
+ *   *.jsonl  our own: {"id": …, "split": …, "avg_pitch": …, "face": "sentence", …}, and the
+ *            teacher's of merc describe (a status other than "ok": no sentences)
  *   *.json   an array of {"video_id": …, "visual_expression_description": [phrase, …]}
  */
 #ifndef HARNESS_RUN_CUE_FILES_H
@@ -37,11 +38,11 @@ struct cue_files {
 	struct arena mem;
 };
 
-/* Reads every file of the folder (several folders: separated by ':') that
+/* Reads the file, or every file of the folder (several: separated by ':') that
  * belongs to this corpus.  Rows without an utterance, rows whose text is another
  * than the utterance's (they are not used), second rows for one utterance (the first
- * counts), files that are not used and the coverage become issues of c.  Broken files are
- * errors with file and line.  On failure *out is freed. */
+ * counts), files that are not used, a teacher's failures and the coverage become issues of c.
+ * Broken files are errors with file and line.  On failure *out is freed. */
 int cue_files_load(struct cue_files *out, struct corpus *c, const char *dir, struct err *err);
 void cue_files_free(struct cue_files *f); /* accepts the zeroed struct */
 

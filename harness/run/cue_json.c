@@ -11,6 +11,33 @@
 
 enum { JSON_LIMIT = 256 << 20 };
 
+/* Members of our own lines that say nothing about how the speaker looks and sounds. */
+static bool is_ours(const char *key)
+{
+	static const char *const name[] = { "id",	  "split",	    "speech",
+					    "status",	  "schema_version", "cause",
+					    "asked",	  "model",	    "prompt_hash",
+					    "media_hash", "reply_hash" };
+
+	for (size_t i = 0; i < ARRAY_LEN(name); i++)
+		if (!strcmp(key, name[i]))
+			return true;
+	return false;
+}
+
+/* Is it a teacher's line about an utterance that it could not describe?  Counts it. */
+static bool has_failed(struct cue_reader *r, const struct json *v)
+{
+	const char *status = json_str(json_get(v, "status"), "");
+
+	for (int k = 0; k < ANSWER_STATUS_COUNT; k++)
+		if (k != ANSWER_OK && !strcmp(status, answer_status_name[k])) {
+			r->failed[k]++;
+			return true;
+		}
+	return false;
+}
+
 static int read_member(struct cue_reader *r, const struct json *v, long line, int utt,
 		       struct cue_values *out)
 {
@@ -33,8 +60,7 @@ static int read_member(struct cue_reader *r, const struct json *v, long line, in
 				       r->path, line, key);
 		if (type == JSON_STRING && *json_str(v, ""))
 			return cue_keep_sentence(r, utt, part, json_str(v, ""), line);
-	} else if (strcmp(key, "id") && strcmp(key, "split") && strcmp(key, "speech") &&
-		   strcmp(key, "status") && strcmp(key, "schema_version") && !r->ignored) {
+	} else if (!is_ours(key) && !r->ignored) {
 		r->ignored = arena_strdup(&r->out->mem, key);
 	}
 	return 0;
@@ -55,7 +81,7 @@ static int read_line(void *ctx, const struct json *v, long line, struct err *err
 	if (name && split < 0)
 		return err_set(err, ERR_FORMAT, "%s:%ld: split '%s' is none of train, dev, test",
 			       r->path, line, name);
-	if (cue_find(r, split, id, line, &utt) || utt < 0)
+	if (cue_find(r, split, id, line, &utt) || utt < 0 || has_failed(r, v))
 		return err->code;
 	for (const struct json *m = json_at(v, 0); m; m = json_next(m))
 		if (read_member(r, m, line, utt, &values))

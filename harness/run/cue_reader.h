@@ -4,6 +4,7 @@
 #ifndef HARNESS_RUN_CUE_READER_H
 #define HARNESS_RUN_CUE_READER_H
 
+#include "harness/core/answer.h"
 #include "harness/run/cue_files.h"
 
 enum cue_table { TABLE_SPEECH, TABLE_BEHAVIOUR, CUE_TABLES };
@@ -15,7 +16,8 @@ struct cue_reader {
 	const char *path;
 	int split; /* from the file's name, -1: not in it */
 	int n_rows, n_unmatched, n_repeated, n_text, n_used;
-	const char *ignored; /* first key or column that is not known, NULL: none */
+	int failed[ANSWER_STATUS_COUNT]; /* lines of a teacher that say why there is no sentence */
+	const char *ignored;		 /* first key or column that is not known, NULL: none */
 };
 
 /* Utterance of an id, -1: none (counted, the first few are listed).  split -1: any,
