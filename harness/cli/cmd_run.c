@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "harness/base/io.h"
+#include "harness/cli/backend.h"
+#include "harness/cli/dry_run.h"
 #include "harness/cli/load.h"
+#include "harness/remote/carrier.h"
 #include "harness/run/environment.h"
 #include "harness/run/experiment.h"
 #include "harness/run/offer.h"
@@ -61,6 +64,16 @@ static const struct opt_spec run_opts[] = {
 	  .choices = "true|false",
 	  .arg = "BOOL",
 	  .help = "keep the trained model in the result folder" },
+	{ .name = "only-clips",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .help = "answer only utterances whose clip is there: not a result" },
+	BACKEND_OPTS,
+	{ .name = "dry-run",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .letter = 'n',
+	  .help = "print what would run and be asked, and what that would cost; do nothing" },
 	OPT_END,
 };
 
@@ -71,21 +84,66 @@ static const char *text_or_null(const struct cli *c, const char *name)
 	return *s ? s : NULL;
 }
 
-static int run_plan(struct cli *c, const struct bank *bank, const struct plan *plan,
-		    struct err *err)
+static struct run_options options_of(struct cli *c, const struct carrier *carrier)
 {
-	struct run_options o = {
+	return (struct run_options){
 		.results = opt_str(&c->opts, "results"),
 		.again = opt_bool(&c->opts, "again"),
 		.save_model = !strcmp(opt_str(&c->opts, "save"), "true"),
 		.limit = (int)opt_int(&c->opts, "limit"),
+		.only_clips = opt_bool(&c->opts, "only-clips"),
 		.threads = 1,
+		.carrier = carrier,
+		.max_failures = opt_num(&c->opts, "max-failures"),
+		.clip_threads = c->threads,
 		.log = &c->log,
 		.stop = c->stop,
 	};
+}
+
+/* What would be run, and every prompt of systems that ask. */
+static int dry_run(struct cli *c, const struct bank *bank, const struct plan *plan,
+		   const struct run_options *o, struct err *err)
+{
+	struct dry_run all = { .carrier = o->carrier };
+
+	for (int i = 0; i < plan->n && !err->code; i++) {
+		const uint64_t seed = plan->run[i].seed;
+		char id[RUN_ID_MAX];
+		struct recipe r;
+
+		if (!recipe_planned(&r, plan, i, bank->corpus->name, text_or_null(c, "without"),
+				    text_or_null(c, "set"), err) &&
+		    !experiment_id(bank, &r, seed, o, id, err)) {
+			printf("run %s%s\n", id,
+			       experiment_done(o->results, id) ? ", which is there" : "");
+			experiment_show(bank, &r, seed, o, dry_run_show, &all, err);
+		}
+		recipe_free(&r);
+	}
+	if (!err->code && all.asks)
+		dry_run_sum(&all, &c->log);
+	return err->code;
+}
+
+/* With a served model one run at a time keeps as much in flight as the profile allows. */
+static int jobs_of(const struct cli *c)
+{
+	const int jobs = (int)opt_int(&c->opts, "jobs");
+
+	return jobs ? jobs : *opt_str(&c->opts, "backend") ? 1 : c->threads;
+}
+
+static int run_plan(struct cli *c, const struct bank *bank, const struct plan *plan,
+		    const struct carrier *carrier, struct err *err)
+{
+	const struct run_options o = options_of(c, carrier);
 	const char *without = text_or_null(c, "without"), *set = text_or_null(c, "set");
-	int jobs = (int)opt_int(&c->opts, "jobs"), done = 0, skipped = 0, kept;
+	int done = 0, skipped = 0, kept;
 	bool *keep;
+
+	if (opt_bool(&c->opts, "dry-run"))
+		return dry_run(c, bank, plan, &o, err);
 
 	if (!NEW_ARRAY(keep, (size_t)plan->n))
 		return err_set(err, ERR_NOMEM, "suite: no memory");
@@ -96,8 +154,7 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 			log_info(&c->log,
 				 "%d of %d runs left out: what they take away is not there",
 				 plan->n - kept, plan->n);
-		suite_run(bank, plan, keep, without, set, jobs ? jobs : c->threads, &o, &done,
-			  &skipped, err);
+		suite_run(bank, plan, keep, without, set, jobs_of(c), &o, &done, &skipped, err);
 	}
 	free(keep);
 	log_info(&c->log, "%d runs done, %d were there already, results in %s/runs", done, skipped,
@@ -128,16 +185,20 @@ static int run_run(struct cli *c, struct err *err)
 	struct bank bank = { 0 };
 	struct plan plan = { 0 };
 	struct gold gold = { 0 };
+	struct carrier carrier = { 0 };
+	bool served = *opt_str(&c->opts, "backend");
 	unsigned seen = 0;
 
 	if (!d)
 		return 0;
 	environment_warn(&c->log);
 	if (!plan_read(&plan, c->operand[0], text_or_null(c, "seeds"), err) &&
-	    !plan_see(c, &plan, d->name, &seen, err) && !load_corpus(c, &corpus, &gold, err) &&
-	    !load_bank(c, &corpus, &gold, seen & ~(unsigned)(SEE_TEXT | SEE_HISTORY), NULL, &bank,
-		       err))
-		run_plan(c, &bank, &plan, err);
+	    !plan_see(c, &plan, d->name, &seen, err) &&
+	    (!served || !backend_carrier(c, &carrier, err)) &&
+	    !load_corpus(c, &corpus, &gold, err) &&
+	    !load_bank(c, &corpus, &gold, load_measures(seen), NULL, &bank, err))
+		run_plan(c, &bank, &plan, served ? &carrier : NULL, err);
+	carrier_close(&carrier);
 	bank_free(&bank);
 	plan_free(&plan);
 	corpus_free(&corpus);
@@ -152,8 +213,10 @@ const struct verb verb_run = {
 	.max_operands = 1,
 	.summary = "Train and evaluate a recipe, or a suite of them, into result folders",
 	.doc = "SPEC is a recipe or a suite (JSON, see scripts/experiments).  A run whose result "
-	       "is "
-	       "there is skipped, so that the same command goes on after an interruption.",
+	       "is there is skipped, so that the same command goes on after an interruption.\n"
+	       "A system that asks a served model (model prompted) needs --backend; its result is "
+	       "called RECIPE-on-BACKEND, and what was replied is kept in DIR/asks, so that "
+	       "nothing is asked twice.",
 	.opts = run_opts,
 	.run = run_run,
 };

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
+#include "harness/cli/backend.h"
 #include "harness/cli/load.h"
 #include "harness/cli/sweeps.h"
+#include "harness/remote/carrier.h"
 #include "harness/report/merge.h"
 #include "harness/run/environment.h"
 #include "harness/run/ranks.h"
@@ -83,6 +85,7 @@ static const struct opt_spec sweep_opts[] = {
 	  .help = "keep the trained models in the result folders" },
 	OPT_REPLICATES,
 	OPT_SUMMARY_FORMAT,
+	BACKEND_OPTS,
 	OPT_END,
 };
 
@@ -95,6 +98,7 @@ struct sweeping {
 	char *dir;
 	bool *keep; /* (plan.n) runs of this shard */
 	int jobs;
+	struct carrier carrier; /* zeroed: no back-end is named */
 };
 
 static const char *text_or_null(const struct cli *c, const char *name)
@@ -225,17 +229,27 @@ static int write_status(const struct sweeping *w, enum sweep_status status, stru
 	return err->code;
 }
 
-static int carry_out(struct sweeping *w, struct err *err)
+static struct run_options options_of(const struct sweeping *w)
 {
-	struct cli *c = w->c;
-	struct run_options o = {
+	const struct cli *c = w->c;
+
+	return (struct run_options){
 		.results = w->dir,
 		.save_model = opt_bool(&c->opts, "save"),
 		.limit = (int)opt_int(&c->opts, "limit"),
 		.threads = 1,
+		.carrier = w->carrier.ctx ? &w->carrier : NULL,
+		.max_failures = opt_num(&c->opts, "max-failures"),
+		.clip_threads = c->threads,
 		.log = &c->log,
 		.stop = c->stop,
 	};
+}
+
+static int carry_out(struct sweeping *w, struct err *err)
+{
+	struct cli *c = w->c;
+	const struct run_options o = options_of(w);
 	struct err ignored = { 0 };
 	int done, skipped;
 
@@ -317,7 +331,8 @@ static int read_request(struct sweeping *w, const char *dataset, bool *ranks, st
 		.max_jobs = (int)opt_int(&c->opts, "max-jobs"),
 	};
 
-	w->jobs = jobs ? jobs : c->threads;
+	/* one run keeps as much in flight as a served model's profile allows */
+	w->jobs = jobs ? jobs : *opt_str(&c->opts, "backend") ? 1 : c->threads;
 	*ranks = !text_or_null(c, "shard") && !opt_bool(&c->opts, "dry-run");
 	if (sweep_read(&w->sweep, &rq, dataset, err) || make_dir_name(w, err))
 		return err->code;
@@ -329,16 +344,17 @@ static int read_request(struct sweeping *w, const char *dataset, bool *ranks, st
 static int prepare(struct sweeping *w, struct corpus *corpus, struct gold *gold, struct err *err)
 {
 	struct cli *c = w->c;
-	bool media = all_seen(w, err) & ~(unsigned)(SEE_TEXT | SEE_HISTORY);
+	bool media = load_measures(all_seen(w, err));
+	struct run_options o;
 
-	if (err->code)
+	if (err->code || (*opt_str(&c->opts, "backend") && backend_carrier(c, &w->carrier, err)))
 		return err->code;
+	o = options_of(w);
 	if (opt_bool(&c->opts, "dry-run") && !*opt_str(&c->opts, "root"))
 		return keep_ours(w, err);
 	if (!load_corpus(c, corpus, gold, err) &&
 	    !load_bank(c, corpus, gold, media, NULL, &w->bank, err) &&
-	    !sweep_resolve(&w->sweep, &w->bank, text_or_null(c, "set"),
-			   opt_int(&c->opts, "limit") > 0, w->dir, err))
+	    !sweep_resolve(&w->sweep, &w->bank, text_or_null(c, "set"), &o, err))
 		keep_ours(w, err);
 	return err->code;
 }
@@ -366,6 +382,7 @@ static int run_sweep(struct cli *c, struct err *err)
 			ranks_end();
 		}
 	}
+	carrier_close(&w.carrier);
 	free(w.keep);
 	free(w.dir);
 	bank_free(&w.bank);

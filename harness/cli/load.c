@@ -97,6 +97,11 @@ void load_measuring(const struct cli *c, struct bank_options *o, char **owned)
 	};
 }
 
+bool load_measures(unsigned see)
+{
+	return see & SEE_ALL & ~(unsigned)(SEE_TEXT | SEE_HISTORY);
+}
+
 int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
 	      const char *words, struct bank *bank, struct err *err)
 {

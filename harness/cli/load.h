@@ -19,6 +19,8 @@ int load_named_corpus(const struct cli *c, const char *name, const char *option,
 int load_pairs(struct opt_values *v, const char *pairs, const char *where, struct err *err);
 /* How --cues and --cache say to measure; *owned is to be freed when *o is not used any more. */
 void load_measuring(const struct cli *c, struct bank_options *o, char **owned);
+/* Does a run that sees this (enum see) need the clips measured? */
+bool load_measures(unsigned see);
 /* Measures it: --cues, --cache; media false: leaves the clips alone; words: see bank_options. */
 int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
 	      const char *words, struct bank *bank, struct err *err);

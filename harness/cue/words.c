@@ -259,6 +259,13 @@ void speech_describe(const struct quantizer *q, const struct cue_set *set, int g
 	strbuf_add(out, any ? "." : "Insufficient data to describe speech characteristics.");
 }
 
+void speech_pitch_note(const struct quantizer *q, const struct cue_set *set, int group,
+		       struct strbuf *out)
+{
+	if (say(q, set, group, CUE_PITCH, "", "pitch", out))
+		say(q, set, group, CUE_PITCH_STD, " with ", "variation", out);
+}
+
 /* One clause for each side of the scale; low and high are preceded by the hedge. */
 struct clause {
 	enum speech_cue cue;

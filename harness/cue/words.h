@@ -69,6 +69,11 @@ int quantizer_load(struct quantizer *q, const struct cue_spec *spec, int cues, c
 void speech_describe(const struct quantizer *q, const struct cue_set *set, int group,
 		     struct strbuf *out);
 
+/* "low pitch with high variation", the note of the prompts with audio context; nothing where the
+ * pitch is missing.  Appended to out. */
+void speech_pitch_note(const struct quantizer *q, const struct cue_set *set, int group,
+		       struct strbuf *out);
+
 /* "The target speaker uses a lower pitch …, while …, and is …."  A missing value
  * reads as the highest class, as in the published code.  Words with "very" or
  * "extremely" state plainly, "low" and "high" with "likely"; in four classes the

@@ -18,9 +18,10 @@ static const struct {
 	const char *word;
 	unsigned see;
 } see_word[] = {
-	{ "text", SEE_TEXT },	{ "speech", SEE_SPEECH },   { "audio", SEE_AUDIO },
-	{ "face", SEE_FACE },	{ "body", SEE_BODY },	    { "posture", SEE_POSTURE },
-	{ "video", SEE_VIDEO }, { "history", SEE_HISTORY }, { "behaviour", SEE_BEHAVIOUR },
+	{ "text", SEE_TEXT },	{ "speech", SEE_SPEECH },     { "audio", SEE_AUDIO },
+	{ "face", SEE_FACE },	{ "body", SEE_BODY },	      { "posture", SEE_POSTURE },
+	{ "video", SEE_VIDEO }, { "history", SEE_HISTORY },   { "behaviour", SEE_BEHAVIOUR },
+	{ "sound", SEE_SOUND }, { "pictures", SEE_PICTURES },
 };
 
 static unsigned see_of(const char *word)

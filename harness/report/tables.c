@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const see_bit[] = { "text", "speech",  "audio", "face",
-				       "body", "posture", "video", "history" };
+static const char *const see_bit[SEE_BITS] = {
+	"text",	   "speech", "audio",	"face",	 "body",
+	"posture", "video",  "history", "sound", "pictures"
+};
 
 /* Few missing: "all but …". */
 void tables_see_words(unsigned see, char *dst, size_t size)

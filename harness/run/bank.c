@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "harness/base/hash.h"
 #include "harness/base/io.h"
@@ -40,10 +41,26 @@ static int word_all(struct bank *b, const struct wording *w, const struct cue_fi
 	for (int i = 0; i < c->n_utt && !err->code; i++) {
 		b->turn[i].id = c->utt[i].id;
 		b->turn[i].text = c->utt[i].text;
+		b->turn[i].prompt_speaker = c->utt[i].prompt_speaker;
 		wording_turn(w, i, &b->m[i], files, &b->mem, &tmp, &b->turn[i], err);
 	}
 	strbuf_free(&tmp);
 	return err->code;
+}
+
+/* The recording itself: systems that send it are not trained on it, so any clip of the test split
+ * will do. */
+static unsigned find_media(const struct corpus *c)
+{
+	unsigned found = 0;
+
+	for (int i = 0; i < c->n_utt; i++) {
+		if (c->dia[c->utt[i].dialogue].split != SPLIT_TEST)
+			continue;
+		found |= c->utt[i].audio.path ? SEE_SOUND : 0;
+		found |= c->utt[i].video.path ? SEE_PICTURES : 0;
+	}
+	return found;
 }
 
 static void find_heard(struct bank *b)
@@ -67,6 +84,7 @@ static void find_heard(struct bank *b)
 		b->heard |= part[p] > HEARD_LEAST * train ? part_see[p] : 0;
 		b->heard |= video[p] > HEARD_LEAST * train ? SEE_VIDEO : 0;
 	}
+	b->heard |= find_media(b->corpus);
 }
 
 static void add_feat(struct strbuf *s, const struct feat *f)
@@ -81,9 +99,23 @@ static void add_text(struct strbuf *s, const char *text)
 	strbuf_addf(s, "|%s", text ? text : "");
 }
 
-/* What one modality holds of one turn. */
-static void add_seen(struct strbuf *s, const struct turn *t, unsigned bit)
+/* Span and size of a clip: its bytes are in the hashes of what is asked. */
+static void add_clip(struct strbuf *s, const struct media_ref *r)
 {
+	struct stat st;
+
+	strbuf_addf(s, "|%lld", r->path && !stat(r->path, &st) ? (long long)st.st_size : -1);
+	strbuf_addf(s, ",%lld,%lld,%d", (long long)r->start_ms, (long long)r->end_ms, (int)r->crop);
+}
+
+/* What one modality holds of one turn. */
+static void add_seen(struct strbuf *s, const struct utterance *u, const struct turn *t,
+		     unsigned bit)
+{
+	if (bit == SEE_SOUND)
+		add_clip(s, &u->audio);
+	if (bit == SEE_PICTURES)
+		add_clip(s, &u->video);
 	if (bit == SEE_TEXT)
 		add_text(s, t->text);
 	if (bit == SEE_SPEECH)
@@ -114,7 +146,7 @@ static int hash_content(struct bank *b, struct err *err)
 	for (int bit = 0; bit < SEE_BITS && !s.oom; bit++) {
 		strbuf_reset(&s);
 		for (int i = 0; i < c->n_utt; i++)
-			add_seen(&s, &b->turn[i], 1u << bit);
+			add_seen(&s, &c->utt[i], &b->turn[i], 1u << bit);
 		hash_hex(strbuf_str(&s), s.len, b->seen[bit]);
 	}
 	if (s.oom)

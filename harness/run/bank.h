@@ -30,7 +30,8 @@ struct bank {
 	const struct gold *gold;
 	struct measured *m; /* (n_utt) */
 	struct turn *turn;  /* (n_utt) unmasked; strings owned by the arena */
-	unsigned heard;	    /* enum see: what the train split really offers */
+	unsigned heard;	    /* enum see: what the train split really offers; of the recording itself
+			     * (SEE_MEDIA): the test split */
 	int n_media, n_cached, n_failed, n_recorded; /* utterances */
 	char content[33];			     /* hash of ids, splits, labels */
 	char seen[SEE_BITS][33]; /* hash of what each modality (bit of enum see) holds */
@@ -67,7 +68,8 @@ struct views {
 	const int **index; /* (n)[turn]: utterance of the corpus */
 	struct arena mem;
 };
-/* only_media: targets are only utterances whose clip was measured.
+/* only_media: targets are only utterances whose clip was measured; with SEE_MEDIA in see, those
+ * that have a clip.
  * limit > 0: the first dialogues only.  all_targets: utterances without a label too. */
 struct views_request {
 	enum split split;

@@ -13,6 +13,8 @@
 #include "harness/base/io.h"
 #include "harness/run/environment.h"
 
+#define MAX_MANIFEST ((size_t)16 << 20)
+
 /* One run in flight; destroyed on every path. */
 struct flight {
 	const struct bank *bank;
@@ -22,6 +24,7 @@ struct flight {
 	struct run_record record;
 	struct views train, dev, test;
 	void *state;
+	struct asked asked;
 	double best_f1;
 	struct err *err;
 	char *final, *temp; /* result folder and its temporary name */
@@ -39,6 +42,7 @@ static void flight_end(struct flight *f)
 	views_free(&f->dev);
 	views_free(&f->test);
 	free(f->record.epoch);
+	asked_free(&f->asked);
 	if (f->temp)
 		io_remove_tree(f->temp, &ignored);
 	if (f->lock >= 0)
@@ -123,14 +127,25 @@ static unsigned effective_see(const struct bank *bank, const struct recipe *reci
 	return recipe->see & (bank->heard | always);
 }
 
-int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed, bool limited,
-		  char id[RUN_ID_MAX], struct err *err)
+/* What an id depends on. */
+static struct run_record record_of(const struct bank *bank, const struct recipe *recipe,
+				   uint64_t seed, const struct run_options *o)
 {
-	struct run_record r = { .bank = bank,
-				.recipe = recipe,
-				.seed = seed,
-				.see = effective_see(bank, recipe),
-				.limited = limited };
+	return (struct run_record){
+		.bank = bank,
+		.recipe = recipe,
+		.seed = seed,
+		.see = effective_see(bank, recipe),
+		.limited = o->limit > 0 || o->only_clips,
+		.carrier = recipe->model->ask ? o->carrier : NULL,
+		.threads = o->threads,
+	};
+}
+
+int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		  const struct run_options *o, char id[RUN_ID_MAX], struct err *err)
+{
+	struct run_record r = record_of(bank, recipe, seed, o);
 
 	if (!record_id(&r, err))
 		memcpy(id, r.id, sizeof(r.id));
@@ -154,12 +169,7 @@ static int prepare(struct flight *f, uint64_t seed, struct err *err)
 	struct views_request rq = { .window = rc->window, .limit = f->o->limit };
 
 	f->best_f1 = -1;
-	f->record.bank = f->bank;
-	f->record.recipe = rc;
-	f->record.seed = seed;
-	f->record.see = effective_see(f->bank, rc);
-	f->record.limited = f->o->limit > 0;
-	f->record.threads = f->o->threads;
+	f->record = record_of(f->bank, rc, seed, f->o);
 	environment_time(f->record.started);
 	if (rc->model->needs & ~f->record.see)
 		return err_set(err, ERR_DATA,
@@ -178,13 +188,13 @@ static int prepare(struct flight *f, uint64_t seed, struct err *err)
 	};
 	rq.see = f->record.see;
 	rq.split = SPLIT_TRAIN;
-	if (record_id(&f->record, err) || make_paths(f, err) ||
-	    views_make(&f->train, f->bank, &rq, err))
+	if (record_id(&f->record, err) || views_make(&f->train, f->bank, &rq, err))
 		return err->code;
 	rq.split = SPLIT_DEV;
 	if (views_make(&f->dev, f->bank, &rq, err))
 		return err->code;
 	rq.split = SPLIT_TEST;
+	rq.only_media = f->o->only_clips;
 	return views_make(&f->test, f->bank, &rq, err);
 }
 
@@ -278,13 +288,53 @@ static int put_in_place(struct flight *f, struct err *err)
 	return err->code;
 }
 
+/* Folder of the replies.  A run over some of the dialogues shares it with the whole one. */
+static char *asks_dir(const struct flight *f, struct err *err)
+{
+	struct run_record r = f->record;
+	struct strbuf b = { 0 };
+
+	r.limited = false;
+	if (!record_id(&r, err))
+		strbuf_addf(&b, "%s/asks/%s", f->o->results, r.id);
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "%s: no memory", r.id);
+	return b.s;
+}
+
+/* Answers the test split. */
+static int answer(struct flight *f, struct predictions *p, struct err *err)
+{
+	const struct model_ops *m = f->recipe->model;
+	char *dir = NULL;
+	struct asked_request rq = {
+		.model = m,
+		.state = f->state,
+		.views = &f->test,
+		.bank = f->bank,
+		.see = f->record.see,
+		.threads = f->o->clip_threads,
+		.clips = f->o->clips,
+		.carrier = f->o->carrier,
+		.log = f->o->log,
+		.stop = f->o->stop,
+	};
+
+	if (!m->ask)
+		return predict_views(p, m, f->state, &f->test, f->env.labels->n, f->o->stop, err);
+	rq.dir = dir = asks_dir(f, err);
+	if (!err->code && !asked_predict(p, &rq, &f->asked, err))
+		f->record.asked = &f->asked;
+	free(dir);
+	return err->code;
+}
+
 static int write_result(struct flight *f, double start, struct run_outcome *out, struct err *err)
 {
 	struct run_record *r = &f->record;
 	struct predictions p = { 0 };
 
-	if (predict_views(&p, f->recipe->model, f->state, &f->test, f->env.labels->n, f->o->stop,
-			  err))
+	if (answer(f, &p, err))
 		return err->code;
 	out->weighted_f1 = scores_weighted_f1(&p.confusion);
 	if (!predict_prompts(f->recipe->model, f->state, &f->test, r->prompts, err) &&
@@ -297,26 +347,116 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 	return err->code ? err->code : put_in_place(f, err);
 }
 
+/* Asks that ended without a reply: ERR_INCOMPLETE when they are more than are borne; *again: they
+ * are to be asked again. */
+static int judge_failures(const struct flight *f, bool *again, struct err *err)
+{
+	const double borne = f->o->max_failures;
+	struct json *m;
+	char *path;
+	double failed, all = 0;
+
+	*again = false;
+	if (!f->recipe->model->ask)
+		return 0;
+	path = path_join(f->final, "manifest.json");
+	m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
+	for (const struct json *n = json_at(json_get(m, "counts"), 0); n; n = json_next(n))
+		all += json_num(n, 0);
+	failed = json_num(json_get(json_get(m, "counts"), answer_status_name[ANSWER_BACKEND_FAIL]),
+			  0);
+	*again = failed > 0 && f->o->carrier->retry_failed;
+	failed += json_num(json_get(json_get(m, "counts"), answer_status_name[ANSWER_DECODE_FAIL]),
+			   0);
+	if (!path)
+		err_set(err, ERR_NOMEM, "%s: no memory", f->record.id);
+	else if (!*again && failed > (borne < 1 ? borne * all : borne))
+		err_set(err, ERR_INCOMPLETE,
+			"%s: %.0f of %.0f asks ended without a reply (see predictions.jsonl "
+			"there); "
+			"--retry-failed asks them again, --max-failures bears them",
+			f->record.id, failed, all);
+	json_free(m);
+	free(path);
+	return err->code;
+}
+
+static int check_backend(const struct flight *f, struct err *err)
+{
+	if (f->recipe->model->ask && !f->o->carrier)
+		err_set(err, ERR_ARG,
+			"%s: this system asks a served model: name it with --backend "
+			"(PROFILE.json, exec:COMMAND or replay:FILE)",
+			f->recipe->name);
+	return err->code;
+}
+
+/* Is the run's result there, and to be left alone? */
+static bool is_done(struct flight *f, struct run_options *o, struct err *err)
+{
+	bool again;
+
+	if (o->again || !experiment_done(o->results, f->record.id))
+		return false;
+	judge_failures(f, &again, err);
+	o->again = again;
+	return !again;
+}
+
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
 		   const struct run_options *o, struct run_outcome *out, struct err *err)
 {
-	struct flight f = { .bank = bank, .recipe = recipe, .o = o, .err = err, .lock = -1 };
+	struct run_options mine = *o;
+	struct flight f = { .bank = bank, .recipe = recipe, .o = &mine, .err = err, .lock = -1 };
 	double start = clock_s();
+	bool again;
 
 	*out = (struct run_outcome){ .weighted_f1 = NAN };
-	if (prepare(&f, seed, err))
+	if (check_backend(&f, err) || prepare(&f, seed, err) || make_paths(&f, err))
 		goto end;
 	memcpy(out->id, f.record.id, sizeof(out->id));
-	if (!o->again && experiment_done(o->results, f.record.id)) {
+	if (is_done(&f, &mine, err)) {
 		out->skipped = true;
 		goto end;
 	}
 	if (!f.train.n_target || !f.test.n_target)
-		err_set(err, ERR_DATA, "%s: no labelled utterances in %s", bank->corpus->root,
+		err_set(err, ERR_DATA, "%s: no %s in %s", bank->corpus->root,
+			o->only_clips ? "utterances with a clip" : "labelled utterances",
 			f.train.n_target ? "test" : "train");
-	else if (!train(&f, err))
-		write_result(&f, start, out, err);
+	else if (!train(&f, err) && !write_result(&f, start, out, err))
+		judge_failures(&f, &again, err);
 end:
+	flight_end(&f);
+	return err->code;
+}
+
+static int show_asks(struct flight *f,
+		     int (*show)(void *ctx, const struct ask *ask, const char *why,
+				 struct err *err),
+		     void *ctx, struct err *err)
+{
+	const struct asked_request rq = {
+		.model = f->recipe->model,
+		.state = f->state,
+		.views = &f->test,
+		.bank = f->bank,
+		.see = f->record.see,
+		.clips = f->o->clips,
+		.stop = f->o->stop,
+	};
+
+	return asked_show(&rq, show, ctx, err);
+}
+
+int experiment_show(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		    const struct run_options *o,
+		    int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
+		    void *ctx, struct err *err)
+{
+	struct flight f = { .bank = bank, .recipe = recipe, .o = o, .err = err, .lock = -1 };
+
+	if (recipe->model->ask && !prepare(&f, seed, err) && !train(&f, err))
+		show_asks(&f, show, ctx, err);
 	flight_end(&f);
 	return err->code;
 }

@@ -16,8 +16,15 @@ struct run_options {
 	const char *results; /* folder; runs go to <results>/runs/<id> */
 	bool again;	     /* replace a result that is there */
 	bool save_model;
-	int limit;   /* > 0: the first dialogues of each split only */
-	int threads; /* for the model */
+	int limit;	 /* > 0: the first dialogues of each split only */
+	bool only_clips; /* answer only utterances whose clip is there: not a result */
+	int threads;	 /* for the model */
+	/* The way to a served model, for systems that ask; NULL: none. */
+	const struct carrier *carrier;
+	double max_failures; /* asks without a reply that are borne: a number or, below 1, a share
+			      */
+	int clip_threads;    /* that read clips for asks */
+	struct clip_store *clips; /* parts of clips made before; NULL: none are kept */
 	const struct log *log;
 	const volatile sig_atomic_t *stop;
 };
@@ -29,15 +36,24 @@ struct run_outcome {
 };
 
 /* The id that experiment_run() gives this run, without running it. */
-int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed, bool limited,
-		  char id[RUN_ID_MAX], struct err *err);
+int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		  const struct run_options *o, char id[RUN_ID_MAX], struct err *err);
 /* Is the run's result in <results>/runs, whole? */
 bool experiment_done(const char *results, const char *id);
 
-/* Runs one recipe, or finds that its result is there.  Interrupted or failed:
- * nothing stays behind. */
+/* Runs one recipe, or finds that its result is there.  Interrupted or failed: nothing stays
+ * behind but, of a system that asks, the replies (<results>/asks/<id>), so that the same run goes
+ * on from them.  ERR_INCOMPLETE: the result is there, but more asks ended without a reply than are
+ * borne. */
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
 		   const struct run_options *o, struct run_outcome *out, struct err *err);
+
+/* Calls show with every ask of the run as it would be sent (why: its clip cannot be read), in
+ * order; nothing is sent.  A system that does not ask has none. */
+int experiment_show(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		    const struct run_options *o,
+		    int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
+		    void *ctx, struct err *err);
 
 /* Answers the test split of another bank with the model saved in a result folder;
  * its see and window are those of the run.  Free *p. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Questions about the targets of views, through a carrier: clips are read ahead by threads of its
- * own, replies come back in the order of the questions.
+ * Questions about the targets of views, through a carrier: threads of its own build them and read
+ * their clips ahead of need, within bounds of number and memory.
  */
 #ifndef HARNESS_RUN_INQUIRY_H
 #define HARNESS_RUN_INQUIRY_H
@@ -11,12 +11,15 @@
 #include "harness/core/ask.h"
 #include "harness/run/bank.h"
 
+struct clip_store;
+
 /* What is asked, and who takes the replies. */
 struct inquiry {
 	const struct views *views;
 	const struct corpus *corpus; /* of the views */
 	unsigned see;		     /* what may be sent of a clip */
 	int threads;		     /* that read clips; 0: one */
+	struct clip_store *clips;    /* parts of clips made before; NULL: none are kept */
 	const struct log *log;
 	const volatile sig_atomic_t *stop;
 	/* Writes question number index about turn t of view v, memory from mem; id and index are
@@ -26,8 +29,7 @@ struct inquiry {
 		   struct arena *mem, struct err *err);
 	/* Takes the reply, of any status; where the clip could not be read it is decode_fail with
 	 * CAUSE_MEDIA and first_error says why.  *again: there is another question about this
-	 * turn.  Called by one thread at a time, for each turn once an index, in the order of the
-	 * questions of one index. */
+	 * turn.  Called by one thread, once for each question, in any order of the turns. */
 	int (*take)(void *ctx, int v, int t, int index, const struct reply *r, bool *again,
 		    struct err *err);
 	void *ctx;

@@ -36,6 +36,8 @@ bool offer_worth(const struct bank *bank, const struct recipe *r, struct strbuf 
 		{ SEE_BODY, "body" },
 		{ SEE_POSTURE, "posture" },
 		{ SEE_VIDEO, "video frames" },
+		{ SEE_SOUND, "sound of clips" },
+		{ SEE_PICTURES, "pictures of clips" },
 	};
 	bool worth = !takes_nothing(bank, r);
 	const char *sep = worth ? "ran without " : "nothing to take away; the corpus has no ";

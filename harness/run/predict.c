@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-static int check_answer(const struct answer *a, int labels, const char *model, const char *id,
-			struct err *err)
+int predictions_check(const struct predictions *p, int i, int labels, const char *model,
+		      const char *id, struct err *err)
 {
+	const struct answer *a = &p->answer[i];
 	bool ok = a->status == ANSWER_OK;
 
 	if (ok != (a->label >= 0) || a->label >= labels)
@@ -19,28 +20,57 @@ static int check_answer(const struct answer *a, int labels, const char *model, c
 	return 0;
 }
 
-/* Moves the answers of one view from out into p. */
-static int keep(struct predictions *p, const struct model_ops *model, const struct views *views,
-		int v, const struct answer *out, int labels, struct err *err)
+/* The targets of a view, behind those that are there. */
+static void add_targets(struct predictions *p, const struct views *views, int v)
 {
 	const struct view *view = &views->view[v];
-	int k = 0;
 
+	for (int t = 0; t < view->n; t++) {
+		if (!view->target[t])
+			continue;
+		p->utt[p->n] = views->index[v][t];
+		p->gold[p->n] = views->label[v][t];
+		p->group[p->n++] = v;
+	}
+}
+
+int predictions_new(struct predictions *p, const struct views *views, int labels, struct err *err)
+{
+	size_t n = (size_t)views->n_target;
+
+	*p = (struct predictions){ .n_groups = views->n, .confusion = { .k = labels } };
+	p->answer = arena_array(&p->mem, n, sizeof(*p->answer));
+	p->utt = arena_array(&p->mem, n, sizeof(*p->utt));
+	p->gold = arena_array(&p->mem, n, sizeof(*p->gold));
+	p->group = arena_array(&p->mem, n, sizeof(*p->group));
+	if (!p->answer || !p->utt || !p->gold || !p->group) {
+		predictions_free(p);
+		return err_set(err, ERR_NOMEM, "answers: no memory");
+	}
+	for (int v = 0; v < views->n; v++)
+		add_targets(p, views, v);
+	return 0;
+}
+
+/* Answers one view from place i on. */
+static int answer_view(struct predictions *p, const struct model_ops *model, void *state,
+		       const struct view *view, int labels, int *i, struct err *err)
+{
+	const int first = *i;
+
+	if (model->predict(state, view, &p->answer[first], err))
+		return err_wrap(err, "%s: dialogue %s", model->name, view->dialogue);
 	for (int t = 0; t < view->n && !err->code; t++) {
-		struct answer *a = &p->answer[p->n];
+		struct answer *a = &p->answer[*i];
 
 		if (!view->target[t])
 			continue;
-		*a = out[k++];
 		if (a->raw && !(a->raw = arena_strdup(&p->mem, a->raw)))
 			return err_set(err, ERR_NOMEM, "answers: no memory");
-		p->utt[p->n] = views->index[v][t];
-		p->gold[p->n] = views->label[v][t];
-		p->group[p->n] = v;
-		if (p->gold[p->n] >= 0)
-			confusion_add(&p->confusion, p->gold[p->n], a->label);
-		p->n++;
-		check_answer(a, labels, model->name, view->turn[t].id, err);
+		predictions_check(p, *i, labels, model->name, view->turn[t].id, err);
+		if (p->gold[*i] >= 0)
+			confusion_add(&p->confusion, p->gold[*i], a->label);
+		(*i)++;
 	}
 	return err->code;
 }
@@ -49,27 +79,20 @@ int predict_views(struct predictions *p, const struct model_ops *model, void *st
 		  const struct views *views, int labels, const volatile sig_atomic_t *stop,
 		  struct err *err)
 {
-	size_t n = (size_t)views->n_target, most = 0;
-	struct answer *out;
+	int done = 0;
 
-	*p = (struct predictions){ .n_groups = views->n, .confusion = { .k = labels } };
-	for (int v = 0; v < views->n; v++)
-		if ((size_t)views->view[v].n > most)
-			most = (size_t)views->view[v].n;
-	p->answer = arena_array(&p->mem, n, sizeof(*p->answer));
-	p->utt = arena_array(&p->mem, n, sizeof(*p->utt));
-	p->gold = arena_array(&p->mem, n, sizeof(*p->gold));
-	p->group = arena_array(&p->mem, n, sizeof(*p->group));
-	out = arena_array(&p->mem, most, sizeof(*out));
-	if (!p->answer || !p->utt || !p->gold || !p->group || !out)
-		err_set(err, ERR_NOMEM, "answers: no memory");
+	if (!model->predict)
+		return err_set(err, ERR_ARG,
+			       "%s: this system asks a served model: name it with --backend",
+			       model->name);
+	if (predictions_new(p, views, labels, err))
+		return err->code;
+	p->probs = model->flags & MODEL_PROBS;
 	for (int v = 0; v < views->n && !err->code; v++) {
 		if (stop && *stop)
 			err_set(err, ERR_INTERRUPTED, "interrupted");
-		else if (!model->predict(state, &views->view[v], out, err))
-			keep(p, model, views, v, out, labels, err);
 		else
-			err_wrap(err, "%s: dialogue %s", model->name, views->view[v].dialogue);
+			answer_view(p, model, state, &views->view[v], labels, &done, err);
 	}
 	if (err->code)
 		predictions_free(p);

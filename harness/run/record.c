@@ -33,12 +33,24 @@ int record_file(const char *dir, const char *name, struct strbuf *b, struct err 
 	return err->code;
 }
 
+/* What a system that asks is called depends on whom it asks. */
+static void put_named(struct json_writer *w, const char *key, const char *name, const char *on,
+		      const struct carrier *c)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "%s%s%s", name, c ? on : "", c ? c->name : "");
+	json_put_str(w, key, strbuf_str(&b));
+	w->out->oom |= b.oom;
+	strbuf_free(&b);
+}
+
 static void write_spec(struct json_writer *w, const struct run_record *r)
 {
 	const struct recipe *rc = r->recipe;
 
-	json_put_str(w, "system", rc->name);
-	json_put_str(w, "title", rc->title);
+	put_named(w, "system", rc->name, "-on-", r->carrier);
+	put_named(w, "title", rc->title, " on ", r->carrier);
 	json_put_str(w, "model", rc->model->name);
 	json_open_array(w, "without");
 	for (int i = 0; i < rc->n_without; i++)
@@ -51,6 +63,8 @@ static void write_spec(struct json_writer *w, const struct run_record *r)
 	json_put_int(w, "window", rc->window);
 	json_put_int(w, "seed", (int64_t)r->seed);
 	json_put_str(w, "selection", selection_name[rc->selection]);
+	if (r->carrier)
+		json_put_str(w, "backend", r->carrier->identity);
 }
 
 int record_id(struct run_record *r, struct err *err)
@@ -73,6 +87,8 @@ int record_id(struct run_record *r, struct err *err)
 	json_close_object(&w);
 	hash_hex(strbuf_str(&spec), spec.len, hash);
 	strbuf_addf(&id, "%s-%s", r->bank->corpus->name, r->recipe->name);
+	if (r->carrier)
+		strbuf_addf(&id, "-on-%s", r->carrier->name);
 	for (int i = 0; i < r->recipe->n_without; i++)
 		strbuf_addf(&id, "%s%s", i ? "-" : "-without-", r->recipe->without[i]);
 	strbuf_addf(&id, "-s%llu-%.8s", (unsigned long long)r->seed, hash);
@@ -107,13 +123,15 @@ void record_prediction_lines(const struct bank *bank, const struct predictions *
 		json_put_str(&w, "label", a->label < 0 ? NULL : c->labels->word[a->label]);
 		json_put_str(&w, "status", answer_status_name[a->status]);
 		json_open_array(&w, "scores");
-		for (int k = 0; k < c->labels->n; k++)
+		for (int k = 0; k < c->labels->n && (p->probs || !p->reply); k++)
 			json_put_num(&w, NULL, (double)a->score[k]);
 		json_close_array(&w);
 		json_put_str(&w, "raw", a->raw);
 		json_put_str(&w, "text", u->text);
 		json_put_num(&w, "prompt_ms", a->prompt_ms);
 		json_put_num(&w, "model_ms", a->model_ms);
+		if (p->reply)
+			asked_write_reply(&w, c->labels, a, &p->reply[i]);
 		json_close_object(&w);
 		strbuf_addc(out, '\n');
 	}
@@ -133,7 +151,7 @@ static int calibrate(const struct run_record *r, const struct predictions *p,
 		     struct calibration *cal, struct err *err)
 {
 	*cal = (struct calibration){ .k = r->bank->corpus->labels->n };
-	if (!(r->recipe->model->flags & MODEL_PROBS))
+	if (!p->probs)
 		return 0;
 	for (int i = 0; i < p->n && !err->code; i++) {
 		double prob[LABEL_MAX];
@@ -190,6 +208,8 @@ int record_metrics(const struct run_record *r, const struct predictions *p, cons
 	json_put_num(&w, "ece", calibration_ece(&cal));
 	json_put_num(&w, "brier", calibration_brier(&cal));
 	json_put_num(&w, "nll", calibration_nll(&cal));
+	if (p->reply)
+		asked_write_scores(&w, labels, p);
 	json_close_object(&w);
 	return record_file(dir, "metrics.json", &b, err);
 }
@@ -392,6 +412,8 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 		return err->code;
 	}
 	json_put_str(&w, "prompts", r->prompts[0] ? r->prompts : NULL);
+	if (r->asked)
+		asked_write(&w, r->carrier, r->asked, p);
 	json_put_num(&w, "train_s", r->train_s);
 	json_put_num(&w, "wall_s", r->wall_s);
 	json_put_num(&w, "peak_rss_mb", environment_peak_mb());

@@ -5,6 +5,7 @@
 #ifndef HARNESS_RUN_RECORD_H
 #define HARNESS_RUN_RECORD_H
 
+#include "harness/run/asked.h"
 #include "harness/run/predict.h"
 #include "harness/run/recipe.h"
 
@@ -32,10 +33,13 @@ struct run_record {
 	double train_s, wall_s;
 	int threads;
 	char started[32];
-	char prompts[HASH_HEX]; /* of all that the model was asked; "" none */
+	char prompts[HASH_HEX];	       /* of all that the model was asked; "" none */
+	const struct carrier *carrier; /* of a system that asks, else NULL */
+	const struct asked *asked;     /* likewise, once it has */
 };
 
-/* <corpus>-<system>[-without-<x>…]-s<seed>-<8 hex digits of everything the result depends on>. */
+/* <corpus>-<system>[-without-<x>…]-s<seed>-<8 hex digits of everything the result depends on>; a
+ * system that asks is <recipe>-on-<carrier>. */
 int record_id(struct run_record *r, struct err *err);
 
 /* Appends one JSON line an answer. */

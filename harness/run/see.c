@@ -11,13 +11,15 @@ static const struct {
 } names[] = {
 	{ "text", SEE_TEXT, SEE_TEXT },
 	{ "speech", SEE_SPEECH, SEE_SPEECH },
-	{ "audio", SEE_AUDIO, SEE_AUDIO | SEE_SPEECH },
+	{ "audio", SEE_AUDIO, SEE_AUDIO | SEE_SPEECH | SEE_SOUND },
 	{ "face", SEE_FACE, SEE_FACE },
 	{ "body", SEE_BODY, SEE_BODY },
 	{ "posture", SEE_POSTURE, SEE_POSTURE },
-	{ "video", SEE_VIDEO, SEE_VIDEO },
+	{ "video", SEE_VIDEO, SEE_VIDEO | SEE_PICTURES },
 	{ "history", SEE_HISTORY, SEE_HISTORY },
-	{ "behaviour", SEE_BEHAVIOUR, SEE_BEHAVIOUR | SEE_VIDEO },
+	{ "behaviour", SEE_BEHAVIOUR, SEE_BEHAVIOUR | SEE_VIDEO | SEE_PICTURES },
+	{ "sound", SEE_SOUND, SEE_SOUND },
+	{ "pictures", SEE_PICTURES, SEE_PICTURES },
 };
 
 unsigned see_parse(const char *name, bool without, struct err *err)
@@ -27,7 +29,7 @@ unsigned see_parse(const char *name, bool without, struct err *err)
 			return without ? names[i].without : names[i].see;
 	err_set(err, ERR_ARG,
 		"'%s' is not something a model sees (text, speech, audio, face, body, posture, "
-		"behaviour, video, history)",
+		"behaviour, video, history, sound, pictures)",
 		name);
 	return 0;
 }
@@ -56,11 +58,16 @@ void see_write(struct json_writer *w, const char *key, unsigned see)
 
 void see_mask_turn(struct turn *out, const struct turn *in, unsigned see)
 {
-	*out = (struct turn){ .id = in->id, .speaker = in->speaker };
+	*out = (struct turn){ .id = in->id,
+			      .speaker = in->speaker,
+			      .prompt_speaker = in->prompt_speaker };
 	if (see & SEE_TEXT)
 		out->text = in->text;
-	if (see & SEE_SPEECH)
+	if (see & SEE_SPEECH) {
 		out->speech = in->speech;
+		out->impression = in->impression;
+		out->pitch = in->pitch;
+	}
 	if (see & SEE_AUDIO)
 		out->audio = in->audio;
 	for (int p = 0; p < PART_COUNT; p++) {

@@ -10,10 +10,10 @@
 #include "harness/base/json.h"
 #include "harness/core/view.h"
 
-/* Parses one name: text speech audio face body posture video history behaviour.
+/* Parses one name: text speech audio face body posture video history behaviour sound pictures.
  * In `see` each stands for itself (behaviour: face, body, posture).  In `without`
- * audio takes away both ways of hearing (speech, audio) and behaviour both ways of
- * watching (face, body, posture, video).  0 with err set if unknown. */
+ * audio takes away every way of hearing (speech, audio, sound) and behaviour every way of
+ * watching (face, body, posture, video, pictures).  0 with err set if unknown. */
 unsigned see_parse(const char *name, bool without, struct err *err);
 /* Parses a JSON array of such names. */
 int see_parse_list(const struct json *array, bool without, unsigned *out, struct err *err);

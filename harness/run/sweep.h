@@ -65,10 +65,11 @@ int sweep_read(struct sweep *s, const struct sweep_request *rq, const char *data
 	       struct err *err);
 void sweep_free(struct sweep *s); /* accepts the zeroed struct */
 
-/* Tells the id of every run, what is left out and (dir: of the sweep) what is done.  Two
- * combinations that are the same run are ERR_ARG: an axis changes nothing. */
-int sweep_resolve(struct sweep *s, const struct bank *bank, const char *set, bool limited,
-		  const char *dir, struct err *err);
+/* Tells the id of every run under these options (results: folder of the sweep), what is left out
+ * and what is done.  Two combinations that are the same run are ERR_ARG: an axis changes nothing.
+ */
+int sweep_resolve(struct sweep *s, const struct bank *bank, const char *set,
+		  const struct run_options *o, struct err *err);
 
 /* Seconds that a run takes: the mean of those finished in dir, or else of those in
  * <results>/runs, of the same corpus and systems.  *n: how many those are, 0: not known

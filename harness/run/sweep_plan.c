@@ -21,14 +21,14 @@
 #define MAX_MANIFEST ((size_t)16 << 20)
 
 static int resolve_run(struct sweep *s, int i, const struct bank *bank, const char *set,
-		       bool limited, const char *dir, struct err *err)
+		       const struct run_options *o, struct err *err)
 {
 	struct sweep_run *run = &s->run[i];
 	struct strbuf why = { 0 };
 	struct recipe r;
 
 	if (recipe_planned(&r, &s->plan, i, bank->corpus->name, NULL, set, err) ||
-	    experiment_id(bank, &r, s->plan.run[i].seed, limited, run->id, err)) {
+	    experiment_id(bank, &r, s->plan.run[i].seed, o, run->id, err)) {
 		recipe_free(&r);
 		return err->code;
 	}
@@ -40,7 +40,7 @@ static int resolve_run(struct sweep *s, int i, const struct bank *bank, const ch
 		if (!run->left_out)
 			err_set(err, ERR_NOMEM, "sweep: no memory");
 	}
-	run->done = experiment_done(dir, run->id);
+	run->done = experiment_done(o->results, run->id);
 	strbuf_free(&why);
 	recipe_free(&r);
 	return err->code;
@@ -67,13 +67,13 @@ static int check_different(const struct sweep *s, struct err *err)
 	return err->code;
 }
 
-int sweep_resolve(struct sweep *s, const struct bank *bank, const char *set, bool limited,
-		  const char *dir, struct err *err)
+int sweep_resolve(struct sweep *s, const struct bank *bank, const char *set,
+		  const struct run_options *o, struct err *err)
 {
 	struct strbuf all = { 0 };
 
 	for (int i = 0; i < s->plan.n && !err->code; i++)
-		if (!resolve_run(s, i, bank, set, limited, dir, err))
+		if (!resolve_run(s, i, bank, set, o, err))
 			strbuf_addf(&all, "%s %s %s\n", s->plan.run[i].label, s->run[i].id,
 				    s->run[i].left_out ? "-" : "+");
 	if (!err->code && all.oom)

@@ -7,6 +7,16 @@
 
 #include "harness/run/see.h"
 
+/* Has the utterance a clip, as the request asks for one? */
+static bool has_media(const struct bank *b, int i, unsigned see)
+{
+	const struct utterance *u = &b->corpus->utt[i];
+
+	if (!(see & SEE_MEDIA))
+		return b->m[i].ms[STAGE_DECODE] > 0;
+	return (!(see & SEE_SOUND) || u->audio.path) && (!(see & SEE_PICTURES) || u->video.path);
+}
+
 static int make_view(struct views *v, const struct bank *b, const struct dialogue *d,
 		     const struct views_request *rq, struct err *err)
 {
@@ -25,7 +35,7 @@ static int make_view(struct views *v, const struct bank *b, const struct dialogu
 		label[t] = b->gold->label[i];
 		index[t] = i;
 		target[t] = (label[t] >= 0 || rq->all_targets) &&
-			    (!rq->only_media || b->m[i].ms[STAGE_DECODE] > 0);
+			    (!rq->only_media || has_media(b, i, rq->see));
 		targets += target[t];
 	}
 	if (!targets)

@@ -185,10 +185,14 @@ int wording_turn(const struct wording *w, int i, const struct measured *m,
 		 struct turn *t, struct err *err)
 {
 	t->audio = m->audio;
-	t->speech = NULL;
+	t->speech = t->impression = t->pitch = NULL;
 	if (cue_set_any(&m->speech, SPEECH_CUE_COUNT)) {
 		speech_describe(&w->speech, &m->speech, w->of_utt[i], tmp);
 		t->speech = keep(mem, tmp, err);
+		speech_impression(&w->speech, &m->speech, w->of_utt[i], tmp);
+		t->impression = keep(mem, tmp, err);
+		speech_pitch_note(&w->speech, &m->speech, w->of_utt[i], tmp);
+		t->pitch = tmp->len ? keep(mem, tmp, err) : NULL;
 	}
 	for (int p = 0; p < PART_COUNT; p++) {
 		const char *given = files ? cue_files_sentence(files, i, p) : NULL;

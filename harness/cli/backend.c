@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/cli/backend.h"
+
+#include "harness/remote/carrier.h"
+
+int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
+{
+	const char *spec = opt_str(&c->opts, "backend");
+	const struct carrier_options o = {
+		.concurrency = (int)opt_int(&c->opts, "concurrency"),
+		.limit_s = opt_num(&c->opts, "time-limit"),
+		.budget = opt_num(&c->opts, "budget"),
+		.retry_failed = opt_bool(&c->opts, "retry-failed"),
+		.log = &c->log,
+		.stop = c->stop,
+	};
+
+	*out = (struct carrier){ 0 };
+	if (!*spec)
+		return err_set(err, ERR_ARG,
+			       "name a served model (--backend PROFILE.json, exec:COMMAND or "
+			       "replay:FILE)");
+	return carrier_open(out, spec, &o, err);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Options of verbs that reach a served model, and the way there that they name.
+ */
+#ifndef HARNESS_CLI_BACKEND_H
+#define HARNESS_CLI_BACKEND_H
+
+#include "harness/cli/cli.h"
+#include "harness/core/ask.h"
+
+/* clang-format off */
+#define BACKEND_OPTS                                                                            \
+	{ .name = "backend", .type = OPT_STR, .fallback = "", .letter = 'b', .arg = "SPEC",     \
+	  .help = "served model: PROFILE.json, exec:COMMAND, or replay:FILE (see merc-remote(5))" }, \
+	{ .name = "concurrency", .type = OPT_INT, .fallback = "0", .max = 1024, .arg = "N",     \
+	  .help = "requests in flight (0: as the profile says)" },                              \
+	{ .name = "time-limit", .type = OPT_NUM, .fallback = "0", .max = 86400, .arg = "SECONDS", \
+	  .help = "for one request (0: as the profile says; exec: 300)" },                      \
+	{ .name = "budget", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "AMOUNT",      \
+	  .help = "send nothing more once this much is spent, by the profile's prices" },       \
+	{ .name = "max-failures", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "N",     \
+	  .help = "asks without a reply that are borne, as a number or, below 1, as a share" }, \
+	{ .name = "retry-failed", .type = OPT_BOOL, .fallback = "false",                        \
+	  .help = "ask again what ended without a reply" }
+/* clang-format on */
+
+/* Opens what --backend names; ERR_ARG without one.  Close with carrier_close(). */
+int backend_carrier(const struct cli *c, struct carrier *out, struct err *err);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/run/asked.h"
+
+#include <string.h>
+
+#include "harness/base/map.h"
+#include "harness/metrics/scores_json.h"
+#include "harness/run/inquiry.h"
+
+#define MOST_ALIKE 0.95 /* more equal replies or labels than this share are suspicious */
+
+struct asking {
+	const struct asked_request *rq;
+	struct predictions *p;
+	struct asked *out;
+	int *first; /* (views) place of a view's first target */
+};
+
+static int place_of(const struct asking *a, int v, int t)
+{
+	const struct view *view = &a->rq->views->view[v];
+	int place = a->first[v];
+
+	for (int i = 0; i < t; i++)
+		place += view->target[i] != 0;
+	return place;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static int ask(void *ctx, int v, int t, int index, const struct reply *before, struct ask *out,
+	       struct arena *mem, struct err *err)
+{
+	const struct asked_request *rq = ((struct asking *)ctx)->rq;
+
+	(void)index;
+	(void)before;
+	return rq->model->ask(rq->state, &rq->views->view[v], t, out, mem, err);
+}
+
+/* Everything of a reply that is kept beside the answer. */
+static int keep_reply(struct asking *a, int place, const struct reply *r, struct err *err)
+{
+	struct reply kept = *r;
+
+	kept.text = "";
+	kept.option = NULL;
+	kept.n_options = 0;
+	if (!reply_copy(&a->p->reply[place], &kept, &a->p->mem))
+		err_set(err, ERR_NOMEM, "answers: no memory");
+	return err->code;
+}
+
+static int take(void *ctx, int v, int t, int index, const struct reply *r, bool *again,
+		struct err *err)
+{
+	struct asking *a = ctx;
+	const struct asked_request *rq = a->rq;
+	const struct view *view = &rq->views->view[v];
+	const int place = place_of(a, v, t);
+	struct answer *answer = &a->p->answer[place];
+
+	(void)index;
+	(void)again; /* one question a target */
+	*answer = (struct answer){
+		.label = -1, .strict = -1, .status = r->status, .cause = reply_cause_name[r->cause]
+	};
+	if (r->status == ANSWER_OK && rq->model->read(rq->state, view, t, r, answer, err))
+		return err_wrap(err, "%s", view->turn[t].id);
+	answer->model_ms = r->latency_ms;
+	answer->raw = r->status == ANSWER_OK ? arena_strdup(&a->p->mem, r->text) : NULL;
+	if (r->status == ANSWER_OK && !answer->raw)
+		return err_set(err, ERR_NOMEM, "answers: no memory");
+	if (keep_reply(a, place, r, err))
+		return err->code;
+	return predictions_check(a->p, place, rq->bank->corpus->labels->n, rq->model->name,
+				 view->turn[t].id, err);
+}
+
+/* Mode and sampling, which all asks of a run share, from the first of them. */
+static int note_first(void *ctx, const struct ask *ask, struct err *err)
+{
+	struct asked *out = ctx;
+	const struct ask_sampling *s = &ask->sampling;
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	out->mode = ask->mode;
+	json_begin(&w, &b, 0);
+	json_open_object(&w, NULL);
+	json_put_num(&w, "temperature", s->temperature);
+	json_put_num(&w, "top_p", s->top_p);
+	json_put_num(&w, "presence_penalty", s->presence_penalty);
+	json_put_num(&w, "frequency_penalty", s->frequency_penalty);
+	json_put_int(&w, "seed", s->seed);
+	json_put_int(&w, "max_tokens", s->max_tokens);
+	json_close_object(&w);
+	if (b.oom || !str_copy(out->sampling, sizeof(out->sampling), strbuf_str(&b)))
+		err_set(err, ERR_NOMEM, "sampling: no memory");
+	strbuf_free(&b);
+	return err->code;
+}
+
+static int look_at_first(const struct asked_request *rq, struct asked *out, struct err *err)
+{
+	const struct view *view = &rq->views->view[0];
+	struct arena mem = { 0 };
+	struct ask ask = { .id = "" };
+	int t = 0;
+
+	while (t < view->n && !view->target[t])
+		t++;
+	if (t < view->n && !rq->model->ask(rq->state, view, t, &ask, &mem, err))
+		note_first(out, &ask, err);
+	arena_free(&mem);
+	return err->code;
+}
+
+/* --- a look at the whole --------------------------------------------------------------------- */
+
+static void warn_alike(const struct asked_request *rq, int most, int all, const char *what)
+{
+	if (most > MOST_ALIKE * all && all > 1)
+		log_info(rq->log,
+			 "warning: %d of %d %s are the same: look at some replies before trusting "
+			 "the scores",
+			 most, all, what);
+}
+
+static int look_for_alike(const struct asked_request *rq, const struct predictions *p,
+			  struct err *err)
+{
+	struct str_map replies = { 0 };
+	int label[LABEL_MAX] = { 0 }, all = 0, most = 0, most_label = 0, labels = 0;
+
+	for (int i = 0; i < p->n && !err->code; i++) {
+		const struct answer *a = &p->answer[i];
+		int *n = a->raw ? map_slot(&replies, a->raw) : NULL;
+
+		if (a->raw && !n)
+			err_set(err, ERR_NOMEM, "answers: no memory");
+		if (n) {
+			all++;
+			*n = *n < 0 ? 1 : *n + 1;
+			most = *n > most ? *n : most;
+		}
+		if (a->label >= 0) {
+			labels++;
+			label[a->label]++;
+			most_label = label[a->label] > most_label ? label[a->label] : most_label;
+		}
+	}
+	map_free(&replies);
+	warn_alike(rq, most, all, "replies");
+	warn_alike(rq, most_label, labels, "labels");
+	return err->code;
+}
+
+static void finish(struct asking *a)
+{
+	struct predictions *p = a->p;
+
+	p->probs = (a->rq->model->flags & MODEL_PROBS) &&
+		   (a->out->mode == ASK_LIKELIHOOD || a->out->mode == ASK_LETTERS);
+	for (int i = 0; i < p->n; i++)
+		if (p->gold[i] >= 0)
+			confusion_add(&p->confusion, p->gold[i], p->answer[i].label);
+}
+
+static struct inquiry inquiry_of(struct asking *a)
+{
+	const struct asked_request *rq = a->rq;
+
+	return (struct inquiry){
+		.views = rq->views,
+		.corpus = rq->bank->corpus,
+		.see = rq->see,
+		.threads = rq->threads,
+		.clips = rq->clips,
+		.log = rq->log,
+		.stop = rq->stop,
+		.ask = ask,
+		.take = take,
+		.ctx = a,
+	};
+}
+
+int asked_show(const struct asked_request *rq,
+	       int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
+	       void *ctx, struct err *err)
+{
+	struct asking a = { .rq = rq };
+	const struct inquiry q = inquiry_of(&a);
+
+	return inquiry_show(&q, show, ctx, err);
+}
+
+int asked_predict(struct predictions *p, const struct asked_request *rq, struct asked *out,
+		  struct err *err)
+{
+	struct asking a = { .rq = rq, .p = p, .out = out };
+	const struct inquiry q = inquiry_of(&a);
+
+	*out = (struct asked){ .mode = ASK_GENERATE };
+	if (predictions_new(p, rq->views, rq->bank->corpus->labels->n, err))
+		return err->code;
+	p->reply = arena_array(&p->mem, (size_t)p->n, sizeof(*p->reply));
+	a.first = arena_array(&p->mem, (size_t)rq->views->n, sizeof(*a.first));
+	if (!p->reply || !a.first)
+		err_set(err, ERR_NOMEM, "answers: no memory");
+	for (int i = 1, v = 0; !err->code && i < p->n; i++)
+		while (v < p->group[i])
+			a.first[++v] = i;
+	if (!err->code && !look_at_first(rq, out, err) &&
+	    !inquiry_carry(&q, rq->carrier, rq->dir, &out->counts, &out->served, err) &&
+	    !look_for_alike(rq, p, err))
+		finish(&a);
+	if (err->code)
+		predictions_free(p);
+	return err->code;
+}
+
+void asked_free(struct asked *a)
+{
+	strbuf_free(&a->served);
+	*a = (struct asked){ .mode = ASK_GENERATE };
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void put_text(struct json_writer *w, const char *key, const char *text)
+{
+	json_put_str(w, key, text && *text ? text : NULL);
+}
+
+/* Unknown counts are null. */
+static void put_count(struct json_writer *w, const char *key, int64_t n)
+{
+	if (n < 0)
+		json_put_str(w, key, NULL);
+	else
+		json_put_int(w, key, n);
+}
+
+void asked_write_reply(struct json_writer *w, const struct label_set *labels,
+		       const struct answer *a, const struct reply *r)
+{
+	json_put_str(w, "strict", a->strict < 0 ? NULL : labels->word[a->strict]);
+	put_text(w, "cause", a->cause);
+	put_text(w, "finish_reason", r->finish_reason);
+	put_text(w, "prompt_hash", r->prompt_hash);
+	put_text(w, "media_hash", r->media_hash);
+	put_text(w, "reply_hash", r->reply_hash);
+	json_put_int(w, "attempts", r->attempts);
+	put_count(w, "prompt_tokens", r->prompt_tokens);
+	put_count(w, "completion_tokens", r->completion_tokens);
+}
+
+/* How many answers of each cause. */
+static void write_causes(struct json_writer *w, const struct predictions *p)
+{
+	json_open_object(w, "cause");
+	for (int i = 0; i < p->n; i++) {
+		const char *cause = p->answer[i].cause;
+		int n = 1;
+		bool seen = !cause;
+
+		for (int k = 0; k < i && !seen; k++)
+			seen = p->answer[k].cause && !strcmp(p->answer[k].cause, cause);
+		for (int k = i + 1; k < p->n && !seen; k++)
+			n += p->answer[k].cause && !strcmp(p->answer[k].cause, cause);
+		if (!seen)
+			json_put_int(w, cause, n);
+	}
+	json_close_object(w);
+}
+
+/* JSON text of ours as a value. */
+static void put_object(struct json_writer *w, const char *key, const char *text)
+{
+	struct err ignored = { 0 };
+	struct json *v = *text ? json_parse(text, strlen(text), key, &ignored) : NULL;
+
+	if (v)
+		json_put_value(w, key, v);
+	else
+		json_put_str(w, key, *text ? text : NULL);
+	json_free(v);
+}
+
+void asked_write(struct json_writer *w, const struct carrier *c, const struct asked *a,
+		 const struct predictions *p)
+{
+	const struct ask_counts *n = &a->counts;
+
+	json_open_object(w, "asked");
+	json_put_str(w, "backend", c->backend);
+	json_put_str(w, "name", c->name);
+	put_object(w, "identity", a->served.len ? a->served.s : c->identity);
+	json_put_str(w, "mode", ask_mode_name[a->mode]);
+	put_object(w, "sampling", a->sampling);
+	json_put_str(w, "context_labels", "absent");
+	json_put_int(w, "asks", n->asks);
+	json_put_int(w, "kept", n->kept);
+	json_put_int(w, "repeated", n->repeated);
+	json_put_int(w, "prompt_tokens", n->prompt_tokens);
+	json_put_int(w, "completion_tokens", n->completion_tokens);
+	json_put_num(w, "cost", n->cost);
+	write_causes(w, p);
+	json_close_object(w);
+}
+
+static void write_scores(struct json_writer *w, const char *key, const struct label_set *labels,
+			 const struct confusion *c)
+{
+	struct scores s;
+
+	scores_compute(c, &s);
+	json_open_object(w, key);
+	scores_write(w, labels, &s);
+	json_close_object(w);
+}
+
+void asked_write_scores(struct json_writer *w, const struct label_set *labels,
+			const struct predictions *p)
+{
+	struct confusion answered = { .k = labels->n }, strict = { .k = labels->n };
+
+	for (int i = 0; i < p->n; i++) {
+		if (p->gold[i] < 0)
+			continue;
+		confusion_add(&strict, p->gold[i], p->answer[i].strict);
+		if (p->answer[i].status == ANSWER_OK)
+			confusion_add(&answered, p->gold[i], p->answer[i].label);
+	}
+	write_scores(w, "answered_only", labels, &answered);
+	write_scores(w, "strict", labels, &strict);
+}
