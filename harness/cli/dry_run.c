@@ -28,7 +28,7 @@ int dry_run_show(void *ctx, const struct ask *ask, const char *why, struct err *
 {
 	struct dry_run *d = ctx;
 	struct strbuf unused = { 0 };
-	char hash[ASK_SHA_HEX];
+	char hash[ASK_SHA_HEX], media[ASK_SHA_HEX];
 
 	d->asks++;
 	if (why) {
@@ -36,7 +36,7 @@ int dry_run_show(void *ctx, const struct ask *ask, const char *why, struct err *
 		printf("== %s: would end as decode_fail: %s\n\n", ask->id, why);
 		return 0;
 	}
-	if (ask_prompt_hash(ask, hash, err) ||
+	if (ask_prompt_hash(ask, hash, media, err) ||
 	    (d->carrier && d->carrier->request(d->carrier->ctx, ask, &unused, err))) {
 		strbuf_free(&unused);
 		return err->code;
