@@ -15,6 +15,6 @@ extern const struct verb verb_help, verb_version;
 extern const struct verb verb_tokenize, verb_generate;
 extern const struct verb verb_compare, verb_gate;
 extern const struct verb verb_score;
-extern const struct verb verb_ask;
+extern const struct verb verb_ask, verb_describe;
 
 #endif

@@ -15,10 +15,9 @@
 /* A modality counts as offered when at least this share of the train utterances has it. */
 #define HEARD_LEAST 0.5
 
-/* Speakers of a dialogue by order of appearance. */
-static void number_speakers(struct bank *b, const struct dialogue *d)
+void bank_number_speakers(const struct corpus *c, const struct dialogue *d, struct turn *turn)
 {
-	const struct utterance *u = &b->corpus->utt[d->first];
+	const struct utterance *u = &c->utt[d->first];
 	int next = 0;
 
 	for (int i = 0; i < d->count; i++) {
@@ -26,7 +25,7 @@ static void number_speakers(struct bank *b, const struct dialogue *d)
 
 		while (u[k].speaker != u[i].speaker)
 			k++;
-		b->turn[d->first + i].speaker = k < i ? b->turn[d->first + k].speaker : next++;
+		turn[i].speaker = k < i ? turn[k].speaker : next++;
 	}
 }
 
@@ -37,7 +36,7 @@ static int word_all(struct bank *b, const struct wording *w, const struct cue_fi
 	struct strbuf tmp = { 0 };
 
 	for (int d = 0; d < c->n_dia; d++)
-		number_speakers(b, &c->dia[d]);
+		bank_number_speakers(c, &c->dia[d], &b->turn[c->dia[d].first]);
 	for (int i = 0; i < c->n_utt && !err->code; i++) {
 		b->turn[i].id = c->utt[i].id;
 		b->turn[i].text = c->utt[i].text;

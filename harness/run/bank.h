@@ -60,6 +60,10 @@ void bank_free(struct bank *b); /* accepts the zeroed struct */
 /* "calibrated" for a corpus with calibration.json in its root, else "real". */
 const char *bank_kind(const struct bank *b);
 
+/* Numbers the speakers of a dialogue by order of appearance: speaker of its turns, turn[d->count].
+ */
+void bank_number_speakers(const struct corpus *c, const struct dialogue *d, struct turn *turn);
+
 /* Views of one split, masked. */
 struct views {
 	struct view *view;
