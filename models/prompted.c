@@ -189,16 +189,6 @@ static int check_own_words(const struct model_env *env, const char *name, struct
 	return 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool ends_blank(const struct strbuf *s)
-{
-	return s->len && is_blank(s->s[s->len - 1]);
-}
-
 /* A label follows one blank behind the text, so the text must not end in any. */
 static int check_lead(const struct prompted *p, struct err *err)
 {
@@ -207,7 +197,7 @@ static int check_lead(const struct prompted *p, struct err *err)
 	struct strbuf text = { 0 };
 
 	if (!chat_text(p->chat, &m, 1, true, &text, err) &&
-	    (*lead ? is_blank(lead[strlen(lead) - 1]) : ends_blank(&text)))
+	    prompted_ends_blank(*lead ? lead : strbuf_str(&text)))
 		err_set(err, ERR_ARG,
 			"prompted: the text in front of a label would end in white space (chat %s, "
 			"lead '%s'): give a lead that does not",
@@ -272,10 +262,12 @@ static int prompted_init(void *state, const struct model_env *env, struct err *e
 	p->film = !strcmp(opt_str(env->opts, "camera"), "video");
 	if (!str_format(p->task, sizeof(p->task), "%s/1", env->labels->name))
 		return err_set(err, ERR_INTERNAL, "%s: the name is too long", env->labels->name);
-	set_sampling(p);
 	prompted_forget(p);
-	if (find_template(p, err) || check_own_words(env, "system", err) ||
-	    check_own_words(env, "lead", err) || check_seen(p, err))
+	if (find_template(p, err))
+		return err->code;
+	set_sampling(p);
+	if (check_own_words(env, "system", err) || check_own_words(env, "lead", err) ||
+	    check_seen(p, err))
 		return err->code;
 	if (p->mode == ASK_LIKELIHOOD && check_lead(p, err))
 		return err->code;
@@ -387,9 +379,7 @@ static int one_text(struct making *k, struct err *err)
 		return err->code ? err->code : err_set(err, ERR_NOMEM, "prompted: no memory");
 	}
 	if (*lead)
-		strbuf_addf(&all, "%s%s", ends_blank(&all) ? "" : " ", lead);
-	while (ends_blank(&all))
-		all.s[--all.len] = '\0';
+		strbuf_addf(&all, "%s%s", prompted_ends_blank(strbuf_str(&all)) ? "" : " ", lead);
 	from = strbuf_str(&all);
 	for (size_t i = 0; i < ARRAY_LEN(begin); i++)
 		if (str_starts(from, begin[i]))

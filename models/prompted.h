@@ -64,7 +64,9 @@ struct prompted_scene {
 
 /* Is there anything to see of the turn? */
 bool prompted_shows(const struct prompted *p, const struct prompted_scene *s);
-/* Appends the question.  ERR_DATA: there is nothing to see of the turn. */
+bool prompted_ends_blank(const char *s);
+/* Appends the question, without white space at its end where a label is to follow (likelihood).
+ * ERR_DATA: there is nothing to see of the turn. */
 int prompted_text(const struct prompted *p, const struct prompted_scene *s, struct arena *mem,
 		  struct strbuf *out, struct err *err);
 /* Does the template fit to what the run sees and to the mode?  ERR_ARG with the remedy. */

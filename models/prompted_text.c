@@ -60,6 +60,11 @@ static bool has_sentence(const struct prompted *p, const struct turn *u)
 	return any;
 }
 
+bool prompted_ends_blank(const char *s)
+{
+	return *s && strchr(" \t\r\n", s[strlen(s) - 1]);
+}
+
 bool prompted_shows(const struct prompted *p, const struct prompted_scene *s)
 {
 	return words_of(s) || s->media || has_sentence(p, target(s));
@@ -318,9 +323,12 @@ int prompted_text(const struct prompted *p, const struct prompted_scene *s, stru
 			       "%s: nothing of the utterance is seen: its words, its clip and what "
 			       "is said of them are masked or absent; let the recipe see more",
 			       target(s)->id);
-	if (!p->own)
-		return published_text(p, s, mem, out, err);
-	own_text(p, s, out);
+	if (p->own)
+		own_text(p, s, out);
+	else if (published_text(p, s, mem, out, err))
+		return err->code;
+	while (p->mode == ASK_LIKELIHOOD && prompted_ends_blank(strbuf_str(out)))
+		out->s[--out->len] = '\0';
 	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory", target(s)->id) : 0;
 }
 
