@@ -149,8 +149,6 @@ int prompted_read(const void *state, const struct view *view, int t, const struc
 				.strict = -1,
 				.raw = reply->text,
 				.model_ms = fmax(reply->latency_ms, 0) };
-	if (reply->status != ANSWER_OK)
-		return fail(out, reply_cause_name[reply->cause]);
 	if (p->mode == ASK_LIKELIHOOD)
 		return read_likelihood(p, reply, out);
 	if (extract(p, EXTRACT_STRICT, reply, &strict, err))
