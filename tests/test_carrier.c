@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness/base/json.h"
+#include "harness/remote/adaptive.h"
 #include "harness/remote/carrier.h"
 #include "harness/remote/ready.h"
 #include "tests/mock.h"
@@ -484,13 +485,140 @@ static void test_estimate(void **state)
 	scratch_remove(dir);
 }
 
+/* --- adaptive concurrency -------------------------------------------------------------------- */
+
+/* n requests that end well one after another, from time now on. */
+static double all_well(struct adaptive *a, int n, double latency, double now)
+{
+	for (int i = 0; i < n; i++, now += 1)
+		adaptive_note(a, ADAPTIVE_WELL, now, latency, now + .5);
+	return now;
+}
+
+static void test_adaptive_rule(void **state)
+{
+	const struct adaptive_rule rule = { true, 2, 30, 1 };
+	struct adaptive a = { 0 };
+	struct err err = { 0 };
+	double now = 0;
+
+	(void)state;
+	adaptive_note(&a, ADAPTIVE_FAILURE, 0, 0, 0);
+	CHECK(a.limit == 0);
+	CHECK(!adaptive_open(&a, &rule, 8, NULL, now, &err) && a.limit == 8);
+	/* one more a round, and a round has as many replies as may fly, 20 at least */
+	now = all_well(&a, 19, .1, now);
+	CHECK(a.limit == 8);
+	now = all_well(&a, 1, .1, now);
+	CHECK(a.limit == 9);
+	now = all_well(&a, 12 * 20, .1, now);
+	CHECK(a.limit == 21);
+	now = all_well(&a, 20, .1, now);
+	CHECK(a.limit == 21);
+	now = all_well(&a, 1, .1, now);
+	CHECK(a.limit == 22);
+	now = all_well(&a, 1000, .1, now);
+	CHECK(a.limit == 30 && a.most == 30 && a.halved == 0);
+	/* one failure halves; what was sent before it does not count again */
+	adaptive_note(&a, ADAPTIVE_FAILURE, now, 0, now + 1);
+	CHECK(a.limit == 15 && a.halved == 1);
+	for (int i = 0; i < 14; i++)
+		adaptive_note(&a, i % 2 ? ADAPTIVE_RATE : ADAPTIVE_WELL, now, 0, now + 1.5);
+	CHECK(a.limit == 15);
+	now += 2;
+	adaptive_note(&a, ADAPTIVE_RATE, now, 0, now + 1);
+	CHECK(a.limit == 7 && a.halved == 2);
+	/* one slow reply of twenty is borne, two are not */
+	now = all_well(&a, 1, 5, now + 2);
+	now = all_well(&a, 19, 1, now);
+	CHECK(a.limit == 8);
+	now = all_well(&a, 2, 5, now);
+	now = all_well(&a, 18, 1, now);
+	CHECK(a.limit == 4 && a.halved == 3);
+	for (int i = 0; i < 3; i++, now += 2)
+		adaptive_note(&a, ADAPTIVE_FAILURE, now, 0, now + 1);
+	CHECK(a.limit == 2 && a.least == 2 && a.halved == 4);
+	CHECK(!adaptive_close(&a, now, &err));
+}
+
+/* The history of a run: its last line says what it came to. */
+static void check_history(const char *dir, int limit, const char *why)
+{
+	char *path = path_join(dir, "adaptive.jsonl"), *text, want[60];
+	struct err err = { 0 };
+	size_t n;
+
+	io_read_file(path, 1 << 20, &text, &n, &err);
+	CHECK_OK(&err);
+	CHECK(str_starts(text, "{\"t_s\":") && strstr(text, "\"why\":\"start\",\"in_flight\":8,"));
+	CHECK(str_format(want, sizeof(want), "\"why\":\"end\",\"in_flight\":%d,", limit));
+	CHECK(strstr(text, want) && strstr(text, why));
+	free(text);
+	free(path);
+}
+
+static void carry_adaptive(const char *path, const char *dir, struct ask_counts *counts)
+{
+	const struct carrier_options o = { .adaptive = true };
+	struct strbuf served = { 0 };
+	struct err err = { 0 };
+	struct carrier c;
+
+	carrier_open(&c, path, &o, &err);
+	CHECK_OK(&err);
+	free(carry(&c, dir, counts, &served, &err));
+	CHECK_OK(&err);
+	CHECK(counts->status[ANSWER_OK] == ASKS);
+	carrier_close(&c);
+	strbuf_free(&served);
+}
+
+static void test_adaptive(void **state)
+{
+	const struct mock_options mo = { .delay_s = .02 };
+	struct mock *m = mock_start(&mo);
+	char *dir = scratch_make(), *path = path_join(dir, "p.json"), *a = path_join(dir, "a"),
+	     *b = path_join(dir, "b");
+	const struct carrier_options o = { .adaptive = true };
+	struct ask_counts counts;
+	struct err err = { 0 };
+	struct carrier c;
+
+	(void)state;
+	CHECK(m != NULL);
+	write_profile(path, mock_port(m), "mock", "");
+	carry_adaptive(path, a, &counts);
+	CHECK(counts.flying_least == 8 && counts.flying_most == 10 && counts.flying_halved == 0);
+	CHECK(mock_most(m) <= 10);
+	check_history(a, 10, "\"why\":\"well\"");
+	/* slower than wanted: two rounds are halved */
+	write_profile(path, mock_port(m), "mock",
+		      ",\"adaptive\":{\"min\":3,\"target_p95_s\":0.01}");
+	carry_adaptive(path, b, &counts);
+	CHECK(counts.flying_least < 8 && counts.flying_least >= 3 && counts.flying_most == 8);
+	check_history(b, counts.flying_least, "\"why\":\"latency\"");
+	carrier_open(&c, "exec:true", &o, &err);
+	CHECK_ERR(&err, ERR_ARG, "adaptive concurrency is for servers");
+	carrier_close(&c);
+	write_profile(path, 1, "mock", ",\"adaptive\":{\"min\":5,\"max\":4}");
+	carrier_open(&c, path, &o, &err);
+	CHECK_ERR(&err, ERR_FORMAT, "\"max\"");
+	carrier_close(&c);
+	mock_stop(m);
+	free(path);
+	free(a);
+	free(b);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_open),	 cmocka_unit_test(test_http),
 		cmocka_unit_test(test_replay),	 cmocka_unit_test(test_late),
 		cmocka_unit_test(test_gate),	 cmocka_unit_test(test_never),
-		cmocka_unit_test(test_estimate),
+		cmocka_unit_test(test_estimate), cmocka_unit_test(test_adaptive_rule),
+		cmocka_unit_test(test_adaptive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

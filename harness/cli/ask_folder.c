@@ -75,11 +75,18 @@ void ask_summary_put(struct json_writer *w, const struct ask_counts *n)
 	json_put_int(w, "prompt_tokens", n->prompt_tokens);
 	json_put_int(w, "completion_tokens", n->completion_tokens);
 	json_put_num(w, "cost", n->cost);
+	if (!n->flying_most)
+		return;
+	json_open_object(w, "in_flight");
+	json_put_int(w, "least", n->flying_least);
+	json_put_int(w, "most", n->flying_most);
+	json_put_int(w, "halved", n->flying_halved);
+	json_close_object(w);
 }
 
 static void show_text(const struct json *s)
 {
-	const struct json *cause = json_get(s, "cause");
+	const struct json *cause = json_get(s, "cause"), *flying = json_get(s, "in_flight");
 
 	printf("%.0f asks: ", json_num(json_get(s, "asks"), 0));
 	for (const struct json *m = json_at(json_get(s, "status"), 0); m; m = json_next(m))
@@ -92,6 +99,11 @@ static void show_text(const struct json *s)
 	printf("tokens: %.0f in prompts, %.0f in replies; cost: %g\n",
 	       json_num(json_get(s, "prompt_tokens"), 0),
 	       json_num(json_get(s, "completion_tokens"), 0), json_num(json_get(s, "cost"), 0));
+	if (flying)
+		printf("in flight: %.0f to %.0f, halved %.0f times; adaptive.jsonl has when\n",
+		       json_num(json_get(flying, "least"), 0),
+		       json_num(json_get(flying, "most"), 0),
+		       json_num(json_get(flying, "halved"), 0));
 }
 
 static void show(const struct opt_values *opts, void (*more)(const struct json *summary),

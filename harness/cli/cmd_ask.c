@@ -42,6 +42,11 @@ static const struct opt_spec ask_opts[] = {
 	  .letter = 'j',
 	  .arg = "N",
 	  .help = "requests in flight (0: as the profile says)" },
+	{ .name = "adaptive",
+	  .type = OPT_BOOL,
+	  .fallback = "false",
+	  .help = "find out how many requests may fly: one more while all is well, half as many "
+		  "after failures, status 429 or slow replies" },
 	{ .name = "time-limit",
 	  .type = OPT_NUM,
 	  .fallback = "0",
@@ -256,6 +261,7 @@ static int run_ask(struct cli *c, struct err *err)
 			    .folder = { "ask", opt_str(&c->opts, "output"), "journal.jsonl", "" } };
 	const struct carrier_options o = {
 		.concurrency = (int)opt_int(&c->opts, "concurrency"),
+		.adaptive = opt_bool(&c->opts, "adaptive"),
 		.limit_s = opt_num(&c->opts, "time-limit"),
 		.budget = opt_num(&c->opts, "budget"),
 		.retry_failed = opt_bool(&c->opts, "retry-failed"),

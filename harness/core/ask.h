@@ -184,6 +184,9 @@ struct ask_counts {
 	int64_t prompt_tokens, completion_tokens; /* as far as they are known */
 	double cost;				  /* all that was spent in this folder */
 	bool budget_hit;
+	/* Adaptive concurrency: least and most asks in flight, and how often they were halved;
+	 * most is 0 without it. */
+	int flying_least, flying_most, flying_halved;
 };
 
 /* What an ask needs of a model: bits for its mode and for the types of its parts. */
@@ -222,6 +225,7 @@ struct backend_env {
 	const struct log *log;
 	const volatile sig_atomic_t *stop; /* may be NULL */
 	int concurrency;		   /* asks in flight, 0: the back-end's own number */
+	bool adaptive;			   /* let the back-end find out how many may fly */
 	double limit_s;			   /* for one request, 0: the back-end's own */
 	const char *dir;		   /* an existing folder for files of its own, or NULL */
 };
@@ -250,6 +254,8 @@ struct backend_ops {
 	 * ask makes sense; ERR_INTERRUPTED: stop was set, asks in flight have no reply. */
 	int (*run)(void *state, const struct ask_source *source, const struct ask_sink *sink,
 		   struct err *err);
+	/* Adds to the counts what it alone knows; may be NULL. */
+	void (*account)(const void *state, struct ask_counts *counts);
 	/* Always called, accepts the zeroed state. */
 	void (*close)(void *state);
 };

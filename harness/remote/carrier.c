@@ -11,6 +11,7 @@
 #include "harness/remote/backend.h"
 #include "harness/remote/drive.h"
 #include "harness/remote/estimate.h"
+#include "harness/remote/http.h"
 
 #define NAME_MAX_LEN 60
 
@@ -156,6 +157,7 @@ static struct way *new_way(const char *spec, const struct carrier_options *o, st
 		.stop = o->stop,
 		.concurrency = o->concurrency,
 		.limit_s = o->limit_s,
+		.adaptive = o->adaptive,
 	};
 	w->ops = backend_find(spec, &spec);
 	w->spec = str_dup(spec);
@@ -175,6 +177,10 @@ int carrier_open(struct carrier *c, const char *spec, const struct carrier_optio
 	if (err->code)
 		return err->code;
 	w = c->ctx;
+	if (o->adaptive && w->ops != &backend_http)
+		return err_set(err, ERR_ARG,
+			       "%s: takes one ask at a time; adaptive concurrency is for servers",
+			       spec);
 	if (w->ops->open(w->state, w->spec, &w->env, err))
 		return err->code;
 	w->name = make_name(w, err);

@@ -23,14 +23,16 @@ static const char *const can_name[] = { "images", "audio",	"video",
 
 /* Every field, so that a misspelt one is refused; "group/" opens the members of an object. */
 static const char *const top_fields[] = {
-	"schema_version", "name",     "dialect",  "base_url",	     "model",	     "revision",
-	"key_env",	  "key_file", "can",	  "choice",	     "tokens_field", "extra",
-	"concurrency",	  "retry",    "timeouts", "max_reply_bytes", "price",	     "ca_file",
-	"note",		  "estimate", NULL,
+	"schema_version",  "name",    "dialect",     "base_url", "model",
+	"revision",	   "key_env", "key_file",    "can",	 "choice",
+	"tokens_field",	   "extra",   "concurrency", "retry",	 "timeouts",
+	"max_reply_bytes", "price",   "ca_file",     "note",	 "estimate",
+	"adaptive",	   NULL,
 };
 static const char *const retry_fields[] = { "max", "base_s", "cap_s", "retry_after_cap_s", NULL };
 static const char *const timeout_fields[] = { "connect_s", "request_s", "idle_s", NULL };
 static const char *const price_fields[] = { "prompt_per_million", "completion_per_million", NULL };
+static const char *const adaptive_fields[] = { "min", "max", "target_p95_s", NULL };
 static const char *const estimate_fields[] = { "bytes_per_token", "image_tokens",
 					       "sound_tokens_per_s", "video_tokens_per_s", NULL };
 /* What extra may not say: the harness does. */
@@ -257,6 +259,21 @@ static int read_estimate(struct endpoint *p, const char *what, struct err *err)
 			  &r->video_tokens_per_s, err);
 }
 
+static int read_adaptive(struct endpoint *p, const char *what, struct err *err)
+{
+	const struct json *v = json_get(p->json, "adaptive");
+	const struct adaptive_rule *u = &adaptive_usual;
+	struct adaptive_rule *r = &p->adaptive;
+
+	r->on = v != NULL;
+	if (get_object(p->json, "adaptive", adaptive_fields, what, err) ||
+	    get_whole(v, "min", u->min, 1, ADAPTIVE_MAX, what, &r->min, err) ||
+	    get_whole(v, "max", u->max, r->min, ADAPTIVE_MAX, what, &r->max, err))
+		return err->code;
+	return get_number(v, "target_p95_s", u->target_p95_s, .001, 86400, what, &r->target_p95_s,
+			  err);
+}
+
 static int read_fields(struct endpoint *p, const char *what, struct err *err)
 {
 	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
@@ -279,7 +296,7 @@ static int read_fields(struct endpoint *p, const char *what, struct err *err)
 	    get_text(v, "revision", false, what, &p->revision, err) ||
 	    get_text(v, "ca_file", false, what, &p->ca_file, err) || check_url(p, what, err) ||
 	    read_can(p, what, err) || read_extra(p, what, err) || read_limits(p, what, err) ||
-	    read_estimate(p, what, err))
+	    read_estimate(p, what, err) || read_adaptive(p, what, err))
 		return err->code;
 	p->dialect = (enum dialect)get_name(v, "dialect", dialect_name, DIALECTS, -1, what, err);
 	p->choice = (enum choice_way)get_name(v, "choice", choice_way_name, CHOICE_WAYS,

@@ -6,6 +6,7 @@
 
 #include "harness/base/json.h"
 #include "harness/core/ask.h"
+#include "harness/remote/adaptive.h"
 #include "harness/remote/estimate.h"
 
 enum dialect { DIALECT_OPENAI, DIALECT_VLLM, DIALECT_LLAMA, DIALECTS };
@@ -45,6 +46,7 @@ struct endpoint {
 	size_t reply_bytes;		       /* the longest reply that is read */
 	double price_prompt, price_completion; /* of a million tokens */
 	struct estimate_rates estimate;
+	struct adaptive_rule adaptive;
 	struct json *json; /* the file */
 };
 

@@ -93,6 +93,12 @@ static int on_timer(CURLM *multi, long ms, void *ctx)
 	return 0;
 }
 
+/* Requests in flight, or what the search for their number begins with. */
+static int first(const struct http *h)
+{
+	return h->env.concurrency ? h->env.concurrency : h->profile.concurrency;
+}
+
 static int http_start(void *state, unsigned modes, struct err *err)
 {
 	struct http *h = state;
@@ -103,7 +109,7 @@ static int http_start(void *state, unsigned modes, struct err *err)
 	    !loopback(h->profile.base_url))
 		log_error(h->env.log, "profile %s: the key travels unencrypted (base_url is http)",
 			  h->profile.name);
-	h->n = h->env.concurrency ? h->env.concurrency : h->profile.concurrency;
+	h->n = h->profile.adaptive.on || h->env.adaptive ? h->profile.adaptive.max : first(h);
 	h->multi = curl_multi_init();
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!h->multi || h->epoll < 0 || !NEW_ARRAY(h->flight, (size_t)h->n))
@@ -156,7 +162,26 @@ static const char *http_identity(const void *state)
 static int http_go(void *state, const struct ask_source *source, const struct ask_sink *sink,
 		   struct err *err)
 {
-	return http_run(state, source, sink, err);
+	struct http *h = state;
+	struct err late = { 0 };
+
+	if (h->profile.adaptive.on || h->env.adaptive)
+		adaptive_open(&h->adaptive, &h->profile.adaptive, first(h), h->env.dir, clock_s(),
+			      err);
+	if (!err->code)
+		http_run(h, source, sink, err);
+	if (adaptive_close(&h->adaptive, clock_s(), &late))
+		err_set(err, late.code, "%s", late.msg);
+	return err->code;
+}
+
+static void http_account(const void *state, struct ask_counts *counts)
+{
+	const struct adaptive *a = &((const struct http *)state)->adaptive;
+
+	counts->flying_least = a->least;
+	counts->flying_most = a->most;
+	counts->flying_halved = a->halved;
 }
 
 static void http_close(void *state)
@@ -196,5 +221,6 @@ const struct backend_ops backend_http = {
 	.start = http_start,
 	.identity = http_identity,
 	.run = http_go,
+	.account = http_account,
 	.close = http_close,
 };

@@ -131,6 +131,9 @@ static bool judge_status(struct http *h, struct flight *f, long status, struct e
 	note(h, f, what);
 	curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &after);
 	wait = after > 0 ? (double)after : -1;
+	if (status == 429 || status == 408 || status >= 500)
+		adaptive_note(&h->adaptive, status == 429 ? ADAPTIVE_RATE : ADAPTIVE_FAILURE,
+			      f->sent, 0, clock_s());
 	switch (status) {
 	case 401:
 	case 403:
@@ -159,6 +162,7 @@ static bool judge_failure(struct http *h, struct flight *f, CURLcode rc, struct 
 		err_set(err, ERR_NOMEM, "http: no memory for a reply");
 		return false;
 	}
+	adaptive_note(&h->adaptive, ADAPTIVE_FAILURE, f->sent, 0, clock_s());
 	/* what came of a body that did not end is no part of the message */
 	strbuf_reset(&f->body);
 	note(h, f,
@@ -182,6 +186,7 @@ static bool judge_reply(struct http *h, struct flight *f, struct err *err)
 
 	curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &us);
 	f->r.latency_ms += (double)us / 1000;
+	adaptive_note(&h->adaptive, ADAPTIVE_WELL, f->sent, (double)us / 1e6, clock_s());
 	if (dialect_reply(p, f->ask, f->step, strbuf_str(&f->body), f->body.len, &f->mem, f->score,
 			  &f->r, err))
 		return false;

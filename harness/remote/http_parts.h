@@ -18,9 +18,10 @@ struct flight {
 	CURL *easy;
 	enum flight_state state;
 	const struct ask *ask;
-	int step;   /* request of the ask */
-	int tries;  /* of this step that failed */
-	double due; /* FLIGHT_WAITS: when it is sent */
+	int step;    /* request of the ask */
+	int tries;   /* of this step that failed */
+	double due;  /* FLIGHT_WAITS: when it is sent */
+	double sent; /* FLIGHT_FLIES: when it was */
 	struct strbuf request, body;
 	size_t body_max;
 	bool too_large;
@@ -40,8 +41,10 @@ struct http {
 	int epoll;
 	double timer; /* when libcurl wants to be called, negative: not */
 	struct flight *flight;
-	int n; /* places */
-	int busy;
+	int n;	    /* places */
+	int busy;   /* places with an ask, */
+	int flying; /* and those whose request is out */
+	struct adaptive adaptive;
 	int lost;      /* asks in a row that ended without a connection */
 	double paused; /* until when nothing is sent */
 	struct rng rng;
@@ -56,6 +59,8 @@ bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err);
 int http_identify(struct http *h, bool served, struct err *err);
 /* Asks the server who it is and tries the modes. */
 int http_probe(struct http *h, unsigned modes, struct err *err);
+/* How many requests may be out at once. */
+int http_limit(const struct http *h);
 /* The loop. */
 int http_run(struct http *h, const struct ask_source *source, const struct ask_sink *sink,
 	     struct err *err);

@@ -20,6 +20,11 @@ struct round {
 	bool unsettled; /* replies were put since the last settle */
 };
 
+int http_limit(const struct http *h)
+{
+	return h->adaptive.limit ? h->adaptive.limit : h->n;
+}
+
 static int launch(struct http *h, struct flight *f, struct err *err)
 {
 	const char *url = f->ask->mode == ASK_LIKELIHOOD ? h->completions_url : h->chat_url;
@@ -33,9 +38,11 @@ static int launch(struct http *h, struct flight *f, struct err *err)
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->request.len);
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, strbuf_str(&f->request));
 	f->r.attempts++;
+	f->sent = clock_s();
 	if (curl_multi_add_handle(h->multi, f->easy))
 		return err_set(err, ERR_INTERNAL, "http: libcurl takes no request");
 	f->state = FLIGHT_FLIES;
+	h->flying++;
 	return 0;
 }
 
@@ -85,12 +92,14 @@ static int fill(struct round *u, struct err *err)
 {
 	struct http *h = u->h;
 	const double now = clock_s();
+	const int limit = http_limit(h);
 
 	for (int i = 0; i < h->n && !err->code; i++) {
 		struct flight *f = &h->flight[i];
 		const struct ask *ask = NULL;
 
-		if (f->state == FLIGHT_FREE && !u->ended && !u->later && now >= h->paused) {
+		if (f->state == FLIGHT_FREE && !u->ended && !u->later && now >= h->paused &&
+		    h->busy < limit) {
 			enum ask_next next = u->source->next(u->source->ctx, &ask, err);
 
 			if (err->code)
@@ -102,7 +111,8 @@ static int fill(struct round *u, struct err *err)
 			if (u->later)
 				watch(u, EPOLL_CTL_MOD, EPOLLIN, err);
 		}
-		if (f->state == FLIGHT_WAITS && f->due <= clock_s() && h->paused <= clock_s())
+		if (f->state == FLIGHT_WAITS && h->flying < limit && f->due <= clock_s() &&
+		    h->paused <= clock_s())
 			launch(h, f, err);
 	}
 	return err->code;
@@ -125,6 +135,7 @@ static int collect(struct round *u, struct err *err)
 		f = (struct flight *)(void *)place;
 		curl_multi_remove_handle(u->h->multi, f->easy);
 		f->state = FLIGHT_WAITS;
+		u->h->flying--;
 		if (http_judge(u->h, f, rc, err))
 			finish(u, f, err);
 	}
@@ -151,7 +162,7 @@ static int wait_ms(const struct http *h)
 		const struct flight *f = &h->flight[i];
 		double due = f->due > h->paused ? f->due : h->paused;
 
-		if (f->state == FLIGHT_WAITS && due < until)
+		if (f->state == FLIGHT_WAITS && h->flying < http_limit(h) && due < until)
 			until = due;
 	}
 	return until <= now ? 0 : (int)((until - now) * 1000) + 1;
@@ -191,7 +202,7 @@ static void ground(struct http *h)
 		f->state = FLIGHT_FREE;
 		f->ask = NULL;
 	}
-	h->busy = 0;
+	h->busy = h->flying = 0;
 }
 
 /* Until the source ends. */
