@@ -392,12 +392,12 @@ static void test_never(void **state)
 	const struct ask_source source = { .next = never_next };
 	const struct ask_sink sink = { talk_put, NULL, NULL };
 	char *dir = scratch_make(), *path = path_join(dir, "p.json"),
-	     *runs = path_join(dir, "runs");
-	const char *const spec[] = { path, "exec:scripts/examples/exec_majority.sh",
-				     "replay:/dev/null" };
+	     *runs = path_join(dir, "runs"), said[100];
+	const char *const spec[] = { path, "exec:scripts/examples/exec_majority.sh", said };
 
 	(void)state;
-	CHECK(m != NULL);
+	CHECK(m != NULL && str_format(said, sizeof(said), "replay:%s/said.jsonl", dir));
+	write_text(said + 7, "");
 	write_profile(path, mock_port(m), "mock", "");
 	for (size_t i = 0; i < ARRAY_LEN(spec); i++) {
 		struct strbuf served = { 0 };
@@ -406,6 +406,7 @@ static void test_never(void **state)
 		struct carrier c;
 
 		carrier_open(&c, spec[i], &usual, &err);
+		CHECK_OK(&err);
 		c.carry(c.ctx, runs, 1, 0, &source, &sink, &counts, &served, &err);
 		CHECK_ERR(&err, ERR_INTERNAL, "replies to nothing");
 		carrier_close(&c);
