@@ -171,8 +171,15 @@ static int plan_see(const struct cli *c, const struct plan *plan, const char *da
 		struct recipe r;
 
 		if (!recipe_planned(&r, plan, i, dataset, text_or_null(c, "without"),
-				    text_or_null(c, "set"), err))
+				    text_or_null(c, "set"), err)) {
 			*seen |= r.see;
+			if (r.model->ask && !*opt_str(&c->opts, "backend") &&
+			    !opt_bool(&c->opts, "dry-run"))
+				err_set(err, ERR_ARG,
+					"%s asks a served model: name it with --backend "
+					"PROFILE.json, exec:COMMAND or replay:FILE",
+					r.name);
+		}
 		recipe_free(&r);
 	}
 	return err->code;

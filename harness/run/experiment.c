@@ -347,37 +347,40 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 	return err->code ? err->code : put_in_place(f, err);
 }
 
-/* Asks that ended without a reply: ERR_INCOMPLETE when they are more than are borne; *again: they
- * are to be asked again. */
-static int judge_failures(const struct flight *f, bool *again, struct err *err)
-{
-	const double borne = f->o->max_failures;
-	struct json *m;
-	char *path;
-	double failed, all = 0;
+/* Asks of a finished run, and those that ended without a reply. */
+struct failures {
+	double all, clip, backend;
+};
 
-	*again = false;
-	if (!f->recipe->model->ask)
-		return 0;
-	path = path_join(f->final, "manifest.json");
-	m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
-	for (const struct json *n = json_at(json_get(m, "counts"), 0); n; n = json_next(n))
-		all += json_num(n, 0);
-	failed = json_num(json_get(json_get(m, "counts"), answer_status_name[ANSWER_BACKEND_FAIL]),
-			  0);
-	*again = failed > 0 && f->o->carrier->retry_failed;
-	failed += json_num(json_get(json_get(m, "counts"), answer_status_name[ANSWER_DECODE_FAIL]),
-			   0);
+static int read_failures(const struct flight *f, struct failures *n, struct err *err)
+{
+	char *path = path_join(f->final, "manifest.json");
+	struct json *m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
+	const struct json *counts = json_get(m, "counts");
+
+	*n = (struct failures){
+		.clip = json_num(json_get(counts, answer_status_name[ANSWER_DECODE_FAIL]), 0),
+		.backend = json_num(json_get(counts, answer_status_name[ANSWER_BACKEND_FAIL]), 0),
+	};
+	for (const struct json *c = json_at(counts, 0); c; c = json_next(c))
+		n->all += json_num(c, 0);
 	if (!path)
 		err_set(err, ERR_NOMEM, "%s: no memory", f->record.id);
-	else if (!*again && failed > (borne < 1 ? borne * all : borne))
-		err_set(err, ERR_INCOMPLETE,
-			"%s: %.0f of %.0f asks ended without a reply (see predictions.jsonl "
-			"there); "
-			"--retry-failed asks them again, --max-failures bears them",
-			f->record.id, failed, all);
 	json_free(m);
 	free(path);
+	return err->code;
+}
+
+/* ERR_INCOMPLETE when they are more than are borne. */
+static int judge_failures(const struct flight *f, const struct failures *n, struct err *err)
+{
+	const double borne = f->o->max_failures, failed = n->clip + n->backend;
+
+	if (failed > (borne < 1 ? borne * n->all : borne))
+		err_set(err, ERR_INCOMPLETE,
+			"%s: %.0f of %.0f asks ended without a reply (its predictions.jsonl says "
+			"which); --retry-failed asks again, --max-failures bears it",
+			f->record.id, failed, n->all);
 	return err->code;
 }
 
@@ -391,16 +394,30 @@ static int check_backend(const struct flight *f, struct err *err)
 	return err->code;
 }
 
-/* Is the run's result there, and to be left alone? */
+/* Is the run's result there, and to be left alone?  One whose failed asks are to be asked again is
+ * replaced. */
 static bool is_done(struct flight *f, struct run_options *o, struct err *err)
 {
-	bool again;
+	struct failures n;
 
 	if (o->again || !experiment_done(o->results, f->record.id))
 		return false;
-	judge_failures(f, &again, err);
-	o->again = again;
-	return !again;
+	if (!f->recipe->model->ask || read_failures(f, &n, err))
+		return true;
+	o->again = n.backend > 0 && o->carrier->retry_failed;
+	if (!o->again)
+		judge_failures(f, &n, err);
+	return !o->again;
+}
+
+/* Trains, answers, writes the result. */
+static int carry_out(struct flight *f, double start, struct run_outcome *out, struct err *err)
+{
+	struct failures n;
+
+	if (train(f, err) || write_result(f, start, out, err) || !f->recipe->model->ask)
+		return err->code;
+	return read_failures(f, &n, err) ? err->code : judge_failures(f, &n, err);
 }
 
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
@@ -409,7 +426,6 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 	struct run_options mine = *o;
 	struct flight f = { .bank = bank, .recipe = recipe, .o = &mine, .err = err, .lock = -1 };
 	double start = clock_s();
-	bool again;
 
 	*out = (struct run_outcome){ .weighted_f1 = NAN };
 	if (check_backend(&f, err) || prepare(&f, seed, err) || make_paths(&f, err))
@@ -423,8 +439,8 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 		err_set(err, ERR_DATA, "%s: no %s in %s", bank->corpus->root,
 			o->only_clips ? "utterances with a clip" : "labelled utterances",
 			f.train.n_target ? "test" : "train");
-	else if (!train(&f, err) && !write_result(&f, start, out, err))
-		judge_failures(&f, &again, err);
+	else
+		carry_out(&f, start, out, err);
 end:
 	flight_end(&f);
 	return err->code;

@@ -1,0 +1,162 @@
+#!/bin/sh
+# Systems that ask a served model, run as a person runs them: results like any other's, nothing
+# asked twice, failures counted and asked again on demand, prompts and cost before anything is sent,
+# and the report, comparisons and sweeps over what came out.
+set -u
+cd "$(dirname "$0")/.." || exit 99
+. tests/driver.sh
+mock=${TESTS:?}/mock_server
+export no_proxy=127.0.0.1
+trap 'kill $servers 2>/dev/null; rm -rf "$dir"' EXIT
+servers=
+
+# serve NAME DIALECT DELAY_MS [OPTION…]: a server, and the profile $dir/NAME.json for it
+serve()
+{
+	name=$1 dialect=$2 delay=$3
+	shift 3
+	"$mock" "$dir/$name.port" "$delay" "" "$dir/$name.asked" "dialect=$dialect" "facts=$dir/$name.facts" "$@" &
+	servers="$servers $!"
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -s "$dir/$name.port" ] && break
+		sleep .1
+	done
+	cat >"$dir/$name.json" <<-EOF2
+	{"schema_version": 1, "name": "$name", "dialect": "$dialect", "model": "mock-1",
+	 "base_url": "http://127.0.0.1:$(cat "$dir/$name.port")/v1",
+	 "can": ["choice", "likelihood", "letters", "images", "audio"],
+	 "retry": {"max": 1, "base_s": 0.01}, "timeouts": {"request_s": 5},
+	 "price": {"prompt_per_million": 1000000, "completion_per_million": 0}}
+	EOF2
+}
+
+# asked NAME: requests about utterances so far, the probes not counted
+asked()
+{
+	grep -c . "$dir/$1.facts" 2>/dev/null || true
+}
+
+# run RECIPE BACKEND [OPTION…]
+run()
+{
+	recipe=$1 backend=$2
+	shift 2
+	"$merc" run -q "$recipe" -c meld -r "$dir/meld" --results "$dir/results" \
+		--backend "$backend" "$@"
+}
+
+# of SYSTEM FILE: a file of the one result of a system
+of()
+{
+	cat "$dir"/results/runs/meld-"$1"-s*/"$2"
+}
+
+# counts SYSTEM STATUS: how many answers have it
+counts()
+{
+	of "$1" predictions.jsonl | grep -c "\"status\":\"$2\"" || true
+}
+
+serve vllm vllm 2
+serve slow openai 30
+check "a calibrated corpus" status 0 \
+	"$merc" data synth -q --layout meld -o "$dir/meld" --dialogues 14 --seed 7
+cat >"$dir/both.json" <<'E2'
+{"schema_version": 1, "name": "both", "title": "Both", "model": "prompted", "window": 2,
+ "see": ["text", "history", "sound", "pictures"], "selection": "none",
+ "options": {"template": "omnivox-minimal", "frames": 3, "side": 96}}
+E2
+cat >"$dir/text.json" <<'E2'
+{"schema_version": 1, "name": "text", "title": "Text", "model": "prompted", "window": 2,
+ "see": ["text", "history"], "selection": "none"}
+E2
+
+check "a system that asks needs a back-end" says 2 "name it with --backend" \
+	"$merc" run -q "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/results"
+
+# before anything is sent
+"$merc" run "$dir/both.json" -c meld -r "$dir/meld" --results "$dir/results" \
+	--backend "$dir/vllm.json" --dry-run >"$dir/dry" 2>"$dir/dry.sum"
+tests=$(grep -c '^== test/' "$dir/dry")
+check "a dry run prints every prompt" [ "$tests" -gt 10 ]
+check "with three pictures and the sound of each" [ "$(grep -c '^<picture, ' "$dir/dry")" = $((3 * tests)) ]
+check "and sound" [ "$(grep -c '^<sound, ' "$dir/dry")" = "$tests" ]
+check "and says what it would cost" grep -q "$tests requests, .* cost at most [1-9]" "$dir/dry.sum"
+check "a dry run sends nothing" [ "$(asked vllm)" = 0 ]
+check "and leaves no result" [ ! -e "$dir/results/runs" ]
+check "without a back-end too" grep -q '^== test/' "$dir/dry"
+
+# a result
+check "pictures, sound and text are asked about" run "$dir/both.json" "$dir/vllm.json"
+check "an answer for each target" [ "$(counts both-on-vllm ok)" = "$tests" ]
+check "each request had what its dialect documents" \
+	[ "$(grep -c 'image 96x.* image 96x.* image 96x.* sound ' "$dir/vllm.facts")" = "$tests" ]
+check "with the hashes of prompt, media and reply" [ "$(of both-on-vllm predictions.jsonl |
+	grep -c '"prompt_hash":"[0-9a-f]\{64\}","media_hash":"[0-9a-f]\{64\}","reply_hash":"[0-9a-f]\{64\}"')" = "$tests" ]
+dry=$(sed -n 's/^== test\/.* prompt \([0-9a-f]*\)$/\1/p' "$dir/dry" | sort)
+sent=$(of both-on-vllm predictions.jsonl | sed 's/.*"prompt_hash":"\([0-9a-f]*\)".*/\1/' | sort)
+check "the dry run's prompts are those that were sent" [ "$dry" = "$sent" ]
+before=$(asked vllm)
+check "again: there already" run "$dir/both.json" "$dir/vllm.json"
+check "again: nothing was sent" [ "$(asked vllm)" = "$before" ]
+mv "$dir/results/runs" "$dir/first"
+check "without the result, with its replies" run "$dir/both.json" "$dir/vllm.json"
+check "nothing was asked twice" [ "$(($(asked vllm) - before))" -le 3 ]
+check "and the result is the same" scripts/same-results.sh "$dir/first" "$dir/results/runs"
+check "some of the dialogues use the replies of all" run "$dir/both.json" "$dir/vllm.json" --limit 2
+check "and ask nothing" [ "$(($(asked vllm) - before))" -le 6 ]
+
+# killed and going on
+check "the same in one go" run "$dir/text.json" "$dir/slow.json" --results "$dir/whole"
+whole=$(asked slow)
+for wait in .3 .5 .4; do
+	run "$dir/text.json" "$dir/slow.json" --concurrency 2 2>/dev/null &
+	sleep $wait
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+	sleep .1
+done
+check "killed three times, it goes on" run "$dir/text.json" "$dir/slow.json" --concurrency 2
+check "to the same result" scripts/same-results.sh "$dir/whole/runs/$(basename "$dir"/whole/runs/*)" \
+	"$dir/results/runs/$(basename "$dir"/results/runs/meld-text-on-slow-*)"
+again=$(($(asked slow) - whole))
+check "asking little twice" [ $again -le $((whole + 4 * 2)) ]
+
+# failures
+check "a server that fails makes it incomplete" status 3 \
+	run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot
+broken=$(basename "$dir"/results/runs/meld-text-on-vllm-*)
+check "its result is there" [ "$(grep -c '"status":"backend_fail"' "$dir/results/runs/$broken/predictions.jsonl")" = "$tests" ]
+check "which stays incomplete" status 3 run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot
+check "unless failures are borne" status 0 run "$dir/text.json" "$dir/vllm.json" \
+	--set system=case=broken,template=zero-shot --max-failures 1000
+journal=$(ls "$dir"/results/asks/meld-text-on-vllm-*/journal.jsonl)
+before=$(wc -l <"$journal")
+check "failed asks are asked again on demand" status 3 run "$dir/text.json" "$dir/vllm.json" \
+	--set system=case=broken,template=zero-shot --retry-failed
+check "all of them" [ "$(($(wc -l <"$journal") - before))" = "$tests" ]
+check "a budget stops it" status 3 run "$dir/text.json" "$dir/vllm.json" --budget 100
+check "with the budget raised it goes on" status 0 run "$dir/text.json" "$dir/vllm.json" --budget 1000000000
+
+# other ways to a model
+check "a program" status 0 run "$dir/text.json" exec:scripts/examples/exec_majority.sh
+check "recorded replies" status 0 run "$dir/text.json" "replay:$(echo "$dir"/results/asks/meld-text-on-slow-*/journal.jsonl)"
+check "answer as the model did" [ "$(of text-on-journal.jsonl predictions.jsonl | sed 's/"prompt_ms.*//')" = \
+	"$(of text-on-slow predictions.jsonl | sed 's/"prompt_ms.*//')" ]
+check "the trained baseline beside them" "$merc" run -q scripts/experiments/majority.json -c meld \
+	-r "$dir/meld" --results "$dir/results"
+check "the program scores as the baseline alone" [ \
+	"$(of text-on-exec_majority.sh metrics.json | grep -m1 '"weighted_f1"')" = \
+	"$(of majority metrics.json | grep -m1 '"weighted_f1"')" ]
+check "log-probabilities of labels" run "$dir/text.json" "$dir/vllm.json" --set mode=likelihood
+check "give beliefs that are calibrated" sh -c "grep -l '\"mode\": \"likelihood\"' '$dir'/results/runs/*/manifest.json |
+	xargs dirname | xargs -I{} grep '\"ece\": 0' {}/metrics.json"
+
+# what comes after
+check "a report" "$merc" report -q --results "$dir/results" -o "$dir/page"
+check "which names them" grep -q "both-on-vllm" "$dir/page/index.html"
+check "a comparison" "$merc" compare "$dir"/results/runs/meld-text-on-slow-* "$dir"/results/runs/meld-majority-*
+check "a sweep over the context" "$merc" sweep -q "$dir/text.json" --axis window=0,1,3 -c meld \
+	-r "$dir/meld" --results "$dir/results" --backend "$dir/vllm.json" --name context
+check "with three points" [ "$(grep -c '^| [0-9]' "$dir"/results/sweeps/meld-context/summary.md)" = 3 ]
+echo "1..$n"
