@@ -168,8 +168,7 @@ static int find_template(struct prompted *p, struct err *err)
 		for (int i = 0; prompt_templates[i].name; i++)
 			if (strstr(prompt_templates[i].text, "{labels}"))
 				strbuf_addf(&known, " %s", prompt_templates[i].name);
-		err_set(err, ERR_ARG, "prompted: no template '%s'; there are:%s", name,
-			strbuf_str(&known));
+		err_set(err, ERR_ARG, "no template '%s'; there are:%s", name, strbuf_str(&known));
 	}
 	strbuf_free(&known);
 	return err->code;
@@ -181,11 +180,10 @@ static int check_own_words(const struct model_env *env, const char *name, struct
 	const char *s = opt_str(env->opts, name);
 
 	if (utf8_check(s, strlen(s)) < strlen(s))
-		return err_set(err, ERR_ARG, "prompted: option %s is not UTF-8", name);
+		return err_set(err, ERR_ARG, "option %s is not UTF-8", name);
 	for (; *s; s++)
 		if (((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
-			return err_set(err, ERR_ARG,
-				       "prompted: option %s holds a control character", name);
+			return err_set(err, ERR_ARG, "option %s holds a control character", name);
 	return 0;
 }
 
@@ -199,7 +197,7 @@ static int check_lead(const struct prompted *p, struct err *err)
 	if (!chat_text(p->chat, &m, 1, true, &text, err) &&
 	    prompted_ends_blank(*lead ? lead : strbuf_str(&text)))
 		err_set(err, ERR_ARG,
-			"prompted: the text in front of a label would end in white space (chat %s, "
+			"the text in front of a label would end in white space (chat %s, "
 			"lead '%s'): give a lead that does not",
 			chat_format_name(p->chat), lead);
 	strbuf_free(&text);
@@ -213,17 +211,16 @@ static int check_seen(const struct prompted *p, struct err *err)
 
 	if (only_context && !p->own)
 		return err_set(err, ERR_ARG,
-			       "prompted: template %s is a published format: words is for wording "
+			       "template %s is a published format: words is for wording "
 			       "of our own",
 			       p->template);
 	if (!(p->env->see & (text | SEE_SPEECH | SEE_BEHAVIOUR | SEE_MEDIA)))
-		return err_set(
-			err, ERR_ARG,
-			"prompted: nothing of an utterance is seen: let the recipe see text, "
-			"speech, behaviour, sound or pictures");
+		return err_set(err, ERR_ARG,
+			       "nothing of an utterance is seen: let the recipe see text, "
+			       "speech, behaviour, sound or pictures");
 	if (p->mode == ASK_LIKELIHOOD && (p->env->see & SEE_MEDIA))
 		return err_set(err, ERR_ARG,
-			       "prompted: mode likelihood is for text: take sound and pictures "
+			       "mode likelihood is for text: take sound and pictures "
 			       "away");
 	return 0;
 }

@@ -365,25 +365,24 @@ static int check_published(const struct prompted *p, struct err *err)
 	};
 
 	if (!prompt_has(p->template, "{labels}"))
-		return err_set(err, ERR_ARG, "prompted: template %s asks for no label",
-			       p->template);
+		return err_set(err, ERR_ARG, "template %s asks for no label", p->template);
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		const bool seen = p->env->see & row[i].see;
 
 		if (seen && !row[i].has)
 			return err_set(err, ERR_ARG,
-				       "prompted: template %s has no place for %s, which the run "
+				       "template %s has no place for %s, which the run "
 				       "sees: take that away or choose another template",
 				       p->template, row[i].what);
 		if (!seen && row[i].needs)
 			return err_set(err, ERR_ARG,
-				       "prompted: template %s speaks of %s, which the run does not "
+				       "template %s speaks of %s, which the run does not "
 				       "see (recipe or corpus): choose another template",
 				       p->template, row[i].what);
 	}
 	if (p->mode == ASK_LETTERS || opt_bool(p->env->opts, "repeat"))
 		return err_set(err, ERR_ARG,
-			       "prompted: template %s is a published format: %s is for wording of "
+			       "template %s is a published format: %s is for wording of "
 			       "our own",
 			       p->template, p->mode == ASK_LETTERS ? "mode letters" : "repeat");
 	return 0;
@@ -395,7 +394,7 @@ int prompted_check(const struct prompted *p, struct err *err)
 		return check_published(p, err);
 	if (p->own->describes && p->mode != ASK_GENERATE)
 		return err_set(err, ERR_ARG,
-			       "prompted: template %s lets the model write before it answers, "
+			       "template %s lets the model write before it answers, "
 			       "which mode %s does not: use mode generate",
 			       p->template, ask_mode_name[p->mode]);
 	return 0;

@@ -82,8 +82,17 @@ static void add_chat(struct strbuf *b, const struct json *v, const char *text)
 	json_close_object(&w);
 }
 
+static size_t code_points(const char *s, size_t n)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < n; i++)
+		points += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return points;
+}
+
 /* Echo with log-probabilities: a token is a word with the blank before it, its log-probability
- * is minus its length over ten; one more token is generated. */
+ * is minus its length over ten; one more token is generated.  Offsets are in characters. */
 static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
 {
 	struct strbuf tokens = { 0 }, logprobs = { 0 }, offsets = { 0 };
@@ -108,7 +117,7 @@ static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
 			strbuf_addf(&logprobs, ",%.17g", -(double)len / 10);
 		else
 			strbuf_add(&logprobs, "null");
-		strbuf_addf(&offsets, "%s%zu", at ? "," : "", at);
+		strbuf_addf(&offsets, "%s%zu", at ? "," : "", code_points(prompt, at));
 		at += len;
 	}
 	strbuf_addf(
@@ -117,7 +126,8 @@ static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
 		"\"logprobs\":{\"tokens\":[%s,\" x\"],\"token_logprobs\":[%s,-9],"
 		"\"text_offset\":[%s,%zu]}}],\"usage\":{\"prompt_tokens\":5,"
 		"\"completion_tokens\":1}}",
-		strbuf_str(&tokens), strbuf_str(&logprobs), strbuf_str(&offsets), n);
+		strbuf_str(&tokens), strbuf_str(&logprobs), strbuf_str(&offsets),
+		code_points(prompt, n));
 	strbuf_free(&tokens);
 	strbuf_free(&logprobs);
 	strbuf_free(&offsets);
