@@ -174,7 +174,7 @@ static bool held_to_shape(struct mock *m, struct link *l, const struct mock_requ
 
 	if (m->dialect || m->facts)
 		mock_shape(m->dialect, q, m->o.rejects, &wrong, m->facts ? &facts : NULL);
-	if (m->facts)
+	if (m->facts && !mock_probing(q))
 		fprintf(m->facts, "%s\n", strbuf_str(&facts));
 	refused = wrong.len > 0;
 	if (refused && !atomic_fetch_add(&m->breaches, 1))
@@ -324,9 +324,11 @@ static void serve(struct mock *m, struct link *l, char *head, const char *body, 
 					  .completions = !strcmp(path, "/v1/completions"),
 					  .misdeed = "" };
 
-		atomic_fetch_add(&m->asked, 1);
-		atomic_fetch_add(&m->early, since > .3 && since < .9);
-		note(m, body, n);
+		if (m->o.quick || !mock_probing(&q)) {
+			atomic_fetch_add(&m->asked, 1);
+			atomic_fetch_add(&m->early, since > .3 && since < .9);
+			note(m, body, n);
+		}
 		*end = ' '; /* the whole head for what echoes it */
 		behave(m, l, head, &q);
 	}

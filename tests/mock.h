@@ -7,6 +7,7 @@
  *     ("case=mute" in it: always something else);
  *   "step by step": a sentence or two, then "Emotion: LABEL";
  *   the questions of the probe: green, a beep, or with `blind` that it cannot tell;
+ *     (these count in none of the numbers and files below, but for breaches);
  *   an imposed choice: one of the options; everything else: one of seven labels.
  */
 #ifndef TESTS_MOCK_H

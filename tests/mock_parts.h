@@ -21,6 +21,9 @@ struct mock_request {
 	const char *misdeed; /* behind "case=", "" for none */
 };
 
+/* Whether it is a question of the harness's probe rather than of a run. */
+bool mock_probing(const struct mock_request *q);
+
 /* What a server that behaves says: appends the body of its reply. */
 void mock_reply(const struct mock_request *q, const char *key, bool blind, struct strbuf *out);
 

@@ -20,6 +20,8 @@ static const char *constrained(const struct json *v, struct strbuf *hold, uint64
 	const char *g = json_str(json_get(v, "grammar"), NULL);
 
 	if (!list)
+		list = json_get(json_get(v, "structured_outputs"), "choices");
+	if (!list)
 		list = json_get(v, "guided_choice");
 	if (schema)
 		list = json_get(json_get(schema, "label"), "enum");
@@ -138,6 +140,12 @@ static void add_echo(struct strbuf *b, const char *prompt, bool straddle)
 static bool holds(const struct mock_request *q, const char *text)
 {
 	return memmem(q->body, q->n, text, strlen(text)) != NULL;
+}
+
+bool mock_probing(const struct mock_request *q)
+{
+	return holds(q, "What colour is this") || holds(q, "What is heard in this recording") ||
+	       holds(q, "What colour is grass") || holds(q, "The colour of fresh grass");
 }
 
 /* How someone looks, as the object that was asked for; now and then something else. */

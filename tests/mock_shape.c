@@ -343,9 +343,11 @@ static void look_at_choice(struct shape *s, const struct json *v)
 			  *schema = json_get(format, "json_schema");
 
 	if (!choice)
+		choice = json_get(json_get(v, "structured_outputs"), "choices");
+	if (!choice)
 		choice = json_get(v, "guided_choice");
 	if (json_get(v, "structured_outputs"))
-		only(s, json_get(v, "structured_outputs"), "choice", "");
+		only(s, json_get(v, "structured_outputs"), "choice", "choices");
 	for (const struct json *o = json_at(choice, 0); o; o = json_next(o))
 		if (!*json_str(o, ""))
 			wrong(s, "holds something that is no text:", "choice");

@@ -126,6 +126,10 @@ static void test_profiles(void **state)
 	refuse_profile("http://", "file://", ERR_FORMAT, "must begin with http");
 	refuse_profile("vllm", "vlmm", ERR_FORMAT, "must be one of: openai vllm llama-server");
 	refuse_profile("\"letters\"", "\"letter\"", ERR_FORMAT, "\"can\" holds \"letter\"");
+	refuse_profile(
+		"\"name\"", "\"omit\":[\"model\"],\"name\"", ERR_FORMAT,
+		"\"omit\" holds \"model\"; known are: detail frequency_penalty max_tokens n");
+	refuse_profile("\"name\"", "\"probe\":7,\"name\"", ERR_FORMAT, "must be a list of: images");
 	refuse_profile("\"max\":2", "\"max\":-2", ERR_FORMAT, "whole number");
 	refuse_profile("\"max\":2", "\"extra\":{\"seed\":1},\"max\":2", ERR_FORMAT,
 		       "unknown field");
@@ -236,6 +240,13 @@ static void test_requests(void **state)
 		"\"name\":\"label\",\"strict\":true,\"schema\":{\"type\":\"object\","
 		"\"properties\":{\"label\":{\"type\":\"string\",\"enum\":[\"anger\","
 		"\"joy\"]}},\"required\":[\"label\"],\"additionalProperties\":false}}}," HELLO);
+	check_request("vllm", ",\"choice\":\"structured_outputs.choices\"", &one, 0,
+		      FIELDS "\"structured_outputs\":{\"choices\":[\"anger\",\"joy\"]}," HELLO);
+	check_request("openai",
+		      ",\"omit\":[\"seed\",\"temperature\",\"top_p\",\"n\",\"stream\","
+		      "\"presence_penalty\",\"frequency_penalty\",\"max_tokens\"],"
+		      "\"choice\":\"guided_choice\"",
+		      &one, 0, "{\"model\":\"m\",\"guided_choice\":[\"anger\",\"joy\"]," HELLO);
 	one = make_ask(both + 1, 1, ASK_LETTERS);
 	check_request("vllm", "", &one, 0, FIELDS "\"logprobs\":true,\"top_logprobs\":20," HELLO);
 	one = make_ask(both + 1, 1, ASK_LIKELIHOOD);
@@ -609,17 +620,77 @@ static void test_gone(void **state)
 	session_end(&s);
 }
 
-/* llama-server says that it has no projector, and the profile claims images; a wrong key. */
+#define SEES  (ASK_NEEDS_MODE(ASK_GENERATE) | ASK_NEEDS_PART(ASK_JPEG))
+#define HEARS (ASK_NEEDS_MODE(ASK_GENERATE) | ASK_NEEDS_PART(ASK_WAV))
+#define FILMS (ASK_NEEDS_MODE(ASK_GENERATE) | ASK_NEEDS_PART(ASK_VIDEO))
+#define SAYS  (ASK_NEEDS_MODE(ASK_GENERATE) | ASK_NEEDS_PART(ASK_TEXT))
+
+/* What a server cannot, or does not take, ends a run before the first ask. */
 static void test_probe(void **state)
 {
-	const struct mock_options blind = { .dialect = "llama-server", .blind = true };
+	static const struct {
+		const char *dialect, *more;
+		bool blind;
+		const char *rejects;
+		unsigned needs;
+		int code;
+		const char *says; /* the message, or part of the identity */
+	} row[] = {
+		{ "openai", "", false, NULL, SEES | HEARS, 0, "\"unprobed\":[]" },
+		{ "vllm", "", false, NULL, SEES | HEARS | FILMS, 0, "\"id\":\"mock-1\"" },
+		{ "llama-server", "", false, NULL, SEES | HEARS | FILMS, 0, "\"n_ctx\":4096" },
+		/* sha256 of <|user|>How does she feel? */
+		{ "llama-server", "", false, NULL, SAYS, 0,
+		  "\"rendered\":"
+		  "\"b9afccc3640bbf3f50e6211f995a29521dc7e3ecaa5e0e474fb19a15ac4c59f5\"" },
+		{ "openai", "", false, NULL, FILMS, ERR_ARG, "no video part in dialect openai" },
+		{ "llama-server", "", true, NULL, SEES, ERR_BACKEND, "the projector for pictures" },
+		{ "llama-server", "", true, NULL, HEARS, ERR_BACKEND, "the projector for sound" },
+		{ "llama-server", "", true, NULL, SAYS, 0, "\"build_info\":\"b1\"" },
+		{ "vllm", "", true, NULL, SEES, ERR_BACKEND,
+		  "given a green picture and asked \"What colour is this picture? Reply with the "
+		  "name "
+		  "of the colour only.\", the server says: 'I cannot see anything.'; take images "
+		  "out" },
+		{ "vllm", "", true, NULL, HEARS, ERR_BACKEND,
+		  "'I cannot hear anything.'; take audio" },
+		{ "vllm", "", true, NULL, FILMS, ERR_BACKEND, "take video out of \"can\"" },
+		{ "vllm", ",\"probe\":false", true, NULL, SEES | HEARS, 0,
+		  "\"unprobed\":[\"images\",\"audio\",\"video\",\"choice\",\"likelihood\","
+		  "\"letters\",\"text\"]" },
+		{ "vllm", ",\"probe\":[\"text\",\"audio\"]", true, NULL, SEES, 0,
+		  "\"unprobed\":[\"images\",\"video\",\"choice\"" },
+		{ "vllm", ",\"probe\":[\"text\",\"audio\"]", true, NULL, HEARS, ERR_BACKEND,
+		  "hear" },
+		{ "openai", "", false, "presence_penalty", SAYS, ERR_BACKEND,
+		  "refuses the field \"presence_penalty\" or its value (HTTP status 400: " },
+		{ "vllm", "", false, "seed", SEES, ERR_BACKEND,
+		  "leave it out with \"omit\": [\"seed\"]" },
+		{ "vllm", ",\"omit\":[\"seed\"]", false, "seed", SEES, 0,
+		  "\"omitted\":[\"seed\"]" },
+		{ "openai", "", false, "max_tokens", SAYS, ERR_BACKEND, "under \"tokens_field\"" },
+		{ "openai", ",\"tokens_field\":\"max_completion_tokens\"", false, "max_tokens",
+		  SAYS, 0, "\"tokens_field\":\"max_completion_tokens\"" },
+		{ "vllm", ",\"extra\":{\"top_k\":3}", false, "top_k", SAYS, ERR_BACKEND,
+		  "refuses the field \"top_k\"" },
+	};
 	struct session s;
 	struct err err = { 0 };
 
 	(void)state;
-	session_open(&s, "llama-server", &blind, "", 0, &err);
-	CHECK_ERR(&err, ERR_BACKEND, "without the projector");
-	session_end(&s);
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		const struct mock_options o = { .dialect = row[i].dialect,
+						.blind = row[i].blind,
+						.rejects = row[i].rejects };
+
+		session_open(&s, row[i].dialect, &o, row[i].more, row[i].needs, &err);
+		if (row[i].code)
+			CHECK_ERR(&err, row[i].code, row[i].says);
+		CHECK_OK(&err);
+		if (!row[i].code && !strstr(s.ops->identity(s.state), row[i].says))
+			fail_msg("no %s in %s", row[i].says, s.ops->identity(s.state));
+		session_end(&s);
+	}
 	session_begin(&s, "vllm", "another-key", 0, 0, &err);
 	CHECK_ERR(&err, ERR_BACKEND, "refuses the key");
 	session_end(&s);

@@ -9,43 +9,44 @@
 #define TOP_LOGPROBS 20 /* the most that servers give */
 #define LETTERS_MAX  26
 
-static int check_part(const struct endpoint *p, const struct ask *ask, const struct ask_part *part,
-		      struct err *err)
-{
-	static const struct {
-		unsigned can;
-		const char *name;
-	} need[ASK_PART_TYPES] = {
-		[ASK_JPEG] = { CAN_IMAGES, "images" },
-		[ASK_WAV] = { CAN_AUDIO, "audio" },
-		[ASK_VIDEO] = { CAN_VIDEO, "video" },
-	};
+static const struct {
+	unsigned can;
+	const char *name;
+} part_row[ASK_PART_TYPES] = {
+	[ASK_JPEG] = { CAN_IMAGES, "images" },
+	[ASK_WAV] = { CAN_AUDIO, "audio" },
+	[ASK_VIDEO] = { CAN_VIDEO, "video" },
+};
+static const unsigned mode_can[ASK_MODES] = { 0, CAN_CHOICE, CAN_LIKELIHOOD, CAN_LETTERS };
 
-	if (!part->data)
-		return err_set(err, ERR_INTERNAL, "%s: a part of the ask has no bytes", ask->id);
-	if (part->type == ASK_TEXT)
-		return 0;
-	if (ask->mode == ASK_LIKELIHOOD)
-		return err_set(err, ERR_ARG, "%s: likelihood is for text only", ask->id);
-	if (!(p->can & need[part->type].can))
-		return err_set(err, ERR_ARG,
-			       "%s: the ask has %s, which profile %s does not list under \"can\"",
-			       ask->id, need[part->type].name, p->name);
-	if (part->type == ASK_VIDEO && p->dialect == DIALECT_OPENAI)
-		return err_set(err, ERR_ARG, "%s: there is no video part in dialect openai",
-			       ask->id);
+/* who: names the ask, or the asks, in messages */
+static int check_can(const struct endpoint *p, unsigned needs, const char *who, struct err *err)
+{
+	for (int t = 0; t < ASK_PART_TYPES; t++)
+		if (needs & ASK_NEEDS_PART(t) && (p->can & part_row[t].can) != part_row[t].can)
+			return err_set(err, ERR_ARG,
+				       "%s: there are %s, which profile %s does not list under "
+				       "\"can\"",
+				       who, part_row[t].name, p->name);
+	for (int m = 0; m < ASK_MODES; m++)
+		if (needs & ASK_NEEDS_MODE(m) && (p->can & mode_can[m]) != mode_can[m])
+			return err_set(err, ERR_ARG,
+				       "%s: mode %s is not listed under \"can\" of profile %s", who,
+				       ask_mode_name[m], p->name);
+	if (needs & ASK_NEEDS_PART(ASK_VIDEO) && p->dialect == DIALECT_OPENAI)
+		return err_set(err, ERR_ARG, "%s: there is no video part in dialect openai", who);
 	return 0;
 }
 
-static int check_mode(const struct endpoint *p, const struct ask *ask, struct err *err)
+int dialect_can(const struct endpoint *p, unsigned needs, struct err *err)
 {
-	static const unsigned need[ASK_MODES] = { 0, CAN_CHOICE, CAN_LIKELIHOOD, CAN_LETTERS };
+	return check_can(p, needs, "asks", err);
+}
+
+static int check_mode(const struct ask *ask, struct err *err)
+{
 	const struct ask_part *part = ask->message[0].part;
 
-	if ((p->can & need[ask->mode]) != need[ask->mode])
-		return err_set(err, ERR_ARG,
-			       "%s: mode %s is not listed under \"can\" of profile %s", ask->id,
-			       ask_mode_name[ask->mode], p->name);
 	if (ask->mode == ASK_GENERATE ? ask->n_options != 0 : ask->n_options < 2)
 		return err_set(err, ERR_ARG, "%s: mode %s takes %s", ask->id,
 			       ask_mode_name[ask->mode],
@@ -54,7 +55,8 @@ static int check_mode(const struct endpoint *p, const struct ask *ask, struct er
 		return err_set(err, ERR_ARG, "%s: too many options", ask->id);
 	if (ask->mode != ASK_LIKELIHOOD)
 		return 0;
-	if (ask->n_messages != 1 || ask->message[0].n_parts != 1 || !part->size)
+	if (ask->n_messages != 1 || ask->message[0].n_parts != 1 || part->type != ASK_TEXT ||
+	    !part->size)
 		return err_set(err, ERR_ARG, "%s: likelihood takes one message of one text",
 			       ask->id);
 	if (strchr(" \t\r\n", part->data[part->size - 1]))
@@ -79,10 +81,11 @@ int dialect_check(const struct endpoint *p, const struct ask *ask, struct err *e
 			return err_set(err, ERR_ARG, "%s: a message has 1 to %d parts", ask->id,
 				       ASK_PARTS_MAX);
 		for (int k = 0; k < m->n_parts; k++)
-			if (check_part(p, ask, &m->part[k], err))
-				return err->code;
+			if (!m->part[k].data)
+				return err_set(err, ERR_INTERNAL,
+					       "%s: a part of the ask has no bytes", ask->id);
 	}
-	return check_mode(p, ask, err);
+	return check_can(p, ask_needs(ask), ask->id, err) ? err->code : check_mode(ask, err);
 }
 
 int dialect_steps(const struct ask *ask)
@@ -116,16 +119,24 @@ static void put_bytes(struct json_writer *w, const char *key, const char *prefix
 	strbuf_addc(w->out, '"');
 }
 
-static void put_part(struct json_writer *w, enum dialect dialect, const struct ask_part *part,
+static bool sent(const struct endpoint *p, enum endpoint_field field)
+{
+	return !(p->omit & 1u << field);
+}
+
+static void put_part(struct json_writer *w, const struct endpoint *p, const struct ask_part *part,
 		     bool shown)
 {
+	const bool vllm = p->dialect == DIALECT_VLLM;
+
 	json_open_object(w, NULL);
 	switch (part->type) {
 	case ASK_JPEG:
 		json_put_str(w, "type", "image_url");
 		json_open_object(w, "image_url");
 		put_bytes(w, "url", "data:image/jpeg;base64,", part, shown);
-		json_put_str(w, "detail", "low");
+		if (sent(p, FIELD_DETAIL))
+			json_put_str(w, "detail", "low");
 		json_close_object(w);
 		break;
 	case ASK_WAV:
@@ -136,9 +147,9 @@ static void put_part(struct json_writer *w, enum dialect dialect, const struct a
 		json_close_object(w);
 		break;
 	case ASK_VIDEO:
-		json_put_str(w, "type", dialect == DIALECT_VLLM ? "video_url" : "input_video");
-		json_open_object(w, dialect == DIALECT_VLLM ? "video_url" : "input_video");
-		if (dialect == DIALECT_VLLM)
+		json_put_str(w, "type", vllm ? "video_url" : "input_video");
+		json_open_object(w, vllm ? "video_url" : "input_video");
+		if (vllm)
 			put_bytes(w, "url", "data:video/mp4;base64,", part, shown);
 		else
 			put_bytes(w, "data", "", part, shown);
@@ -168,12 +179,19 @@ static void put_messages(struct json_writer *w, const struct endpoint *p, const 
 		} else {
 			json_open_array(w, "content");
 			for (int k = 0; k < m->n_parts; k++)
-				put_part(w, p->dialect, &m->part[k], shown);
+				put_part(w, p, &m->part[k], shown);
 			json_close_array(w);
 		}
 		json_close_object(w);
 	}
 	json_close_array(w);
+}
+
+static void put_field(struct json_writer *w, const struct endpoint *p, enum endpoint_field field,
+		      double value)
+{
+	if (sent(p, field))
+		json_put_num(w, endpoint_field_name[field], value);
 }
 
 static void put_sampling(struct json_writer *w, const struct endpoint *p, const struct ask *ask)
@@ -182,15 +200,19 @@ static void put_sampling(struct json_writer *w, const struct endpoint *p, const 
 	bool chat = ask->mode != ASK_LIKELIHOOD;
 
 	json_put_str(w, "model", p->model);
-	json_put_bool(w, "stream", false);
-	json_put_int(w, "n", 1);
-	json_put_num(w, "temperature", s->temperature);
-	json_put_num(w, "top_p", s->top_p);
-	json_put_int(w, "seed", s->seed);
-	json_put_int(w, chat && p->completion_tokens ? "max_completion_tokens" : "max_tokens",
-		     chat ? s->max_tokens : 1);
-	json_put_num(w, "presence_penalty", s->presence_penalty);
-	json_put_num(w, "frequency_penalty", s->frequency_penalty);
+	if (sent(p, FIELD_STREAM))
+		json_put_bool(w, "stream", false);
+	put_field(w, p, FIELD_N, 1);
+	put_field(w, p, FIELD_TEMPERATURE, s->temperature);
+	put_field(w, p, FIELD_TOP_P, s->top_p);
+	if (sent(p, FIELD_SEED))
+		json_put_int(w, "seed", s->seed);
+	if (sent(p, FIELD_MAX_TOKENS))
+		json_put_int(w,
+			     chat && p->completion_tokens ? "max_completion_tokens" : "max_tokens",
+			     chat ? s->max_tokens : 1);
+	put_field(w, p, FIELD_PRESENCE_PENALTY, s->presence_penalty);
+	put_field(w, p, FIELD_FREQUENCY_PENALTY, s->frequency_penalty);
 	for (const struct json *m = json_at(json_get(p->json, "extra"), 0); m; m = json_next(m))
 		json_put_value(w, json_key(m), m);
 }
@@ -252,6 +274,11 @@ static void put_choice(struct json_writer *w, const struct endpoint *p, const st
 	case CHOICE_STRUCTURED:
 		json_open_object(w, "structured_outputs");
 		put_options(w, "choice", ask);
+		json_close_object(w);
+		break;
+	case CHOICE_CHOICES:
+		json_open_object(w, "structured_outputs");
+		put_options(w, "choices", ask);
 		json_close_object(w);
 		break;
 	case CHOICE_GUIDED:

@@ -12,6 +12,9 @@
  * options (ERR_ARG with the reason). */
 int dialect_check(const struct endpoint *p, const struct ask *ask, struct err *err);
 
+/* Whether the profile can carry asks that need this (ask_needs).  ERR_ARG. */
+int dialect_can(const struct endpoint *p, unsigned needs, struct err *err);
+
 /* Requests that one ask takes: one, or one for each option (likelihood). */
 int dialect_steps(const struct ask *ask);
 /* Path behind the base URL. */

@@ -16,10 +16,15 @@
 #define KEY_MAX	    4096
 
 const char *const dialect_name[DIALECTS] = { "openai", "vllm", "llama-server" };
-const char *const choice_way_name[CHOICE_WAYS] = { "structured_outputs", "guided_choice", "grammar",
-						   "json_schema" };
-static const char *const can_name[] = { "images", "audio",	"video",
-					"choice", "likelihood", "letters" };
+const char *const choice_way_name[CHOICE_WAYS] = { "structured_outputs",
+						   "structured_outputs.choices", "guided_choice",
+						   "grammar", "json_schema" };
+const char *const endpoint_field_name[FIELDS] = {
+	"detail", "frequency_penalty", "max_tokens", "n", "presence_penalty", "seed",
+	"stream", "temperature",       "top_p",
+};
+const char *const endpoint_can_name[ENDPOINT_CANS] = { "images",     "audio",	"video", "choice",
+						       "likelihood", "letters", "text" };
 
 /* Every field, so that a misspelt one is refused; "group/" opens the members of an object. */
 static const char *const top_fields[] = {
@@ -27,7 +32,7 @@ static const char *const top_fields[] = {
 	"revision",	   "key_env", "key_file",    "can",	 "choice",
 	"tokens_field",	   "extra",   "concurrency", "retry",	 "timeouts",
 	"max_reply_bytes", "price",   "ca_file",     "note",	 "estimate",
-	"adaptive",	   NULL,
+	"adaptive",	   "omit",    "probe",	     NULL,
 };
 static const char *const retry_fields[] = { "max", "base_s", "cap_s", "retry_after_cap_s", NULL };
 static const char *const timeout_fields[] = { "connect_s", "request_s", "idle_s", NULL };
@@ -154,24 +159,46 @@ static int get_object(const struct json *v, const char *name, const char *const 
 	return known ? check_fields(m, known, what, err) : 0;
 }
 
-static int read_can(struct endpoint *p, const char *what, struct err *err)
+/* A list of names as bits. */
+static int read_names(const struct json *list, const char *field, const char *const *name, size_t n,
+		      const char *what, unsigned *bits, struct err *err)
 {
-	const struct json *list = json_get(p->json, "can");
+	struct strbuf known = { 0 };
 
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(&known, " %s", name[i]);
 	if (list && json_type(list) != JSON_ARRAY)
-		return err_set(err, ERR_FORMAT, "%s: \"can\" must be a list", what);
-	for (const struct json *m = json_at(list, 0); m; m = json_next(m)) {
+		err_set(err, ERR_FORMAT, "%s: \"%s\" must be a list of:%s", what, field,
+			strbuf_str(&known));
+	for (const struct json *m = json_at(list, 0); m && !err->code; m = json_next(m)) {
 		size_t i = 0;
 
-		while (i < ARRAY_LEN(can_name) && strcmp(json_str(m, ""), can_name[i]) != 0)
+		while (i < n && strcmp(json_str(m, ""), name[i]) != 0)
 			i++;
-		if (i == ARRAY_LEN(can_name))
-			return err_set(err, ERR_FORMAT,
-				       "%s: \"can\" holds \"%.40s\"; known are: images audio video "
-				       "choice likelihood letters",
-				       what, json_str(m, "(no text)"));
-		p->can |= 1u << i;
+		if (i == n)
+			err_set(err, ERR_FORMAT, "%s: \"%s\" holds \"%.40s\"; known are:%s", what,
+				field, json_str(m, "(no text)"), strbuf_str(&known));
+		else
+			*bits |= 1u << i;
 	}
+	strbuf_free(&known);
+	return err->code;
+}
+
+/* What the server can do, what of it is tried, and what it does not take. */
+static int read_can(struct endpoint *p, const char *what, struct err *err)
+{
+	const struct json *probe = json_get(p->json, "probe");
+
+	if (read_names(json_get(p->json, "can"), "can", endpoint_can_name, ENDPOINT_CANS - 1, what,
+		       &p->can, err) ||
+	    read_names(json_get(p->json, "omit"), "omit", endpoint_field_name, FIELDS, what,
+		       &p->omit, err))
+		return err->code;
+	if (probe && json_type(probe) != JSON_BOOL)
+		return read_names(probe, "probe", endpoint_can_name, ENDPOINT_CANS, what, &p->probe,
+				  err);
+	p->probe = json_bool(probe, true) ? ~0u : 0;
 	return 0;
 }
 

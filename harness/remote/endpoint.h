@@ -19,11 +19,30 @@ enum endpoint_can {
 	CAN_CHOICE = 1 << 3,
 	CAN_LIKELIHOOD = 1 << 4,
 	CAN_LETTERS = 1 << 5,
+	CAN_TEXT = 1 << 6, /* every server; a name for what is tried */
 };
+#define ENDPOINT_CANS 7
+extern const char *const endpoint_can_name[ENDPOINT_CANS];
+
+/* Request fields that a profile may leave out, because its server refuses them. */
+enum endpoint_field {
+	FIELD_DETAIL, /* of pictures */
+	FIELD_FREQUENCY_PENALTY,
+	FIELD_MAX_TOKENS, /* however it is called */
+	FIELD_N,
+	FIELD_PRESENCE_PENALTY,
+	FIELD_SEED,
+	FIELD_STREAM,
+	FIELD_TEMPERATURE,
+	FIELD_TOP_P,
+	FIELDS,
+};
+extern const char *const endpoint_field_name[FIELDS];
 
 /* How a choice is imposed. */
 enum choice_way {
 	CHOICE_STRUCTURED,  /* vLLM: structured_outputs */
+	CHOICE_CHOICES,	    /* the same with the key "choices", as some versions document it */
 	CHOICE_GUIDED,	    /* older vLLM: guided_choice */
 	CHOICE_GRAMMAR,	    /* llama-server: GBNF */
 	CHOICE_JSON_SCHEMA, /* OpenAI: an object with one enumerated member */
@@ -36,7 +55,9 @@ struct endpoint {
 	char *key;   /* of the server, "" for none; in no file, no message, no hash */
 	char *extra; /* further request fields, one canonical JSON object, "{}" for none */
 	enum dialect dialect;
-	unsigned can; /* enum endpoint_can */
+	unsigned can;	/* enum endpoint_can */
+	unsigned probe; /* of them what is tried before the first ask, where it is needed */
+	unsigned omit;	/* 1 << enum endpoint_field */
 	enum choice_way choice;
 	bool completion_tokens; /* max_completion_tokens instead of max_tokens */
 	int concurrency;

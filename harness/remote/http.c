@@ -63,7 +63,7 @@ static int http_open(void *state, const char *spec, const struct backend_env *en
 	h->completions_url = make_url(h, "/completions");
 	if (!h->chat_url || !h->completions_url)
 		return err_set(err, ERR_NOMEM, "http: no memory");
-	return make_headers(h, err) ? err->code : http_identify(h, false, err);
+	return make_headers(h, err) ? err->code : http_identify(h, false, 0, err);
 }
 
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *ctx, void *known)
@@ -99,7 +99,7 @@ static int first(const struct http *h)
 	return h->env.concurrency ? h->env.concurrency : h->profile.concurrency;
 }
 
-static int http_start(void *state, unsigned modes, struct err *err)
+static int http_start(void *state, unsigned needs, struct err *err)
 {
 	struct http *h = state;
 
@@ -122,7 +122,7 @@ static int http_start(void *state, unsigned modes, struct err *err)
 	for (int i = 0; i < h->n; i++)
 		if (http_prepare(h, &h->flight[i], err))
 			return err->code;
-	return http_probe(h, modes, err);
+	return http_probe(h, needs, err);
 }
 
 static int http_request(const void *state, const struct ask *ask, struct strbuf *out,

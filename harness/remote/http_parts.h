@@ -55,10 +55,13 @@ int http_prepare(const struct http *h, struct flight *f, struct err *err);
 /* Judges a transfer that ended: fills in f->r.  true: the ask is answered.  false with
  * f->state FLIGHT_WAITS: send (the next step or again) at f->due. */
 bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err);
-/* Writes the identity: of the profile, and of what is served (which asks the server). */
-int http_identify(struct http *h, bool served, struct err *err);
-/* Asks the server who it is and tries the modes. */
-int http_probe(struct http *h, unsigned modes, struct err *err);
+/* Writes the identity: of the profile, and of what is served (which asks the server, and whether
+ * it sees and hears what is needed). */
+int http_identify(struct http *h, bool served, unsigned needs, struct err *err);
+/* Asks the server who it is, and tries what is needed. */
+int http_probe(struct http *h, unsigned needs, struct err *err);
+/* Tries modes and parts on asks whose replies are known, but for what the profile leaves out. */
+int http_try(struct http *h, unsigned needs, struct err *err);
 /* How many requests may be out at once. */
 int http_limit(const struct http *h);
 /* The loop. */

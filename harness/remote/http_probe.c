@@ -13,13 +13,8 @@
 #define LOOK_S	0.05 /* how long a signal to stop may go unseen */
 #define ANSWERS 300  /* bytes of a server's text in a message */
 
-#define ROLE_TEXT(text)                                                                            \
-	{                                                                                          \
-		.type = ASK_TEXT, .data = text, .size = sizeof(text) - 1                           \
-	}
-
-/* GET of a whole URL into f->body; *status 0: no reply. */
-static CURLcode get(struct flight *f, const char *url, long *status)
+/* GET of a whole URL into f->body, or POST of a body; *status 0: no reply. */
+static CURLcode fetch(struct flight *f, const char *url, const char *body, long *status)
 {
 	CURLcode rc;
 
@@ -27,7 +22,12 @@ static CURLcode get(struct flight *f, const char *url, long *status)
 	f->too_large = false;
 	*status = 0;
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
-	curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L);
+	if (body) {
+		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, body);
+	} else {
+		curl_easy_setopt(f->easy, CURLOPT_HTTPGET, 1L);
+	}
 	rc = curl_easy_perform(f->easy);
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_setopt(f->easy, CURLOPT_POST, 1L);
@@ -72,7 +72,7 @@ static long get_patiently(struct http *h, struct flight *f, const char *url, str
 	long status = 0;
 
 	for (int k = 0; !err->code; k++) {
-		CURLcode rc = get(f, url, &status);
+		CURLcode rc = fetch(f, url, NULL, &status);
 
 		if (h->env.stop && *h->env.stop)
 			err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -144,19 +144,69 @@ static int ask_models(struct http *h, struct json_writer *w, struct err *err)
 	return err->code;
 }
 
+/* llama-server's own paths lie beside /v1. */
+static void own_url(const struct http *h, const char *path, struct strbuf *out)
+{
+	const size_t n = strlen(h->profile.base_url);
+
+	strbuf_addn(out, h->profile.base_url, n - (str_ends(h->profile.base_url, "/v1") ? 3 : 0));
+	strbuf_add(out, path);
+}
+
+/* The hash of a message as the server's template renders it, where the server tells. */
+static void put_rendered(struct http *h, struct json_writer *w)
+{
+	static const char sample[] =
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"How does she feel?\"}]}";
+	struct flight *f = &h->flight[0];
+	struct strbuf url = { 0 };
+	struct err ignored = { 0 };
+	char hash[SHA256_HEX];
+	struct json *v = NULL;
+	const char *prompt;
+	long status;
+
+	own_url(h, "/apply-template", &url);
+	if (!fetch(f, strbuf_str(&url), sample, &status) && status == 200)
+		v = json_parse(strbuf_str(&f->body), f->body.len, "/apply-template", &ignored);
+	prompt = json_str(json_get(v, "prompt"), NULL);
+	if (prompt) {
+		sha256_hex(prompt, strlen(prompt), hash);
+		json_put_str(w, "rendered", hash);
+	}
+	json_free(v);
+	strbuf_free(&url);
+}
+
+/* Whether llama-server was started with what it takes to see and hear. */
+static int check_senses(const struct http *h, const struct json *props, unsigned needs,
+			struct err *err)
+{
+	const struct json *has = json_get(props, "modalities");
+	const unsigned see = ASK_NEEDS_PART(ASK_JPEG) | ASK_NEEDS_PART(ASK_VIDEO);
+	const bool blind = needs & see && !json_bool(json_get(has, "vision"), false);
+	const bool deaf =
+		needs & ASK_NEEDS_PART(ASK_WAV) && !json_bool(json_get(has, "audio"), false);
+
+	if (has && (blind || deaf))
+		return err_set(err, ERR_BACKEND,
+			       "profile %s: the server was started without the projector for %s; "
+			       "start it with --mmproj FILE",
+			       h->profile.name, blind ? "pictures" : "sound");
+	return 0;
+}
+
 /* llama-server: build, template, context, and whether it takes pictures and sound. */
-static int ask_props(struct http *h, struct json_writer *w, struct err *err)
+static int ask_props(struct http *h, struct json_writer *w, unsigned needs, struct err *err)
 {
 	struct flight *f = &h->flight[0];
 	struct strbuf url = { 0 };
-	size_t n = strlen(h->profile.base_url);
 	char hash[SHA256_HEX];
 	const char *template;
 	struct json *v;
 	long status;
 
-	strbuf_addn(&url, h->profile.base_url, n - (str_ends(h->profile.base_url, "/v1") ? 3 : 0));
-	strbuf_add(&url, "/props");
+	own_url(h, "/props", &url);
 	status = get_patiently(h, f, strbuf_str(&url), err);
 	strbuf_free(&url);
 	if (err->code || status != 200)
@@ -171,92 +221,27 @@ static int ask_props(struct http *h, struct json_writer *w, struct err *err)
 	json_put_str(w, "chat_template", hash);
 	json_put_num(w, "n_ctx",
 		     json_num(json_get(json_get(v, "default_generation_settings"), "n_ctx"), 0));
+	put_rendered(h, w);
 	json_close_object(w);
-	if (json_get(v, "modalities") &&
-	    ((h->profile.can & CAN_IMAGES &&
-	      !json_bool(json_get(json_get(v, "modalities"), "vision"), false)) ||
-	     (h->profile.can & CAN_AUDIO &&
-	      !json_bool(json_get(json_get(v, "modalities"), "audio"), false))))
-		err_set(err, ERR_BACKEND,
-			"profile %s: the server was started without the projector for the images "
-			"or audio that \"can\" lists",
-			h->profile.name);
+	check_senses(h, v, needs, err);
 	json_free(v);
 	return err->code;
 }
 
-/* --- does it do the modes -------------------------------------------------------------------- */
+/* --- as one object ---------------------------------------------------------------------------- */
 
-struct trial {
-	struct ask ask;
-	bool asked, ok;
-	char why[ANSWERS + 100];
-};
-
-static enum ask_next next_trial(void *ctx, const struct ask **out, struct err *err)
+/* Names of a table whose bits are set. */
+static void put_names(struct json_writer *w, const char *key, const char *const *name, int n,
+		      unsigned bits)
 {
-	struct trial *t = ctx;
-
-	(void)err;
-	if (t->asked)
-		return ASK_END;
-	t->asked = true;
-	*out = &t->ask;
-	return ASK_READY;
+	json_open_array(w, key);
+	for (int i = 0; i < n; i++)
+		if (bits & 1u << i)
+			json_put_str(w, NULL, name[i]);
+	json_close_array(w);
 }
 
-static int put_trial(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
-{
-	struct trial *t = ctx;
-	bool known = r->n_options == 0;
-
-	(void)ask;
-	for (int i = 0; i < r->n_options; i++)
-		known |= r->option[i].known;
-	t->ok = r->status == ANSWER_OK && known;
-	if (!str_format(t->why, sizeof(t->why), "%s", r->first_error))
-		t->why[0] = '\0';
-	return err->code;
-}
-
-static int try_mode(struct http *h, enum ask_mode mode, struct err *err)
-{
-	static const char *const animal[] = { "cat", "dog" };
-	static const char *const colour[] = { "green", "yellow" };
-	/* no free reply to this is one of the animals */
-	static const struct ask_part question =
-		ROLE_TEXT("What colour is grass? Reply with the name of the colour only.");
-	static const struct ask_part beginning = ROLE_TEXT("The colour of fresh grass is");
-	static const struct ask_part letters =
-		ROLE_TEXT("What colour is grass? A: green. B: yellow. Reply with one letter.");
-	const struct ask_message message = { "user",
-					     mode == ASK_CHOICE	   ? &question
-					     : mode == ASK_LETTERS ? &letters
-								   : &beginning,
-					     1 };
-	struct trial t = { .ask = { .id = "probe",
-				    .task = "",
-				    .settings = "",
-				    .message = &message,
-				    .n_messages = 1,
-				    .mode = mode,
-				    .option = mode == ASK_CHOICE ? animal : colour,
-				    .n_options = 2,
-				    .sampling = ask_sampling_default } };
-	const struct ask_source source = { .next = next_trial, .ctx = &t };
-	const struct ask_sink sink = { put_trial, NULL, &t };
-
-	if (http_run(h, &source, &sink, err))
-		return err->code;
-	return t.ok ? 0
-		    : err_set(err, ERR_BACKEND,
-			      "profile %s: the server does not do mode %s as it should (%s); take "
-			      "it out of \"can\"%s",
-			      h->profile.name, ask_mode_name[mode], t.why,
-			      mode == ASK_CHOICE ? " or name another \"choice\"" : "");
-}
-
-int http_identify(struct http *h, bool served, struct err *err)
+int http_identify(struct http *h, bool served, unsigned needs, struct err *err)
 {
 	const struct endpoint *p = &h->profile;
 	struct json_writer w;
@@ -269,21 +254,23 @@ int http_identify(struct http *h, bool served, struct err *err)
 	json_put_str(&w, "extra", p->extra);
 	json_put_str(&w, "model", p->model);
 	json_put_str(&w, "name", p->name);
-	if (served && p->dialect == DIALECT_LLAMA && ask_props(h, &w, err))
+	put_names(&w, "omitted", endpoint_field_name, FIELDS, p->omit);
+	if (served && p->dialect == DIALECT_LLAMA && ask_props(h, &w, needs, err))
 		return err->code;
 	json_put_str(&w, "revision", p->revision);
+	put_names(&w, "sent", endpoint_field_name, FIELDS, ~p->omit);
 	if (served && ask_models(h, &w, err))
 		return err->code;
+	json_put_str(&w, "tokens_field",
+		     p->completion_tokens ? "max_completion_tokens" : "max_tokens");
+	put_names(&w, "unprobed", endpoint_can_name, ENDPOINT_CANS, ~p->probe);
 	json_close_object(&w);
 	return h->identity.oom ? err_set(err, ERR_NOMEM, "http: no memory") : 0;
 }
 
-int http_probe(struct http *h, unsigned modes, struct err *err)
+int http_probe(struct http *h, unsigned needs, struct err *err)
 {
-	if (http_identify(h, true, err))
+	if (dialect_can(&h->profile, needs, err) || http_identify(h, true, needs, err))
 		return err->code;
-	for (int m = ASK_CHOICE; m < ASK_MODES && !err->code; m++)
-		if (modes & 1u << m)
-			try_mode(h, (enum ask_mode)m, err);
-	return err->code;
+	return http_try(h, needs, err);
 }
