@@ -16,10 +16,10 @@ static const struct {
 	const char *word;
 	unsigned see;
 } channel[] = { { "text", SEE_TEXT },
-		{ "audio", SEE_AUDIO | SEE_SPEECH },
-		{ "face", SEE_FACE },
-		{ "body", SEE_BODY },
-		{ "posture", SEE_POSTURE } };
+		{ "audio", SEE_AUDIO | SEE_SPEECH | SEE_SOUND },
+		{ "face", SEE_FACE | SEE_PICTURES },
+		{ "body", SEE_BODY | SEE_PICTURES },
+		{ "posture", SEE_POSTURE | SEE_PICTURES } };
 
 int ceiling_read(const char *root, struct json **out, struct err *err)
 {

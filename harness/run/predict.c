@@ -83,7 +83,7 @@ int predict_views(struct predictions *p, const struct model_ops *model, void *st
 
 	if (!model->predict)
 		return err_set(err, ERR_ARG,
-			       "%s: this system asks a served model: name it with --backend",
+			       "%s asks a served model: only merc run and merc sweep do that",
 			       model->name);
 	if (predictions_new(p, views, labels, err))
 		return err->code;
