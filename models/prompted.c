@@ -548,5 +548,6 @@ const struct model_ops model_prompted = {
 	.load = prompted_load,
 	.prompt = prompted_prompt,
 	.parameters = prompted_parameters,
+	.note = prompted_note,
 	.destroy = prompted_destroy,
 };

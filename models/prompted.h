@@ -78,6 +78,7 @@ int prompted_check(const struct prompted *p, struct err *err);
 int prompted_fit(void *state, const struct samples *train, struct err *err);
 int prompted_save(const void *state, const char *path, struct err *err);
 int prompted_load(void *state, const char *path, struct err *err);
+void prompted_note(const void *state, struct json_writer *w);
 void prompted_forget(struct prompted *p);
 
 /* --- replies (prompted_read.c) --- */

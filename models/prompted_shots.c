@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/json.h"
 #include "harness/base/rng.h"
 #include "models/store.h"
 
@@ -37,6 +38,21 @@ void prompted_forget(struct prompted *p)
 	p->shot = NULL;
 	p->n_shots = 0;
 	sha256_hex("", 0, p->shots_hash);
+}
+
+void prompted_note(const void *state, struct json_writer *w)
+{
+	const struct prompted *p = state;
+
+	json_open_array(w, "shots");
+	for (int i = 0; i < p->n_shots; i++) {
+		json_open_object(w, NULL);
+		json_put_str(w, "id", p->shot[i].id);
+		json_put_str(w, "label", p->env->labels->word[p->shot[i].label]);
+		json_close_object(w);
+	}
+	json_close_array(w);
+	json_put_str(w, "shots_hash", p->n_shots ? p->shots_hash : NULL);
 }
 
 /* Text and sentences only: no clip goes along with an example. */

@@ -106,6 +106,12 @@ check "and the result is the same" scripts/same-results.sh "$dir/first" "$dir/re
 check "some of the dialogues use the replies of all" run "$dir/both.json" "$dir/vllm.json" --limit 2
 check "and ask nothing" [ "$(($(asked vllm) - before))" -le 6 ]
 
+# examples
+check "examples come from the train split" run "$dir/text.json" exec:scripts/examples/exec_majority.sh --set shots=5
+check "and are recorded" [ "$(grep -h -A 24 '"shots": \[' "$dir"/results/runs/meld-text-on-exec*/manifest.json |
+	grep -c '"id": "dia')" = 5 ]
+rm -r "$dir"/results/runs/meld-text-on-exec*
+
 # killed and going on
 check "the same in one go" run "$dir/text.json" "$dir/slow.json" --results "$dir/whole"
 whole=$(asked slow)

@@ -24,6 +24,7 @@
 #include "harness/core/view.h"
 
 struct ask;
+struct json_writer;
 struct reply;
 
 enum model_flags {
@@ -102,6 +103,9 @@ struct model_ops {
 		      struct err *err);
 	/* Trained numbers, for the manifest; may be NULL. */
 	int64_t (*parameters)(const void *state);
+	/* Members for the manifest, into the open object: what fit chose (examples); may be NULL.
+	 */
+	void (*note)(const void *state, struct json_writer *w);
 	/* Always called, accepts the zeroed state. */
 	void (*destroy)(void *state);
 };

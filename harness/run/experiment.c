@@ -211,6 +211,7 @@ static int train(struct flight *f, struct err *err)
 		return err_wrap(err, "%s", m->name);
 	if ((m->flags & MODEL_TRAINS) && m->fit(f->state, &train, err))
 		return err_wrap(err, "%s", m->name);
+	f->record.state = f->state;
 	f->record.train_s = clock_s() - start;
 	f->record.parameters = m->parameters ? m->parameters(f->state) : 0;
 	return 0;

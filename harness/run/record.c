@@ -398,6 +398,11 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	}
 	write_spec(&w, r);
 	json_put_int(&w, "parameters", r->parameters);
+	if (r->recipe->model->note) {
+		json_open_object(&w, "chosen");
+		r->recipe->model->note(r->state, &w);
+		json_close_object(&w);
+	}
 	json_open_object(&w, "epochs");
 	json_put_int(&w, "best", best);
 	json_put_int(&w, "total", r->n_epoch);

@@ -27,6 +27,7 @@ struct run_record {
 	unsigned see; /* what the model really saw: recipe, model and corpus together */
 	bool limited; /* --limit or only clips: not a result */
 	int64_t parameters;
+	const void *state; /* of the model */
 	struct epoch_row *epoch;
 	int n_epoch;
 	size_t cap_epoch;
