@@ -3,69 +3,12 @@
  * are not what they should be.
  */
 #include "tests/clip.h"
+#include "tests/wish.h"
 
 #include <libavcodec/avcodec.h>
 
-#include "harness/base/mem.h"
 #include "harness/base/thread.h"
-#include "harness/core/view.h"
 #include "harness/media/still.h"
-#include "harness/run/attach.h"
-
-#define PARTS 8
-
-/* An ask of one message, whose parts stand for turns. */
-struct wish {
-	struct ask_part part[PARTS];
-	struct ask_message message;
-	struct ask ask;
-	struct arena mem;
-};
-
-static void wish_make(struct wish *w, const char *types, struct ask_media media)
-{
-	*w = (struct wish){ .ask = { .id = "test/dia0_utt0", .n_messages = 1, .media = media } };
-	for (int i = 0; types[i]; i++) {
-		struct ask_part *p = &w->part[w->message.n_parts++];
-
-		switch (types[i]) {
-		case 'j':
-			p->type = ASK_JPEG;
-			break;
-		case 'w':
-			p->type = ASK_WAV;
-			break;
-		case 'v':
-			p->type = ASK_VIDEO;
-			break;
-		default:
-			*p = (struct ask_part){ .type = ASK_TEXT, .data = "how?", .size = 4 };
-		}
-	}
-	w->message.role = "user";
-	w->message.part = w->part;
-	w->ask.message = &w->message;
-}
-
-static int wish_come(struct wish *w, const struct utterance *u, unsigned see, struct err *err)
-{
-	const struct corpus c = { .utt = (struct utterance *)(uintptr_t)u, .n_utt = 1 };
-	const int utt = 0;
-
-	return attach_clips(&w->ask, &c, &utt, see, NULL, &w->mem, err);
-}
-
-static const struct ask_part *part(const struct wish *w, int i)
-{
-	return &w->ask.message[0].part[i];
-}
-
-static struct utterance whole(const char *path)
-{
-	return (struct utterance){ .id = "dia0_utt0",
-				   .audio = { .path = path, .end_ms = -1 },
-				   .video = { .path = path, .end_ms = -1 } };
-}
 
 /* A part's JPEG decoded by itself; av_frame_free(). */
 static AVFrame *decode_jpeg(const struct ask_part *p)
@@ -160,7 +103,7 @@ static void test_moments_and_sound(void **state)
 
 		write_clip(path, 36, RATE);
 		wish_make(&w, "jtw", (struct ask_media){ cases[k].frames, 88, 60 });
-		wish_come(&w, &u, SEE_MEDIA, &err);
+		wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 		CHECK_OK(&err);
 		assert_int_equal(w.ask.message[0].n_parts, cases[k].frames + 2);
 		CHECK(w.ask.message != &w.message && w.message.part == w.part && !w.part[0].data);
@@ -193,7 +136,7 @@ static void test_spans_and_crops(void **state)
 					     .video = { avi, 1000, 3000, crop } };
 
 		wish_make(&w, "wj", (struct ask_media){ 2, 1000, 60 });
-		wish_come(&w, &u, SEE_MEDIA | SEE_TEXT, &err);
+		wish_come(&w, &u, SEE_MEDIA | SEE_TEXT, NULL, &err);
 		CHECK_OK(&err);
 		assert_int_equal(w.ask.message[0].n_parts, 3);
 		check_wav(part(&w, 0), (1737 - 500) * 16);
@@ -220,7 +163,7 @@ static void test_seconds(void **state)
 	for (int open = 0; open < 2; open++) {
 		u.audio.end_ms = u.video.end_ms = open ? -1 : 305000;
 		wish_make(&w, "jw", (struct ask_media){ 2, 176, 2 });
-		wish_come(&w, &u, SEE_MEDIA, &err);
+		wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 		CHECK_OK(&err);
 		assert_int_equal(w.ask.message[0].n_parts, 3);
 		check_picture(part(&w, 0), 6, 176, 144, false);
@@ -243,7 +186,7 @@ static void test_fewer_than_asked(void **state)
 	(void)state;
 	write_clip(path, 5, RATE);
 	wish_make(&w, "j", (struct ask_media){ 32, 64, 60 });
-	wish_come(&w, &u, SEE_PICTURES, &err);
+	wish_come(&w, &u, SEE_PICTURES, NULL, &err);
 	CHECK_OK(&err);
 	assert_int_equal(w.ask.message[0].n_parts, 5);
 	for (int i = 0; i < 5; i++)
@@ -277,7 +220,7 @@ static void test_video(void **state)
 	write_clip(path, 36, RATE);
 	/* eight a second of twelve: two of three */
 	wish_make(&w, "v", (struct ask_media){ 64, 88, 60 });
-	wish_come(&w, &u, SEE_MEDIA, &err);
+	wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 	CHECK_OK(&err);
 	read_video(dir, part(&w, 0), &s);
 	CHECK(s.status == MEDIA_OK && s.n == 24 && s.width == 88 && s.height == 72);
@@ -293,7 +236,7 @@ static void test_video(void **state)
 	arena_free(&w.mem);
 	/* at most five, in their places, and only what may be seen */
 	wish_make(&w, "v", (struct ask_media){ 5, 88, 60 });
-	wish_come(&w, &u, SEE_PICTURES, &err);
+	wish_come(&w, &u, SEE_PICTURES, NULL, &err);
 	CHECK_OK(&err);
 	read_video(dir, part(&w, 0), &s);
 	CHECK(s.status == MEDIA_NO_AUDIO && s.n == 5);
@@ -324,7 +267,7 @@ static void refused(const struct utterance *u, const char *types, int code, cons
 	struct wish w;
 
 	wish_make(&w, types, (struct ask_media){ 4, 88, 60 });
-	wish_come(&w, u, SEE_MEDIA, &err);
+	wish_come(&w, u, SEE_MEDIA, NULL, &err);
 	CHECK_ERR(&err, code, text);
 	CHECK(w.ask.message == &w.message && w.message.n_parts == (int)strlen(types));
 	arena_free(&w.mem);
@@ -348,7 +291,7 @@ static void test_lacking(void **state)
 	refused(&u, "w", ERR_DATA, "mute.mp4: no sound");
 	/* a video without a sound track is still one */
 	wish_make(&w, "v", (struct ask_media){ 4, 88, 60 });
-	wish_come(&w, &u, SEE_MEDIA, &err);
+	wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 	CHECK_OK(&err);
 	read_video(dir, part(&w, 0), &s);
 	CHECK(s.status == MEDIA_NO_AUDIO && s.n == 4);
@@ -385,7 +328,7 @@ static void test_truncated(void **state)
 	io_write_atomic(path, file, size / 2, &err);
 	CHECK_OK(&err);
 	wish_make(&w, "jw", (struct ask_media){ 4, 88, 60 });
-	wish_come(&w, &u, SEE_MEDIA, &err);
+	wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 	CHECK_OK(&err);
 	assert_int_equal(w.ask.message[0].n_parts, 3); /* the other two are not there */
 	check_picture(part(&w, 0), 6, 88, 72, false);
@@ -395,7 +338,7 @@ static void test_truncated(void **state)
 	io_write_atomic(path, file, 64, &err);
 	CHECK_OK(&err);
 	wish_make(&w, "jw", (struct ask_media){ 4, 88, 60 });
-	CHECK(wish_come(&w, &u, SEE_MEDIA, &err) == ERR_FORMAT || err.code == ERR_DATA);
+	CHECK(wish_come(&w, &u, SEE_MEDIA, NULL, &err) == ERR_FORMAT || err.code == ERR_DATA);
 	CHECK(strstr(err.msg, path));
 	arena_free(&w.mem);
 	free(file);
@@ -422,7 +365,7 @@ static void test_not_to_be_seen(void **state)
 	write_clip(path, 12, RATE);
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 		wish_make(&w, cases[k].types, (struct ask_media){ 4, 88, 60 });
-		wish_come(&w, &u, cases[k].see, &err);
+		wish_come(&w, &u, cases[k].see, NULL, &err);
 		CHECK_ERR(&err, ERR_INTERNAL, "dia0_utt0");
 		arena_free(&w.mem);
 	}
@@ -444,11 +387,11 @@ static void test_bounds(void **state)
 	write_clip(path, 12, RATE);
 	for (size_t k = 0; k < ARRAY_LEN(bad); k++) {
 		wish_make(&w, "j", bad[k]);
-		wish_come(&w, &u, SEE_MEDIA, &err);
+		wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 		CHECK_ERR(&err, ERR_ARG, "dia0_utt0");
 		arena_free(&w.mem);
 		wish_make(&w, "tt", bad[k]); /* of no matter to an ask without clips */
-		wish_come(&w, &u, 0, &err);
+		wish_come(&w, &u, 0, NULL, &err);
 		CHECK_OK(&err);
 		CHECK(w.ask.message == &w.message);
 	}
@@ -458,13 +401,15 @@ static void test_bounds(void **state)
 
 /* ---- the same bytes ---- */
 
-static void check_same(const struct wish *a, const struct wish *b)
+/* The text that keys of replies get says what the numbers do. */
+static void test_form(void **state)
 {
-	assert_int_equal(a->ask.message[0].n_parts, b->ask.message[0].n_parts);
-	for (int i = 0; i < a->ask.message[0].n_parts; i++) {
-		CHECK(part(a, i)->size == part(b, i)->size);
-		CHECK(!memcmp(part(a, i)->data, part(b, i)->data, part(a, i)->size));
-	}
+	char form[80];
+
+	(void)state;
+	CHECK(str_format(form, sizeof(form), "jpeg-q%d wav-s16-%d mp4-h264-q%d-%dfps-aac",
+			 ASK_JPEG_QUANTISER, ASK_WAV_RATE, ASK_VIDEO_QUALITY, ASK_VIDEO_FPS));
+	assert_string_equal(form, ASK_MEDIA_FORM);
 }
 
 struct crowd {
@@ -479,7 +424,7 @@ static void crowd_member(void *ctx, int i, int worker)
 
 	(void)worker;
 	wish_make(&c->wish[i], "jwvj", (struct ask_media){ 3, 88, 60 });
-	wish_come(&c->wish[i], &c->u[i % 3], SEE_MEDIA, &c->err[i]);
+	wish_come(&c->wish[i], &c->u[i % 3], SEE_MEDIA, NULL, &c->err[i]);
 }
 
 static void test_several_threads(void **state)
@@ -557,7 +502,7 @@ static void check_real(const char *path)
 	unsigned status;
 
 	wish_make(&w, "jw", media);
-	wish_come(&w, &u, SEE_MEDIA, &err);
+	wish_come(&w, &u, SEE_MEDIA, NULL, &err);
 	media_probe(path, &info, &err);
 	CHECK_OK(&err);
 	assert_int_equal(w.ask.message[0].n_parts, 9);
@@ -571,7 +516,7 @@ static void check_real(const char *path)
 		CHECK_NEAR(sample(part(&w, 8), i) / 32768.0, audio.pcm[i], 0.51 / 32768);
 	CHECK(k.worst > 36);
 	wish_make(&again, "jw", media);
-	wish_come(&again, &u, SEE_MEDIA, &err);
+	wish_come(&again, &u, SEE_MEDIA, NULL, &err);
 	CHECK_OK(&err);
 	check_same(&w, &again);
 	print_message("%s: %.1f dB at worst, %zu bytes\n", path_base(path), k.worst, w.mem.total);
@@ -668,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_not_to_be_seen),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_several_threads),
 		cmocka_unit_test(test_real),
 		cmocka_unit_test(test_wav_extremes),

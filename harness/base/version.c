@@ -10,6 +10,7 @@ const struct version *version_get(void)
 		.number = MERC_VERSION,
 		.commit = MERC_COMMIT,
 		.measuring = MERC_MEASURING,
+		.attaching = MERC_ATTACHING,
 		.compiler = MERC_COMPILER,
 		.mode = MERC_MODE,
 		.flags = MERC_FLAGS,

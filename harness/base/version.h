@@ -10,6 +10,7 @@ struct version {
 	const char
 		*commit; /* git's short name, "-dirty" behind it when files differ; or "unknown" */
 	const char *measuring; /* another one for every change of the sources that measure clips */
+	const char *attaching; /* likewise: that make parts of asks of them */
 	const char *compiler;  /* first line of the compiler's own version */
 	const char *mode;      /* debug, release, asan, ubsan, tsan */
 	const char *flags;     /* every compiler flag */

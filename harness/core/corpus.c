@@ -10,6 +10,12 @@
 
 const char *const split_name[SPLIT_COUNT] = { "train", "dev", "test" };
 
+bool media_same_span(const struct media_ref *a, const struct media_ref *b)
+{
+	return a->path && b->path && !strcmp(a->path, b->path) && a->start_ms == b->start_ms &&
+	       a->end_ms == b->end_ms;
+}
+
 int corpus_issue(struct corpus *c, enum issue_level level, const char *kind, const char *file,
 		 long line, struct err *err, const char *fmt, ...)
 {

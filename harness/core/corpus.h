@@ -5,6 +5,7 @@
 #ifndef HARNESS_CORE_CORPUS_H
 #define HARNESS_CORE_CORPUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/err.h"
@@ -23,6 +24,9 @@ struct media_ref {
 	int64_t end_ms; /* -1: to the end of the file */
 	enum media_crop crop;
 };
+
+/* Whether both are there and are one stretch of one file, whatever their crops. */
+bool media_same_span(const struct media_ref *a, const struct media_ref *b);
 
 struct speaker {
 	const char *name;   /* "Rachel"; IEMOCAP: "Ses01_F" */

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/str.h"
+#include "harness/base/version.h"
 #include "harness/core/view.h"
 #include "harness/media/media.h"
 #include "harness/media/still.h"
+#include "harness/run/clip_store.h"
 
 #define SIDE_MIN 16
 #define SIDE_MAX 4096
@@ -30,6 +33,7 @@ struct attaching {
 	const struct corpus *c;
 	const int *utt;
 	unsigned see;
+	struct clip_store *store;
 	struct arena *mem;
 	struct clip *clips;
 };
@@ -47,12 +51,6 @@ struct reading {
 static int no_memory(const struct utterance *u, struct err *err)
 {
 	return err_set(err, ERR_NOMEM, "%s: no memory for its clip", u->id);
-}
-
-static bool same_span(const struct media_ref *a, const struct media_ref *b)
-{
-	return a->path && b->path && !strcmp(a->path, b->path) && a->start_ms == b->start_ms &&
-	       a->end_ms == b->end_ms;
 }
 
 static struct media_request request(const struct attaching *a, const struct media_ref *ref)
@@ -199,32 +197,91 @@ static int has_clip(const struct clip *k, const struct media_ref *ref, const cha
 		       k->u->id, what);
 }
 
-static int make_parts(struct attaching *a, struct clip *k, struct err *err)
+/* What the bytes of a part follow from; "" where nothing is kept, or the clip cannot be read. */
+static void part_key(const struct attaching *a, const struct clip *k, enum ask_part_type type,
+		     char key[HASH_HEX])
+{
+	bool sound = type == ASK_WAV || (type == ASK_VIDEO && a->see & SEE_SOUND);
+	const struct media_ref *ref[2] = { sound ? &k->u->audio : NULL,
+					   type != ASK_WAV ? &k->u->video : NULL };
+	const struct ask_media *m = &a->ask->media;
+	struct strbuf b = { 0 };
+	struct err err = { 0 };
+	char hash[HASH_HEX];
+
+	key[0] = '\0';
+	if (!a->store)
+		return;
+	strbuf_addf(&b, "clip %s|%s|%s|%d %.17g", version_get()->attaching, media_versions(),
+		    ASK_MEDIA_FORM, (int)type, m->seconds);
+	if (type != ASK_WAV)
+		strbuf_addf(&b, " %d %d", m->frames, m->side);
+	for (int i = 0; i < 2; i++) {
+		if (!ref[i] || !ref[i]->path)
+			continue;
+		if (!clip_store_hash(a->store, ref[i]->path, hash, &err))
+			strbuf_addf(&b, "|%d %s %lld %lld %d", i, hash, (long long)ref[i]->start_ms,
+				    (long long)ref[i]->end_ms, (int)ref[i]->crop);
+	}
+	if (!b.oom && !err.code)
+		hash_hex(strbuf_str(&b), b.len, key);
+	strbuf_free(&b);
+}
+
+/* Room for the parts of a kind, or those that were kept; *key as part_key() has it. */
+static int find_parts(struct attaching *a, struct clip *k, enum ask_part_type type,
+		      char key[HASH_HEX], struct err *err)
+{
+	size_t room = type == ASK_JPEG ? (size_t)a->ask->media.frames : 1;
+
+	part_key(a, k, type, key);
+	if (key[0] && clip_store_get(a->store, key, &k->part[type], &k->n[type], a->mem, err))
+		return err->code;
+	for (int i = 0; i < k->n[type]; i++)
+		k->part[type][i].turn = k->turn;
+	if (!k->n[type])
+		k->part[type] = arena_array(a->mem, room, sizeof(**k->part));
+	return k->part[type] ? 0 : no_memory(k->u, err);
+}
+
+/* Reads what is missing. */
+static int read_parts(struct attaching *a, struct clip *k, const bool *missing, struct err *err)
 {
 	struct reading r = { .a = a, .clip = k };
 	const struct utterance *u = k->u;
-	bool stills = k->wanted[ASK_JPEG], wav = k->wanted[ASK_WAV], video = k->wanted[ASK_VIDEO];
 
-	if ((wav && has_clip(k, &u->audio, "sound", err)) ||
-	    ((stills || video) && has_clip(k, &u->video, "pictures", err)))
-		return err->code;
-	for (int t = 0; t < ASK_PART_TYPES; t++) {
-		size_t room = t == ASK_JPEG ? (size_t)a->ask->media.frames : 1;
-
-		k->part[t] = k->wanted[t] ? arena_array(a->mem, room, sizeof(**k->part)) : NULL;
-		if (k->wanted[t] && !k->part[t])
-			return no_memory(u, err);
-	}
-	if (stills)
-		read_stills(&r, wav && same_span(&u->audio, &u->video), err);
-	if (wav && !err->code && !r.audio.pcm)
+	if (missing[ASK_JPEG])
+		read_stills(&r, missing[ASK_WAV] && media_same_span(&u->audio, &u->video), err);
+	if (missing[ASK_WAV] && !err->code && !r.audio.pcm)
 		read_sound(&r, err);
-	if (wav && !err->code)
+	if (missing[ASK_WAV] && !err->code)
 		make_wav(&r, &u->audio, err);
-	if (video && !err->code)
+	if (missing[ASK_VIDEO] && !err->code)
 		read_moving(&r, err);
 	media_audio_free(&r.audio);
 	return err->code;
+}
+
+static int make_parts(struct attaching *a, struct clip *k, struct err *err)
+{
+	char key[ASK_PART_TYPES][HASH_HEX];
+	bool missing[ASK_PART_TYPES] = { false };
+
+	if ((k->wanted[ASK_WAV] && has_clip(k, &k->u->audio, "sound", err)) ||
+	    ((k->wanted[ASK_JPEG] || k->wanted[ASK_VIDEO]) &&
+	     has_clip(k, &k->u->video, "pictures", err)))
+		return err->code;
+	for (int t = 0; t < ASK_PART_TYPES; t++) {
+		if (k->wanted[t] && find_parts(a, k, t, key[t], err))
+			return err->code;
+		missing[t] = k->wanted[t] && !k->n[t];
+	}
+	if (read_parts(a, k, missing, err))
+		return err->code;
+	for (int t = 0; t < ASK_PART_TYPES; t++)
+		if (missing[t] && key[t][0])
+			clip_store_put(a->store, key[t], k->part[t], k->n[t]);
+	return 0;
 }
 
 /* Whether a part stands for something of a clip. */
@@ -315,10 +372,11 @@ static int check_bounds(const struct ask *ask, struct err *err)
 int attach_clips(struct ask *ask, const struct corpus *c, const int *utt, unsigned see,
 		 struct clip_store *store, struct arena *mem, struct err *err)
 {
-	struct attaching a = { .ask = ask, .c = c, .utt = utt, .see = see, .mem = mem };
+	struct attaching a = {
+		.ask = ask, .c = c, .utt = utt, .see = see, .store = store, .mem = mem
+	};
 	struct ask_message *message;
 
-	(void)store;
 	for (int i = 0; i < ask->n_messages; i++)
 		for (int k = 0; k < ask->message[i].n_parts; k++)
 			if (want(&a, &ask->message[i].part[k], err))

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "harness/base/hash.h"
 #include "harness/base/io.h"
@@ -15,6 +14,7 @@
 #include "harness/cue/behaviour.h"
 #include "harness/cue/speech.h"
 #include "harness/media/media.h"
+#include "harness/run/content.h"
 #include "harness/run/pack.h"
 
 /* The part of a record that has a fixed size; feature rows follow. */
@@ -75,12 +75,6 @@ static int on_picture(void *ctx, const struct picture *p, struct err *err)
 	return rc;
 }
 
-static bool same_span(const struct media_ref *a, const struct media_ref *b)
-{
-	return a->path && b->path && !strcmp(a->path, b->path) && a->start_ms == b->start_ms &&
-	       a->end_ms == b->end_ms;
-}
-
 static int read_span(struct taking *t, const struct media_ref *ref, bool sound, bool pictures,
 		     struct media_audio *audio, struct err *err)
 {
@@ -132,7 +126,7 @@ static int take(struct taking *t, const struct face_models *faces, const struct 
 		struct err *err)
 {
 	struct media_audio audio = { 0 };
-	bool both = same_span(&u->audio, &u->video);
+	bool both = media_same_span(&u->audio, &u->video);
 
 	t->meter = behaviour_new(faces, err);
 	if (t->meter && u->audio.path)
@@ -208,29 +202,6 @@ static int pack_record(const struct taking *t, struct strbuf *out)
 	return out->oom ? ERR_NOMEM : 0;
 }
 
-/* Content hash of a file; remembered by name, size and time of change. */
-static int content_hash(struct job *j, const char *path, char out[HASH_HEX], struct err *err)
-{
-	char text[4600], key[HASH_HEX];
-	const char *known;
-	struct stat st;
-	size_t len;
-
-	if (stat(path, &st) ||
-	    !str_format(text, sizeof(text), "file|%s|%jd|%jd|%ld", path, (intmax_t)st.st_size,
-			(intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec))
-		return err_set(err, ERR_MISSING, "%s: cannot be read", path);
-	hash_hex(text, strlen(text), key);
-	known = j->pack ? pack_get(j->pack, key, &len) : NULL;
-	if (known && len == HASH_HEX) {
-		memcpy(out, known, HASH_HEX);
-		return 0;
-	}
-	if (hash_file(path, out, err))
-		return err->code;
-	return j->pack ? pack_put(j->pack, key, out, HASH_HEX, err) : 0;
-}
-
 static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX], struct err *err)
 {
 	const struct media_ref *ref[2] = { &u->audio, &u->video };
@@ -241,7 +212,7 @@ static int cache_key(struct job *j, const struct utterance *u, char key[HASH_HEX
 		    media_versions(), MEASURE_RATE, MEASURE_FPS, MEASURE_HEIGHT,
 		    MEASURE_MAX_SECONDS, sizeof(struct stored), j->drawn);
 	for (int i = 0; i < 2 && !err->code; i++) {
-		if (!ref[i]->path || content_hash(j, ref[i]->path, hash, err))
+		if (!ref[i]->path || content_hash(j->pack, ref[i]->path, hash, err))
 			continue;
 		strbuf_addf(&b, "|%d %s %lld %lld %d", i, hash, (long long)ref[i]->start_ms,
 			    (long long)ref[i]->end_ms, (int)ref[i]->crop);
