@@ -83,6 +83,10 @@ p="-b $dir/profile.json" a="-a $dir/asks.jsonl"
 	check 'without a budget it goes on' ends 0 '9 asks: 9 ok, 3 kept' $p $a -o "$dir/poor"
 	check 'and pays for the rest' [ "$(asked)" = 18 ]
 	check 'the same replies' cmp "$dir/nine/replies.jsonl" "$dir/poor/replies.jsonl"
+	before=$(asked)
+	check "another folder's replies are taken from there" ends 0 '9 from other folders' $p $a -o "$dir/shared" --replies "$dir/nine"
+	check 'nothing was sent' [ "$(asked)" = "$before" ]
+	check 'they are the same' cmp "$dir/nine/replies.jsonl" "$dir/shared/replies.jsonl"
 	check 'failures are told, at the highest verbosity' ends 3 '8 of 10 asks ended without a reply' -v $p -a "$dir/cases.jsonl" -o "$dir/cases"
 	check 'as many failures as are borne' ends 0 '10 asks: 2 ok, 8 backend_fail' $p -a "$dir/cases.jsonl" -o "$dir/cases" --max-failures .8
 	before=$(asked)

@@ -12,6 +12,7 @@
 #include "harness/remote/drive.h"
 #include "harness/remote/journal.h"
 #include "harness/remote/reply_json.h"
+#include "harness/remote/shelf.h"
 #include "harness/base/sha256.h"
 
 static void write_text(const char *dir, const char *name, const char *text)
@@ -302,6 +303,98 @@ static void test_drive(void **state)
 	scratch_remove(other);
 }
 
+/* What another folder keeps is taken from there once, and kept here from then on. */
+static void test_shared(void **state)
+{
+	char *one = scratch_make(), *two = scratch_make(), *three = scratch_make(), folders[200];
+	struct drive_options o = { .replies = folders };
+	const struct drive_options alone = { 0 };
+	struct reversed s = { .fail = 10 };
+	struct ask_counts n;
+	struct err err = { 0 };
+
+	(void)state;
+	CHECK(str_format(folders, sizeof(folders), "%s", one));
+	n = go(one, 1500, 0, &s, &alone, &err);
+	CHECK_OK(&err);
+	/* failures are not shared; more than the window holds; in turn with a source that waits */
+	s = (struct reversed){ 0 };
+	n = go(two, 1600, 2, &s, &o, &err);
+	CHECK_OK(&err);
+	CHECK(n.shared == 1350 && n.kept == 0 && s.asked == 250 && n.asks == 1600);
+	CHECK(n.status[ANSWER_OK] == 1600);
+	CHECK_NEAR(n.cost, 250, 1e-9);
+	n = go(two, 1600, 0, &s, &alone, &err);
+	CHECK_OK(&err);
+	CHECK(n.shared == 0 && n.kept == 1600 && s.asked == 250);
+	/* of two folders everything is there: nobody is asked */
+	CHECK(str_format(folders, sizeof(folders), "%s\n%s", one, two));
+	s = (struct reversed){ 0 };
+	n = go(three, 1600, 1, &s, &o, &err);
+	CHECK_OK(&err);
+	CHECK(n.shared == 1600 && s.asked == 0 && n.cost == 0);
+	CHECK(str_format(folders, sizeof(folders), "%s/none", one));
+	go(one, 1, 0, &s, &o, &err);
+	CHECK_ERR(&err, ERR_MISSING, "name a folder that holds replies");
+	scratch_remove(three);
+	scratch_remove(one);
+	scratch_remove(two);
+}
+
+/* Whether a folder that keeps this one reply would share it. */
+static bool shelved(const struct reply *r, enum ask_mode mode, double temperature)
+{
+	const struct ask ask = { .id = "s",
+				 .mode = mode,
+				 .sampling = { .temperature = temperature } };
+	char *dir = scratch_make(), key[ASK_SHA_HEX];
+	struct err err = { 0 };
+	struct journal *j = journal_open(dir, NULL, &err);
+	struct arena mem = { 0 };
+	struct reply got;
+	struct shelf *s;
+	bool found;
+
+	key_of(1, key);
+	CHECK(j && !journal_add(j, &ask, key, r, &err) && !journal_commit(j, &err));
+	/* while the other process still writes */
+	s = shelf_open(dir, &err);
+	CHECK_OK(&err);
+	CHECK(!shelf_find(s, key, &mem, &got, &found, &err));
+	if (found)
+		assert_string_equal(got.text, r->text);
+	shelf_close(s);
+	journal_close(j);
+	arena_free(&mem);
+	scratch_remove(dir);
+	return found;
+}
+
+static void test_may_share(void **state)
+{
+	const struct option_score score[2] = { { true, -1, 1, 1 }, { true, -2, 1, 1 } };
+	struct reply r = reply_none, empty = reply_none, cut, failed, letters = reply_none;
+
+	(void)state;
+	r.text = "joy";
+	cut = failed = r;
+	cut.finish_reason = "length";
+	failed.status = ANSWER_BACKEND_FAIL;
+	failed.cause = CAUSE_SERVER;
+	letters.option = score;
+	letters.n_options = 2;
+	letters.finish_reason = "length";
+	CHECK(shelved(&r, ASK_GENERATE, 0) && shelved(&r, ASK_CHOICE, 0));
+	CHECK(shelved(&letters, ASK_LETTERS, 0));
+	CHECK(!shelved(&r, ASK_GENERATE, .7));
+	CHECK(!shelved(&empty, ASK_GENERATE, 0));
+	CHECK(!shelved(&cut, ASK_GENERATE, 0));
+	CHECK(!shelved(&failed, ASK_GENERATE, 0));
+	failed.status = ANSWER_PARSE_FAIL;
+	failed.cause = CAUSE_FILTERED;
+	CHECK(!shelved(&failed, ASK_GENERATE, 0));
+}
+
 /* Spends within the budget, but for what estimates are wrong by. */
 static void test_budget(void **state)
 {
@@ -475,6 +568,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_journal),	  cmocka_unit_test(test_one_writer),
 		cmocka_unit_test(test_drive),	  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_shared),	  cmocka_unit_test(test_may_share),
 		cmocka_unit_test(test_replay),	  cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_ask_files),
 	};

@@ -62,6 +62,7 @@ void ask_summary_put(struct json_writer *w, const struct ask_counts *n)
 {
 	json_put_int(w, "asks", n->asks);
 	json_put_int(w, "kept", n->kept);
+	json_put_int(w, "shared", n->shared);
 	json_put_int(w, "repeated", n->repeated);
 	json_open_object(w, "status");
 	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
@@ -92,8 +93,10 @@ static void show_text(const struct json *s)
 	for (const struct json *m = json_at(json_get(s, "status"), 0); m; m = json_next(m))
 		if (json_num(m, 0) > 0)
 			printf("%.0f %s, ", json_num(m, 0), json_key(m));
-	printf("%.0f kept from before, %.0f sent more than once\n",
-	       json_num(json_get(s, "kept"), 0), json_num(json_get(s, "repeated"), 0));
+	printf("%.0f kept from before, ", json_num(json_get(s, "kept"), 0));
+	if (json_num(json_get(s, "shared"), 0) > 0)
+		printf("%.0f from other folders, ", json_num(json_get(s, "shared"), 0));
+	printf("%.0f sent more than once\n", json_num(json_get(s, "repeated"), 0));
 	for (const struct json *m = json_at(cause, 0); m; m = json_next(m))
 		printf("  %s: %.0f\n", json_key(m), json_num(m, 0));
 	printf("tokens: %.0f in prompts, %.0f in replies; cost: %g\n",

@@ -69,6 +69,13 @@ static const struct opt_spec ask_opts[] = {
 	  .type = OPT_BOOL,
 	  .fallback = "false",
 	  .help = "ask again what ended without a reply" },
+	{ .name = "replies",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .arg = "DIR",
+	  .help = "take what another folder keeps to the very same ask (temperature 0) from there; "
+		  "may be given again",
+	  .many = true },
 	{ .name = "dry-run",
 	  .type = OPT_BOOL,
 	  .fallback = "false",
@@ -265,6 +272,7 @@ static int run_ask(struct cli *c, struct err *err)
 		.limit_s = opt_num(&c->opts, "time-limit"),
 		.budget = opt_num(&c->opts, "budget"),
 		.retry_failed = opt_bool(&c->opts, "retry-failed"),
+		.replies = opt_str(&c->opts, "replies"),
 		.log = &c->log,
 		.stop = c->stop,
 	};

@@ -178,7 +178,8 @@ struct ask_sink {
 
 /* What became of the asks that reached a sink. */
 struct ask_counts {
-	int64_t asks, kept; /* kept: found among the replies of an earlier run */
+	/* kept: found among the replies of an earlier run; shared: among another folder's */
+	int64_t asks, kept, shared;
 	int64_t status[ANSWER_STATUS_COUNT], cause[CAUSE_COUNT];
 	int64_t repeated;			  /* took more than one attempt */
 	int64_t prompt_tokens, completion_tokens; /* as far as they are known */

@@ -121,6 +121,7 @@ static int way_carry(void *ctx, const char *dir, unsigned needs, int64_t total,
 		.dir = dir,
 		.retry_failed = w->o.retry_failed,
 		.budget = w->o.budget,
+		.replies = w->o.replies,
 		.total = total,
 		.log = w->o.log,
 	};

@@ -8,11 +8,12 @@
 #include "harness/core/ask.h"
 
 struct carrier_options {
-	int concurrency;   /* asks in flight, 0: the back-end's own number */
-	bool adaptive;	   /* find out how many may fly, within the profile's bounds; http only */
-	double limit_s;	   /* for one request, 0: the back-end's own */
-	double budget;	   /* as in struct drive_options; 0: any */
-	bool retry_failed; /* replies that are backend_fail are asked for again */
+	int concurrency;     /* asks in flight, 0: the back-end's own number */
+	bool adaptive;	     /* find out how many may fly, within the profile's bounds; http only */
+	double limit_s;	     /* for one request, 0: the back-end's own */
+	double budget;	     /* as in struct drive_options; 0: any */
+	bool retry_failed;   /* replies that are backend_fail are asked for again */
+	const char *replies; /* as in struct drive_options; outlives the carrier */
 	const struct log *log;
 	const volatile sig_atomic_t *stop; /* may be NULL */
 };

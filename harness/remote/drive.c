@@ -8,6 +8,7 @@
 #include "harness/remote/journal.h"
 #include "harness/remote/key.h"
 #include "harness/remote/ready.h"
+#include "harness/remote/shelf.h"
 
 /* PLACE_HELD: the last in the window, and not affordable before what flies has come. */
 enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE, PLACE_HELD };
@@ -16,7 +17,7 @@ enum place_state { PLACE_ASKED, PLACE_PUT, PLACE_DONE, PLACE_HELD };
 struct place {
 	const struct ask *ask;
 	enum place_state state;
-	bool kept;
+	bool kept, shared;
 	double reserve; /* what it may cost, while it is asked */
 	char key[ASK_SHA_HEX], prompt_hash[ASK_SHA_HEX], media_hash[ASK_SHA_HEX];
 	struct reply r;
@@ -32,6 +33,8 @@ struct driving {
 	struct ask_counts *counts;
 	const char *identity;
 	struct journal *journal;
+	struct shelf *shelf;
+	bool taken;		/* replies were put that are another folder's */
 	struct ready_gate gate; /* held while there is no room for a further ask */
 	struct place *place;	/* (DRIVE_WINDOW) a ring */
 	size_t first, n;
@@ -53,6 +56,7 @@ static void count(struct driving *d, const struct place *p)
 
 	c->asks++;
 	c->kept += p->kept;
+	c->shared += p->shared;
 	c->status[p->r.status]++;
 	c->cause[p->r.cause]++;
 	c->repeated += p->r.attempts > (p->r.n_options ? p->r.n_options : 1) ||
@@ -84,6 +88,20 @@ static int deliver(struct driving *d, struct err *err)
 	return err->code;
 }
 
+/* Takes the reply from another folder into this one, where it costs nothing. */
+static int look_elsewhere(struct driving *d, struct place *p, struct err *err)
+{
+	bool found = false;
+
+	if (!d->shelf || shelf_find(d->shelf, p->key, &p->mem, &p->r, &found, err) || !found)
+		return err->code;
+	p->r.cost = 0;
+	p->shared = d->taken = true;
+	p->state = PLACE_PUT;
+	d->held += p->mem.total;
+	return journal_add(d->journal, p->ask, p->key, &p->r, err);
+}
+
 /* Looks the ask up; done if its reply is kept. */
 static int look_up(struct driving *d, struct place *p, struct err *err)
 {
@@ -94,7 +112,7 @@ static int look_up(struct driving *d, struct place *p, struct err *err)
 	    journal_find(d->journal, p->key, &p->mem, &p->r, &found, err))
 		return err->code;
 	if (!found || (d->o->retry_failed && p->r.status == ANSWER_BACKEND_FAIL))
-		return 0;
+		return look_elsewhere(d, p, err);
 	p->kept = true;
 	p->state = PLACE_DONE;
 	d->held += p->mem.total;
@@ -138,38 +156,6 @@ static void pay(struct driving *d, const struct place *p)
 	d->reserved = d->asked ? d->reserved - p->reserve : 0;
 }
 
-static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
-{
-	struct driving *d = ctx;
-
-	while (!err->code) {
-		const bool full = d->n == DRIVE_WINDOW || d->held > DRIVE_HELD;
-		const struct ask *ask = NULL;
-		enum ask_next what;
-		struct place *p;
-
-		if (d->n && at(d, d->n - 1)->state == PLACE_HELD)
-			return send(d, at(d, d->n - 1), out, err);
-		if (ready_gate_hold(&d->gate, full, err))
-			break;
-		if (full)
-			return ASK_LATER;
-		what = d->source->next(d->source->ctx, &ask, err);
-		if (what != ASK_READY || err->code)
-			return what;
-		p = at(d, d->n++);
-		*p = (struct place){ .ask = ask };
-		if (look_up(d, p, err))
-			break;
-		if (p->state == PLACE_DONE) {
-			deliver(d, err);
-			continue;
-		}
-		return send(d, p, out, err);
-	}
-	return ASK_END;
-}
-
 static int put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
 {
 	struct driving *d = ctx;
@@ -200,10 +186,55 @@ static int settle(void *ctx, struct err *err)
 	if (journal_commit(d->journal, err))
 		return err->code;
 	d->flying = 0;
+	d->taken = false;
 	for (size_t i = 0; i < d->n; i++)
 		if (at(d, i)->state == PLACE_PUT)
 			at(d, i)->state = PLACE_DONE;
 	return deliver(d, err);
+}
+
+/* The next ask that has to be sent. */
+static enum ask_next find_next(struct driving *d, const struct ask **out, struct err *err)
+{
+	while (!err->code) {
+		const bool full = d->n == DRIVE_WINDOW || d->held > DRIVE_HELD;
+		const struct ask *ask = NULL;
+		enum ask_next what;
+		struct place *p;
+
+		if (d->n && at(d, d->n - 1)->state == PLACE_HELD)
+			return send(d, at(d, d->n - 1), out, err);
+		if (ready_gate_hold(&d->gate, full, err))
+			break;
+		if (full)
+			return ASK_LATER;
+		what = d->source->next(d->source->ctx, &ask, err);
+		if (what != ASK_READY || err->code)
+			return what;
+		p = at(d, d->n++);
+		*p = (struct place){ .ask = ask };
+		if (look_up(d, p, err))
+			break;
+		if (p->state == PLACE_ASKED)
+			return send(d, p, out, err);
+		deliver(d, err);
+	}
+	return ASK_END;
+}
+
+static enum ask_next next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct driving *d = ctx;
+
+	for (;;) {
+		enum ask_next what = find_next(d, out, err);
+
+		/* nobody else settles what nobody was asked for */
+		if (err->code || what == ASK_READY || !d->taken || settle(d, err))
+			return what;
+		if (what == ASK_END)
+			return what;
+	}
 }
 
 int drive(const struct backend_ops *ops, void *state, const struct ask_source *source,
@@ -221,7 +252,9 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	if (!NEW_ARRAY(d.place, DRIVE_WINDOW))
 		return err_set(err, ERR_NOMEM, "drive: no memory");
 	d.journal = journal_open(o->dir, o->log, err);
-	if (d.journal && !ready_gate_open(&d.gate, source->ready, err)) {
+	if (d.journal && o->replies && *o->replies)
+		d.shelf = shelf_open(o->replies, err);
+	if (!err->code && !ready_gate_open(&d.gate, source->ready, err)) {
 		in.ready = d.gate.fd;
 		if (o->total)
 			progress_start(&d.progress, o->log, "asks", o->total);
@@ -240,6 +273,7 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 	for (size_t i = 0; i < d.n; i++)
 		arena_free(&at(&d, i)->mem);
 	ready_gate_close(&d.gate);
+	shelf_close(d.shelf);
 	journal_close(d.journal);
 	free(d.place);
 	return err->code;

@@ -10,11 +10,9 @@
 #include <unistd.h>
 
 #include "harness/base/io.h"
+#include "harness/remote/journal_lines.h"
 #include "harness/remote/key.h"
 #include "harness/remote/reply_json.h"
-
-#define LINE_MAX_BYTES ((size_t)256 << 20)
-#define BLOCK	       (1 << 16)
 
 enum statement { INSERT, SELECT, SET_SIZE, STATEMENTS };
 
@@ -146,71 +144,19 @@ static struct entry *new_entry(struct journal *j, struct err *err)
 	return &j->entry[j->n++];
 }
 
-static int take_line(struct journal *j, const char *line, size_t n, int64_t offset, struct err *err)
+static int take_line(void *ctx, const struct json *line, const char *key, int64_t offset,
+		     int64_t length, struct err *err)
 {
-	char where[600];
-	struct json *v;
-	struct entry *e;
-	const char *key;
+	struct journal *j = ctx;
+	struct entry *e = new_entry(j, err);
 
-	if (!str_format(where, sizeof(where), "%s: at byte %lld", j->path, (long long)offset))
-		where[0] = '\0';
-	v = json_parse(line, n, where, err);
-	if (!v)
+	if (!e)
 		return err->code;
-	key = json_str(json_get(v, "key"), "");
-	if (strlen(key) != ASK_SHA_HEX - 1)
-		err_set(err, ERR_FORMAT, "%s: no \"key\"", where);
-	e = err->code ? NULL : new_entry(j, err);
-	if (e) {
-		memcpy(e->key, key, ASK_SHA_HEX);
-		e->offset = offset;
-		e->length = (int64_t)n;
-		j->cost += json_num(json_get(v, "cost"), 0);
-	}
-	json_free(v);
-	return err->code;
-}
-
-/* Reads the journal from `from` on, in pieces, and takes up every whole line; j->size is then
- * where the last of them ends. */
-static int take_lines(struct journal *j, int64_t from, struct err *err)
-{
-	struct strbuf text = { 0 };
-	char *block = malloc(BLOCK);
-	int64_t at = from; /* of text.s[0] */
-	ssize_t n = 1;
-
-	if (!block)
-		return err_set(err, ERR_NOMEM, "%s: no memory", j->path);
-	while (n > 0 && !err->code) {
-		size_t done = 0;
-		const char *end;
-
-		n = pread(j->fd, block, BLOCK, at + (int64_t)text.len);
-		if (n < 0)
-			err_set(err, ERR_IO, "%s: %s", j->path, strerror(errno));
-		if (n <= 0)
-			break;
-		strbuf_addn(&text, block, (size_t)n);
-		if (text.oom || text.len > LINE_MAX_BYTES)
-			err_set(err, ERR_LIMIT, "%s: a line is too long", j->path);
-		while (!err->code && (end = memchr(text.s + done, '\n', text.len - done))) {
-			size_t len = (size_t)(end - text.s) - done;
-
-			take_line(j, text.s + done, len, at + (int64_t)done, err);
-			done += len + 1;
-		}
-		if (!err->code) {
-			memmove(text.s, text.s + done, text.len - done);
-			text.len -= done;
-			at += (int64_t)done;
-		}
-	}
-	j->size = at;
-	strbuf_free(&text);
-	free(block);
-	return err->code;
+	memcpy(e->key, key, ASK_SHA_HEX);
+	e->offset = offset;
+	e->length = length;
+	j->cost += json_num(json_get(line, "cost"), 0);
+	return 0;
 }
 
 static int catch_up(struct journal *j, struct err *err)
@@ -229,7 +175,7 @@ static int catch_up(struct journal *j, struct err *err)
 		if (db_do(j, "DELETE FROM reply", err))
 			return err->code;
 	}
-	if (take_lines(j, covered, err))
+	if (journal_lines(j->fd, j->path, covered, take_line, j, &j->size, err))
 		return err->code;
 	if (j->size < st.st_size) {
 		log_error(j->log, "%s: the last line is torn and dropped (%lld bytes)", j->path,
@@ -287,7 +233,7 @@ struct journal *journal_open(const char *dir, const struct log *log, struct err 
 	}
 	j->fd = -1;
 	j->log = log;
-	j->path = path_join(dir, "journal.jsonl");
+	j->path = path_join(dir, JOURNAL_FILE);
 	j->index = path_join(dir, "journal.db");
 	if (!j->path || !j->index)
 		err_set(err, ERR_NOMEM, "journal: no memory");
@@ -315,30 +261,6 @@ void journal_close(struct journal *j)
 
 /* --- use ------------------------------------------------------------------------------------- */
 
-static int read_line(struct journal *j, int64_t offset, int64_t length, const char *key,
-		     struct arena *mem, struct reply *out, struct err *err)
-{
-	char where[600], *line = malloc((size_t)length + 1);
-	struct json *v = NULL;
-
-	if (!line)
-		return err_set(err, ERR_NOMEM, "%s: no memory", j->path);
-	if (!str_format(where, sizeof(where), "%s: at byte %lld", j->path, (long long)offset))
-		where[0] = '\0';
-	if (pread(j->fd, line, (size_t)length, offset) != (ssize_t)length)
-		err_set(err, ERR_IO, "%s: cannot be read", where);
-	else
-		v = json_parse(line, (size_t)length, where, err);
-	if (v && strcmp(json_str(json_get(v, "key"), ""), key) != 0)
-		err_set(err, ERR_FORMAT, "%s: not the line that %s says; delete that file", where,
-			j->index);
-	if (!err->code)
-		reply_read(v, where, mem, out, err);
-	json_free(v);
-	free(line);
-	return err->code;
-}
-
 int journal_find(struct journal *j, const char key[ASK_SHA_HEX], struct arena *mem,
 		 struct reply *out, bool *found, struct err *err)
 {
@@ -356,7 +278,7 @@ int journal_find(struct journal *j, const char key[ASK_SHA_HEX], struct arena *m
 		return err_set(err, ERR_FORMAT, "%s: does not fit %s; delete it", j->index,
 			       j->path);
 	*found = true;
-	return read_line(j, offset, length, key, mem, out, err);
+	return journal_line(j->fd, j->path, offset, length, key, mem, out, err);
 }
 
 int journal_add(struct journal *j, const struct ask *ask, const char key[ASK_SHA_HEX],
