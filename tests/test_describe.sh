@@ -116,7 +116,7 @@ check 'no back-end' says 2 'name a served model' "$merc" describe -c meld -r "$c
 check 'no folder' says 2 'name a folder' $describe
 check 'no such split' says 2 "'valid' is none of train, dev, test" $describe --split test,valid -o "$dir/x"
 check 'nothing to see' says 2 'must see something' $describe --frames 0 -o "$dir/x"
-check 'a back-end without video' says 2 'has video, which profile mock does not list' $describe --video yes -o "$dir/x"
+check 'a back-end without video' says 2 'video, which profile mock does not list' $describe --video yes -o "$dir/x"
 before=$(sent)
 check 'a dry run shows the prompt' sh -c '"$@" 2>"$0/err" | grep -q "^Objective: describe the facial expression"' "$dir" \
 	$describe --split test -n

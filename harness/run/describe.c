@@ -54,6 +54,19 @@ static int make_view(struct descriptions *d, const struct dialogue *dia, struct 
 	return 0;
 }
 
+static void tell_missing(const struct descriptions *d)
+{
+	int n = 0;
+
+	for (int i = 0; i < d->n && !d->o->only_clips; i++)
+		n += !has_clip(&d->corpus->utt[d->of[i].utt], &d->o->how);
+	if (n)
+		log_info(d->o->log,
+			 "%d of %d utterances have no clip and will end as decode_fail; "
+			 "--only-clips leaves them out",
+			 n, d->n);
+}
+
 int describe_begin(struct descriptions *d, const struct corpus *corpus,
 		   const struct describe_options *o, struct err *err)
 {
@@ -81,6 +94,8 @@ int describe_begin(struct descriptions *d, const struct corpus *corpus,
 		err_set(err, ERR_DATA, "%s: %s", corpus->root,
 			d->n ? "no utterance of these splits has a clip; see merc data verify"
 			     : "these splits are empty");
+	if (!err->code)
+		tell_missing(d);
 	return err->code;
 }
 
