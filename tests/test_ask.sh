@@ -78,7 +78,7 @@ p="-b $dir/profile.json" a="-a $dir/asks.jsonl"
 	check 'again: nothing to do' ends 0 '9 asks: 9 ok' $p $a -o "$dir/nine"
 	check 'again: nothing was sent' [ "$(asked)" = 9 ]
 	check 'a folder of other asks is refused' ends 2 'name another folder' $p -a "$dir/cases.jsonl" -o "$dir/nine"
-	check 'a budget ends it' ends 3 'the budget of 3.5 bears no further ask (3 is spent)' $p $a -o "$dir/poor" -j 1 --budget 3.5
+	check 'a budget ends it' ends 3 'the budget of 3.5 bears no further ask (3 is spent)' $p $a -o "$dir/poor" --concurrency 1 --budget 3.5
 	check 'three were paid for' [ "$(asked)" = 12 ]
 	check 'without a budget it goes on' ends 0 '9 asks: 9 ok, 3 kept' $p $a -o "$dir/poor"
 	check 'and pays for the rest' [ "$(asked)" = 18 ]

@@ -8,9 +8,11 @@ int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
 	const char *spec = opt_str(&c->opts, "backend");
 	const struct carrier_options o = {
 		.concurrency = (int)opt_int(&c->opts, "concurrency"),
+		.adaptive = opt_bool(&c->opts, "adaptive"),
 		.limit_s = opt_num(&c->opts, "time-limit"),
 		.budget = opt_num(&c->opts, "budget"),
 		.retry_failed = opt_bool(&c->opts, "retry-failed"),
+		.replies = opt_str(&c->opts, "replies"),
 		.log = &c->log,
 		.stop = c->stop,
 	};

@@ -13,6 +13,9 @@
 	  .help = "served model: PROFILE.json, exec:COMMAND, or replay:FILE (see merc-remote(5))" }, \
 	{ .name = "concurrency", .type = OPT_INT, .fallback = "0", .max = 1024, .arg = "N",     \
 	  .help = "requests in flight (0: as the profile says)" },                              \
+	{ .name = "adaptive", .type = OPT_BOOL, .fallback = "false",                            \
+	  .help = "find out how many requests may fly: one more while all is well, half as many " \
+		  "after failures, status 429 or slow replies" },                              \
 	{ .name = "time-limit", .type = OPT_NUM, .fallback = "0", .max = 86400, .arg = "SECONDS", \
 	  .help = "for one request (0: as the profile says; exec: 300)" },                      \
 	{ .name = "budget", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "AMOUNT",      \
@@ -20,7 +23,10 @@
 	{ .name = "max-failures", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "N",     \
 	  .help = "asks without a reply that are borne, as a number or, below 1, as a share" }, \
 	{ .name = "retry-failed", .type = OPT_BOOL, .fallback = "false",                        \
-	  .help = "ask again what ended without a reply" }
+	  .help = "ask again what ended without a reply" },                                     \
+	{ .name = "replies", .type = OPT_STR, .fallback = "", .arg = "DIR", .many = true,       \
+	  .help = "take what another folder keeps to the very same ask (temperature 0) from there; " \
+		  "may be given again" }
 /* clang-format on */
 
 /* Opens what --backend names; ERR_ARG without one.  Close with carrier_close(). */

@@ -11,18 +11,13 @@
 
 #include "harness/base/io.h"
 #include "harness/cli/ask_folder.h"
+#include "harness/cli/backend.h"
 #include "harness/remote/ask_file.h"
 #include "harness/remote/carrier.h"
 #include "harness/remote/key.h"
 #include "harness/remote/reply_json.h"
 
 static const struct opt_spec ask_opts[] = {
-	{ .name = "backend",
-	  .type = OPT_STR,
-	  .fallback = "",
-	  .letter = 'b',
-	  .arg = "SPEC",
-	  .help = "PROFILE.json of a server, exec:COMMAND, or replay:FILE" },
 	{ .name = "asks",
 	  .type = OPT_STR,
 	  .fallback = "",
@@ -35,47 +30,7 @@ static const struct opt_spec ask_opts[] = {
 	  .letter = 'o',
 	  .arg = "DIR",
 	  .help = "folder of the replies; the same command goes on in it" },
-	{ .name = "concurrency",
-	  .type = OPT_INT,
-	  .fallback = "0",
-	  .max = 1024,
-	  .letter = 'j',
-	  .arg = "N",
-	  .help = "requests in flight (0: as the profile says)" },
-	{ .name = "adaptive",
-	  .type = OPT_BOOL,
-	  .fallback = "false",
-	  .help = "find out how many requests may fly: one more while all is well, half as many "
-		  "after failures, status 429 or slow replies" },
-	{ .name = "time-limit",
-	  .type = OPT_NUM,
-	  .fallback = "0",
-	  .max = 86400,
-	  .arg = "SECONDS",
-	  .help = "for one request (0: as the profile says; exec: 300)" },
-	{ .name = "budget",
-	  .type = OPT_NUM,
-	  .fallback = "0",
-	  .max = 1e9,
-	  .arg = "AMOUNT",
-	  .help = "send nothing more once this much is spent, by the profile's prices" },
-	{ .name = "max-failures",
-	  .type = OPT_NUM,
-	  .fallback = "0",
-	  .max = 1e9,
-	  .arg = "N",
-	  .help = "asks without a reply that are borne, as a number or, below 1, as a share" },
-	{ .name = "retry-failed",
-	  .type = OPT_BOOL,
-	  .fallback = "false",
-	  .help = "ask again what ended without a reply" },
-	{ .name = "replies",
-	  .type = OPT_STR,
-	  .fallback = "",
-	  .arg = "DIR",
-	  .help = "take what another folder keeps to the very same ask (temperature 0) from there; "
-		  "may be given again",
-	  .many = true },
+	BACKEND_OPTS,
 	{ .name = "dry-run",
 	  .type = OPT_BOOL,
 	  .fallback = "false",
@@ -266,21 +221,11 @@ static int run_ask(struct cli *c, struct err *err)
 {
 	struct asking a = { .c = c,
 			    .folder = { "ask", opt_str(&c->opts, "output"), "journal.jsonl", "" } };
-	const struct carrier_options o = {
-		.concurrency = (int)opt_int(&c->opts, "concurrency"),
-		.adaptive = opt_bool(&c->opts, "adaptive"),
-		.limit_s = opt_num(&c->opts, "time-limit"),
-		.budget = opt_num(&c->opts, "budget"),
-		.retry_failed = opt_bool(&c->opts, "retry-failed"),
-		.replies = opt_str(&c->opts, "replies"),
-		.log = &c->log,
-		.stop = c->stop,
-	};
 
 	if (!*opt_str(&c->opts, "backend") || !*opt_str(&c->opts, "asks"))
 		return err_set(err, ERR_ARG,
 			       "ask: name a back-end (-b SPEC) and the asks (-a FILE)");
-	if (!carrier_open(&a.carrier, opt_str(&c->opts, "backend"), &o, err) &&
+	if (!backend_carrier(c, &a.carrier, err) &&
 	    !ask_file_open(&a.file, opt_str(&c->opts, "asks"), err))
 		run_in_folder(&a, err);
 	carrier_close(&a.carrier);
