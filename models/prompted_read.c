@@ -33,7 +33,7 @@ static int extract(const struct prompted *p, enum extract_rule rule, const struc
 	const struct label_set *labels = p->env->labels;
 	const struct label_words words = {
 		.word = p->word,
-		.other = p->word == labels->word ? NULL : labels->word,
+		.other = p->own ? labels->prompt : labels->word,
 		.alias = labels->alias,
 		.n = labels->n,
 		.letters = p->mode == ASK_LETTERS,

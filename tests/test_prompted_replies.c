@@ -84,7 +84,9 @@ static void test_read_text(void **state)
 	/* a published format's own words, and the corpus's */
 	check_text(sc, TEXT, "joyful", "stop", "joy", "whole");
 	check_text(sc, TEXT, "joy", "stop", "joy", "whole");
-	check_text("", TEXT, "joyful", "stop", NULL, "no-label");
+	check_text("", TEXT, "joyful", "stop", "joy", "whole");
+	check_text("", TEXT, "A sad tone in her voice", "stop", "sadness", "word");
+	check_text("extract=strict", TEXT, "joyful", "stop", NULL, "no-label");
 	check_text(cot, BOTH,
 		   "1. It is loud and fast, which may be anger or joy.\n**Emotion:** joy", "stop",
 		   "joy", "marker");
