@@ -80,6 +80,10 @@ static void test_characters(void **state)
 	put("a\xff"
 	    "b\xc3",
 	    "a b ", "\"a b \"");
+	put("a\xe2\x80\xa8"
+	    "b\xe2\x80\xa9"
+	    "c",
+	    "a b c", "\"a b c\"");
 	put("", "", "\"\"");
 	put("caf\xc3\xa9 \xe2\x80\x99 \xf0\x9f\x98\x80",
 	    "caf\xc3\xa9 \xe2\x80\x99 \xf0\x9f\x98\x80",

@@ -9,7 +9,7 @@
 
 static bool is_control(int32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029;
 }
 
 /* Would '<' before s begin something that looks like a token? */
