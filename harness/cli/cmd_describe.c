@@ -13,6 +13,7 @@
 #include "harness/cli/dry_run.h"
 #include "harness/cli/load.h"
 #include "harness/remote/carrier.h"
+#include "harness/run/clip_store.h"
 #include "harness/run/describe.h"
 
 #define JOURNAL "asks" /* folder; a folder of cue files may hold no other lines */
@@ -21,6 +22,11 @@ static const struct opt_spec describe_opts[] = {
 	OPT_CORPUS,
 	OPT_ROOT,
 	OPT_DATA_SET,
+	{ .name = "cache",
+	  .type = OPT_STR,
+	  .fallback = "",
+	  .arg = "DIR",
+	  .help = "where pictures and sound of clips are kept ($XDG_CACHE_HOME/merc)" },
 	{ .name = "split",
 	  .type = OPT_STR,
 	  .fallback = "train,dev,test",
@@ -292,11 +298,12 @@ static int run_describe(struct cli *c, struct err *err)
 	struct gold gold = { 0 };
 
 	if (!read_options(&t, err) && !backend_carrier(c, &t.carrier, err) &&
-	    !load_corpus(c, &corpus, &gold, err)) {
+	    !load_corpus(c, &corpus, &gold, err) && !load_clip_store(c, &t.o.clips, err)) {
 		/* a teacher must not know the labels: nothing below this line does */
 		gold_free(&gold);
 		teach(&t, &corpus, err);
 	}
+	clip_store_close(t.o.clips);
 	carrier_close(&t.carrier);
 	describe_free(&t.d);
 	strbuf_free(&t.served);

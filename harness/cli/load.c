@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/run/clip_store.h"
+
 static const struct dataset_ops *find_dataset(const char *name, const char *option, struct err *err)
 {
 	const struct dataset_ops *d = dataset_find(name);
@@ -112,6 +114,24 @@ int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gol
 	o.words = words;
 	o.media = media;
 	bank_build(bank, corpus, gold, &o, err);
+	free(owned);
+	return err->code;
+}
+
+int load_clip_store(const struct cli *c, struct clip_store **out, struct err *err)
+{
+	const char *cache = opt_str(&c->opts, "cache");
+	char *owned = *cache ? NULL : default_cache(), *dir = NULL;
+
+	*out = NULL;
+	if (*cache || owned) {
+		dir = path_join(*cache ? cache : owned, "clips");
+		if (!dir)
+			err_set(err, ERR_NOMEM, "clips: no memory");
+		else
+			*out = clip_store_open(dir, CLIP_STORE_BYTES, &c->log, err);
+	}
+	free(dir);
 	free(owned);
 	return err->code;
 }

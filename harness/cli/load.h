@@ -25,4 +25,9 @@ bool load_measures(unsigned see);
 int load_bank(const struct cli *c, struct corpus *corpus, const struct gold *gold, bool media,
 	      const char *words, struct bank *bank, struct err *err);
 
+struct clip_store;
+/* Opens the store of what asks carry of clips: clips/ in --cache.  *out NULL: there is no place for
+ * it (neither --cache nor a home).  Close with clip_store_close(). */
+int load_clip_store(const struct cli *c, struct clip_store **out, struct err *err);
+
 #endif

@@ -186,6 +186,7 @@ struct inquiry describe_inquiry(struct descriptions *d)
 		.see = (how->pictures || how->video ? SEE_PICTURES : 0u) |
 		       (how->sound ? SEE_SOUND : 0u),
 		.threads = d->o->threads,
+		.clips = d->o->clips,
 		.log = d->o->log,
 		.stop = d->o->stop,
 		.ask = ask,

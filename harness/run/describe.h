@@ -23,6 +23,7 @@ struct describe_options {
 	bool only_clips; /* utterances whose clip the corpus does not have are excluded; else
 			    they end as decode_fail */
 	int threads;	 /* that read clips; 0: one */
+	struct clip_store *clips; /* as struct inquiry has it */
 	const struct log *log;
 	const volatile sig_atomic_t *stop;
 };
