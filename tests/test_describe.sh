@@ -238,6 +238,7 @@ taught()
 	$bemerc --results "$dir/taught" --cues "$whole/teacher.jsonl" &&
 		sed 's/"face":"[^"]*"/"face":"The jaw drops."/' "$whole/teacher.jsonl" >"$dir/teacher.jsonl" &&
 		$bemerc --results "$dir/jaws" --cues "$dir/teacher.jsonl" || return 1
+	grep -q "\"described\": $utterances" "$dir"/taught/runs/*/manifest.json || return 1
 	grep -h '"prompts"' "$dir"/taught/runs/*/manifest.json >"$dir/prompts1"
 	grep -h '"prompts"' "$dir"/jaws/runs/*/manifest.json >"$dir/prompts2"
 	[ -s "$dir/prompts1" ] && ! cmp -s "$dir/prompts1" "$dir/prompts2" &&

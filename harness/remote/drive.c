@@ -83,6 +83,9 @@ static int deliver(struct driving *d, struct err *err)
 	}
 	if (any && !err->code && d->sink->settle)
 		d->sink->settle(d->sink->ctx, err);
+	/* replies may have brought further asks than were expected */
+	if (d->progress.total < d->counts->asks)
+		d->progress.total = d->counts->asks;
 	if (any && d->o->total)
 		progress_update(&d->progress, d->counts->asks, d->counts->kept, NULL);
 	return err->code;

@@ -154,6 +154,14 @@ static int hash_content(struct bank *b, struct err *err)
 	return err->code;
 }
 
+static bool is_described(const struct cue_files *files, int i)
+{
+	for (int p = 0; p < PART_COUNT; p++)
+		if (cue_files_sentence(files, i, p))
+			return true;
+	return false;
+}
+
 /* Recorded measurements stand in where the clip gave none. */
 static void take_recorded(struct bank *b, const struct cue_files *files)
 {
@@ -162,6 +170,7 @@ static void take_recorded(struct bank *b, const struct cue_files *files)
 		const struct cue_set *behaviour = cue_files_behaviour(files, i);
 
 		b->n_recorded += speech || behaviour;
+		b->n_described += is_described(files, i);
 		if (speech && !cue_set_any(&b->m[i].speech, SPEECH_CUE_COUNT))
 			b->m[i].speech = *speech;
 		if (behaviour && !cue_set_any(&b->m[i].behaviour, BEHAVIOUR_CUE_COUNT))

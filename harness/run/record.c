@@ -365,6 +365,7 @@ int record_corpus(struct json_writer *w, const struct bank *bank, struct err *er
 	json_open_object(w, "measured");
 	json_put_int(w, "clips", bank->n_media);
 	json_put_int(w, "recorded", bank->n_recorded);
+	json_put_int(w, "described", bank->n_described);
 	json_put_int(w, "failed", bank->n_failed);
 	json_close_object(w);
 	json_put_str(w, "hash", bank->content);
