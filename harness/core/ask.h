@@ -219,6 +219,16 @@ struct carrier {
 		     const struct ask_source *source, const struct ask_sink *sink,
 		     struct ask_counts *counts, struct strbuf *served, struct err *err);
 	bool retry_failed; /* replies that are backend_fail are asked for again */
+	/* For measuring: a line of its own to the model, which keeps nothing and sends nothing
+	 * twice.  needs as for carry, 0 where another line has tried them; *served likewise.  NULL
+	 * with err set; hang_up accepts NULL.  Before the carrier is closed,
+	 * all lines are. */
+	void *(*line)(void *ctx, unsigned needs, struct strbuf *served, struct err *err);
+	/* One ask, sent at once and once; the reply is in mem.  A line serves one thread at a time,
+	 * several lines as many threads.  ERR_BACKEND: no reply is to be had any more. */
+	int (*say)(void *line, const struct ask *ask, struct arena *mem, struct reply *out,
+		   struct err *err);
+	void (*hang_up)(void *line);
 	void *ctx;
 };
 
@@ -226,6 +236,7 @@ struct backend_env {
 	const struct log *log;
 	const volatile sig_atomic_t *stop; /* may be NULL */
 	int concurrency;		   /* asks in flight, 0: the back-end's own number */
+	bool once;			   /* an ask that failed is not sent again */
 	bool adaptive;			   /* let the back-end find out how many may fly */
 	double limit_s;			   /* for one request, 0: the back-end's own */
 	const char *dir;		   /* an existing folder for files of its own, or NULL */

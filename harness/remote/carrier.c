@@ -25,6 +25,13 @@ struct way {
 	struct carrier_options o;
 };
 
+/* A back-end of its own for who measures. */
+struct line {
+	const struct backend_ops *ops;
+	void *state;
+	struct backend_env env;
+};
+
 /* One byte is less than any core file, and what Linux takes as no when cores go to a program (0
  * would be ignored then). */
 static void leave_no_core(void)
@@ -144,6 +151,87 @@ static int way_carry(void *ctx, const char *dir, unsigned needs, int64_t total,
 	return err->code;
 }
 
+/* --- lines ----------------------------------------------------------------------------------- */
+
+static void line_hang_up(void *line)
+{
+	struct line *l = line;
+
+	if (!l)
+		return;
+	if (l->state)
+		l->ops->close(l->state);
+	free(l->state);
+	free(l);
+}
+
+static void *way_line(void *ctx, unsigned needs, struct strbuf *served, struct err *err)
+{
+	const struct way *w = ctx;
+	struct line *l = mem_calloc(1, sizeof(*l));
+
+	if (!l || !(l->state = mem_calloc(1, w->ops->state_size))) {
+		err_set(err, ERR_NOMEM, "%s: no memory", w->spec);
+		free(l);
+		return NULL;
+	}
+	l->ops = w->ops;
+	l->env = w->env;
+	l->env.once = true;
+	l->env.concurrency = 1;
+	if (open_again(w, &l->env, l->state, err) || l->ops->start(l->state, needs, err)) {
+		line_hang_up(l);
+		return NULL;
+	}
+	strbuf_add(served, l->ops->identity(l->state));
+	return l;
+}
+
+/* One ask and where its reply goes. */
+struct saying {
+	const struct ask *ask;
+	struct arena *mem;
+	struct reply *out;
+	bool asked, answered;
+};
+
+static enum ask_next saying_next(void *ctx, const struct ask **out, struct err *err)
+{
+	struct saying *s = ctx;
+
+	(void)err;
+	if (s->asked)
+		return ASK_END;
+	s->asked = true;
+	*out = s->ask;
+	return ASK_READY;
+}
+
+static int saying_put(void *ctx, const struct ask *ask, const struct reply *r, struct err *err)
+{
+	struct saying *s = ctx;
+
+	s->answered = true;
+	if (!reply_copy(s->out, r, s->mem))
+		err_set(err, ERR_NOMEM, "%s: no memory for the reply", ask->id);
+	return err->code;
+}
+
+static int line_say(void *line, const struct ask *ask, struct arena *mem, struct reply *out,
+		    struct err *err)
+{
+	struct line *l = line;
+	struct saying s = { .ask = ask, .mem = mem, .out = out };
+	const struct ask_source source = { .next = saying_next, .ctx = &s };
+	const struct ask_sink sink = { saying_put, NULL, &s };
+
+	if (!l->ops->run(l->state, &source, &sink, err) && !s.answered)
+		err_set(err, ERR_INTERNAL, "%s: no reply", ask->id);
+	return err->code;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
 static struct way *new_way(const char *spec, const struct carrier_options *o, struct err *err)
 {
 	struct way *w = mem_calloc(1, sizeof(*w));
@@ -191,6 +279,9 @@ int carrier_open(struct carrier *c, const char *spec, const struct carrier_optio
 	c->request = way_request;
 	c->estimate = way_estimate;
 	c->carry = way_carry;
+	c->line = way_line;
+	c->say = line_say;
+	c->hang_up = line_hang_up;
 	c->retry_failed = o->retry_failed;
 	return err->code;
 }

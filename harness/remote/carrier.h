@@ -20,10 +20,10 @@ struct carrier_options {
 
 /* Reads and checks what spec names and reaches nobody; no process of a program, connection or
  * index of a journal is there before carry, which may be called in a forked child of who opened
- * it, several times, and by several threads at once for different folders.  What a file says must
- * not change in between (ERR_BACKEND).  The process leaves no core from now on: it would hold the
- * key.  log and stop outlive the carrier.  Close with carrier_close(), which accepts the zeroed
- * struct and one that could not be opened. */
+ * it, several times, and by several threads at once for different folders; lines likewise.  What a
+ * file says must not change in between (ERR_BACKEND).  The process leaves no core from now on: it
+ * would hold the key.  log and stop outlive the carrier.  Close with carrier_close(), which accepts
+ * the zeroed struct and one that could not be opened. */
 int carrier_open(struct carrier *c, const char *spec, const struct carrier_options *o,
 		 struct err *err);
 void carrier_close(struct carrier *c);

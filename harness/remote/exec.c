@@ -174,11 +174,10 @@ static int spawn(struct exec *s, struct err *err)
 	free(path);
 	if (err->code)
 		return err->code;
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
+	/* closed on exec from the start: another thread may start a program of its own */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
 		err_set(err, ERR_IO, "exec: %s", strerror(errno));
 	} else {
-		fcntl(pair[0], F_SETFD, FD_CLOEXEC);
-		fcntl(pair[1], F_SETFD, FD_CLOEXEC);
 		s->pid = fork();
 		if (!s->pid)
 			become(s, pair[1], log);
@@ -386,13 +385,14 @@ static int judge(const struct exec *s, const struct ask *ask, struct arena *mem,
 static int converse(struct exec *s, const struct ask *ask, struct arena *mem, struct reply *r,
 		    struct err *err)
 {
+	const int tries = s->env.once ? 1 : TRIES;
 	double start = clock_s(), limit = s->env.limit_s > 0 ? s->env.limit_s : EXEC_REPLY_S;
 
 	*r = reply_none;
 	strbuf_reset(&s->request);
 	if (add_request(ask, false, &s->request, err))
 		return err->code;
-	for (int k = 1; k <= TRIES; k++) {
+	for (int k = 1; k <= tries; k++) {
 		enum got got;
 
 		if (!s->pid && bring_up(s, err))
@@ -419,7 +419,7 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 				     : "the program ended or wrote more than one line",
 		     mem);
 		r->attempts = k;
-		s->crashes += k == TRIES;
+		s->crashes += k == tries;
 	}
 	r->latency_ms = (clock_s() - start) * 1000;
 	if (s->crashes >= CRASHES)

@@ -99,6 +99,11 @@ static int first(const struct http *h)
 	return h->env.concurrency ? h->env.concurrency : h->profile.concurrency;
 }
 
+static bool adapts(const struct http *h)
+{
+	return (h->profile.adaptive.on || h->env.adaptive) && !h->env.once;
+}
+
 static int http_start(void *state, unsigned needs, struct err *err)
 {
 	struct http *h = state;
@@ -109,7 +114,7 @@ static int http_start(void *state, unsigned needs, struct err *err)
 	    !loopback(h->profile.base_url))
 		log_error(h->env.log, "profile %s: the key travels unencrypted (base_url is http)",
 			  h->profile.name);
-	h->n = h->profile.adaptive.on || h->env.adaptive ? h->profile.adaptive.max : first(h);
+	h->n = adapts(h) ? h->profile.adaptive.max : first(h);
 	h->multi = curl_multi_init();
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!h->multi || h->epoll < 0 || !NEW_ARRAY(h->flight, (size_t)h->n))
@@ -165,7 +170,9 @@ static int http_go(void *state, const struct ask_source *source, const struct as
 	struct http *h = state;
 	struct err late = { 0 };
 
-	if (h->profile.adaptive.on || h->env.adaptive)
+	if (h->env.once)
+		h->profile.retries = 0; /* the probe is over, which may be patient */
+	if (adapts(h))
 		adaptive_open(&h->adaptive, &h->profile.adaptive, first(h), h->env.dir, clock_s(),
 			      err);
 	if (!err->code)
