@@ -6,8 +6,8 @@
 
 #define MESSAGE_TOKENS	  4 /* role and borders in common chat formats */
 #define WAV_HEADER	  44
-#define WAV_BYTES_PER_S	  32000. /* 16 bit, mono, 16 kHz */
-#define VIDEO_BYTES_PER_S 125000.
+#define WAV_BYTES_PER_S	  32000.0 /* 16 bit, mono, 16 kHz */
+#define VIDEO_BYTES_PER_S 125000.0
 
 const struct estimate_rates estimate_usual = { 4, 85, 10, 170 };
 
