@@ -5,27 +5,7 @@
 #include "tests/clip.h"
 #include "tests/wish.h"
 
-#include <libavcodec/avcodec.h>
-
 #include "harness/base/thread.h"
-#include "harness/media/still.h"
-
-/* A part's JPEG decoded by itself; av_frame_free(). */
-static AVFrame *decode_jpeg(const struct ask_part *p)
-{
-	AVCodecContext *c = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_MJPEG));
-	AVPacket *pkt = av_packet_alloc();
-	AVFrame *f = av_frame_alloc();
-
-	CHECK(p->type == ASK_JPEG && c && pkt && f);
-	CHECK(!avcodec_open2(c, NULL, NULL) && !av_new_packet(pkt, (int)p->size));
-	memcpy(pkt->data, p->data, p->size);
-	CHECK(!avcodec_send_packet(c, pkt) && !avcodec_receive_frame(c, f));
-	CHECK(f->format == AV_PIX_FMT_YUVJ420P);
-	av_packet_free(&pkt);
-	avcodec_free_context(&c);
-	return f;
-}
 
 /* Mean of a rectangle of a plane. */
 static double mean(const AVFrame *f, int plane, int x0, int x1)
@@ -54,30 +34,6 @@ static void check_picture(const struct ask_part *p, int i, int width, int height
 	CHECK_NEAR(mean(f, 1, 0, width / 2), 128 + (150 - i % 40 - 128) * 255.0 / 224, 2);
 	CHECK_NEAR(mean(f, 2, 0, width / 2), 128 + (90 + i % 40 - 128) * 255.0 / 224, 2);
 	av_frame_free(&f);
-}
-
-static uint32_t little(const struct ask_part *p, int at, int bytes)
-{
-	uint32_t v = 0;
-
-	for (int i = 0; i < bytes; i++)
-		v |= (uint32_t)(unsigned char)p->data[at + i] << 8 * i;
-	return v;
-}
-
-static void check_wav(const struct ask_part *p, int samples)
-{
-	CHECK(p->type == ASK_WAV && p->size == 44 + 2 * (size_t)samples);
-	CHECK(!memcmp(p->data, "RIFF", 4) && !memcmp(p->data + 8, "WAVEfmt ", 8));
-	CHECK(little(p, 4, 4) == p->size - 8 && little(p, 16, 4) == 16);
-	CHECK(little(p, 20, 2) == 1 && little(p, 22, 2) == 1 && little(p, 24, 4) == 16000);
-	CHECK(little(p, 28, 4) == 32000 && little(p, 32, 2) == 2 && little(p, 34, 2) == 16);
-	CHECK(!memcmp(p->data + 36, "data", 4) && little(p, 40, 4) == 2 * (uint32_t)samples);
-}
-
-static int16_t sample(const struct ask_part *p, int i)
-{
-	return (int16_t)little(p, 44 + 2 * i, 2);
 }
 
 /* ---- what is made ---- */
@@ -546,61 +502,6 @@ static void test_real(void **state)
 	free(dir);
 }
 
-/* ---- the encoders by themselves ---- */
-
-static void test_wav_extremes(void **state)
-{
-	static const float in[] = { 0, 1, -1, 0.5F, 2, -2, NAN, INFINITY, -INFINITY, 1e-6F };
-	static const int16_t out[] = {
-		0, 32767, -32768, 16384, 32767, -32768, 0, 32767, -32768, 0
-	};
-	uint8_t file[128];
-	const struct ask_part p = { .type = ASK_WAV,
-				    .data = (const char *)file,
-				    .size = wav_size(ARRAY_LEN(in)) };
-
-	(void)state;
-	wav_write(in, ARRAY_LEN(in), 16000, file);
-	check_wav(&p, ARRAY_LEN(in));
-	for (int i = 0; i < (int)ARRAY_LEN(in); i++)
-		CHECK(sample(&p, i) == out[i]);
-}
-
-/* Any size, sizes in any order, and nothing of one picture in the next. */
-static void test_still_sizes(void **state)
-{
-	static const int size[][2] = { { 16, 16 }, { 1, 1 }, { 17, 5 }, { 16, 16 }, { 300, 2 } };
-	static uint8_t plane[300 * 300];
-	struct err err = { 0 };
-	struct still *s = still_new(ASK_JPEG_QUANTISER, &err);
-	const uint8_t *jpeg;
-	char first[HASH_HEX], hash[HASH_HEX];
-	size_t n;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(plane); i++)
-		plane[i] = (uint8_t)(i * i % 251);
-	for (size_t i = 0; i < ARRAY_LEN(size); i++) {
-		const struct picture p = { .width = size[i][0],
-					   .height = size[i][1],
-					   .plane = { plane, plane, plane },
-					   .stride = { 300, 300, 300 } };
-		AVFrame *f;
-
-		still_jpeg(s, &p, "x", &jpeg, &n, &err);
-		CHECK_OK(&err);
-		f = decode_jpeg(&(struct ask_part){ ASK_JPEG, (const char *)jpeg, n, 0 });
-		CHECK(f->width == p.width && f->height == p.height);
-		av_frame_free(&f);
-		hash_hex(jpeg, n, i ? hash : first);
-		CHECK(i != 3 || !strcmp(first, hash));
-	}
-	still_jpeg(s, &(struct picture){ .width = 8193, .height = 8 }, "x", &jpeg, &n, &err);
-	CHECK_ERR(&err, ERR_ARG, "x: ");
-	still_free(s);
-	still_free(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,8 +517,6 @@ int main(void)
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_several_threads),
 		cmocka_unit_test(test_real),
-		cmocka_unit_test(test_wav_extremes),
-		cmocka_unit_test(test_still_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

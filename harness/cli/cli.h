@@ -79,7 +79,7 @@ int cli_flush(struct err *err);
 #define OPT_CACHE                                                                                  \
 	{                                                                                          \
 		.name = "cache", .type = OPT_STR, .fallback = "", .arg = "DIR",                    \
-		.help = "where measurements are kept ($XDG_CACHE_HOME/merc)"                       \
+		.help = "where what clips gave is kept ($XDG_CACHE_HOME/merc)"                     \
 	}
 #define OPT_RESULTS                                                                                \
 	{                                                                                          \

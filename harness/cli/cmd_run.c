@@ -11,6 +11,7 @@
 #include "harness/cli/dry_run.h"
 #include "harness/cli/load.h"
 #include "harness/remote/carrier.h"
+#include "harness/run/clip_store.h"
 #include "harness/run/environment.h"
 #include "harness/run/experiment.h"
 #include "harness/run/offer.h"
@@ -84,7 +85,8 @@ static const char *text_or_null(const struct cli *c, const char *name)
 	return *s ? s : NULL;
 }
 
-static struct run_options options_of(struct cli *c, const struct carrier *carrier)
+static struct run_options options_of(struct cli *c, const struct carrier *carrier,
+				     struct clip_store *clips)
 {
 	return (struct run_options){
 		.results = opt_str(&c->opts, "results"),
@@ -96,6 +98,7 @@ static struct run_options options_of(struct cli *c, const struct carrier *carrie
 		.carrier = carrier,
 		.max_failures = opt_num(&c->opts, "max-failures"),
 		.clip_threads = c->threads,
+		.clips = clips,
 		.log = &c->log,
 		.stop = c->stop,
 	};
@@ -135,9 +138,9 @@ static int jobs_of(const struct cli *c)
 }
 
 static int run_plan(struct cli *c, const struct bank *bank, const struct plan *plan,
-		    const struct carrier *carrier, struct err *err)
+		    const struct carrier *carrier, struct clip_store *clips, struct err *err)
 {
-	const struct run_options o = options_of(c, carrier);
+	const struct run_options o = options_of(c, carrier, clips);
 	const char *without = text_or_null(c, "without"), *set = text_or_null(c, "set");
 	int done = 0, skipped = 0, kept;
 	bool *keep;
@@ -193,6 +196,7 @@ static int run_run(struct cli *c, struct err *err)
 	struct plan plan = { 0 };
 	struct gold gold = { 0 };
 	struct carrier carrier = { 0 };
+	struct clip_store *clips = NULL;
 	bool served = *opt_str(&c->opts, "backend");
 	unsigned seen = 0;
 
@@ -203,9 +207,11 @@ static int run_run(struct cli *c, struct err *err)
 	    !plan_see(c, &plan, d->name, &seen, err) &&
 	    (!served || !backend_carrier(c, &carrier, err)) &&
 	    !load_corpus(c, &corpus, &gold, err) &&
-	    !load_bank(c, &corpus, &gold, load_measures(seen), NULL, &bank, err))
-		run_plan(c, &bank, &plan, served ? &carrier : NULL, err);
+	    !load_bank(c, &corpus, &gold, load_measures(seen), NULL, &bank, err) &&
+	    !(seen & SEE_MEDIA && load_clip_store(c, &clips, err)))
+		run_plan(c, &bank, &plan, served ? &carrier : NULL, clips, err);
 	carrier_close(&carrier);
+	clip_store_close(clips);
 	bank_free(&bank);
 	plan_free(&plan);
 	corpus_free(&corpus);

@@ -14,6 +14,7 @@
 #include "harness/cli/sweeps.h"
 #include "harness/remote/carrier.h"
 #include "harness/report/merge.h"
+#include "harness/run/clip_store.h"
 #include "harness/run/environment.h"
 #include "harness/run/ranks.h"
 #include "harness/run/see.h"
@@ -99,6 +100,7 @@ struct sweeping {
 	bool *keep; /* (plan.n) runs of this shard */
 	int jobs;
 	struct carrier carrier; /* zeroed: no back-end is named */
+	struct clip_store *clips;
 };
 
 static const char *text_or_null(const struct cli *c, const char *name)
@@ -241,6 +243,7 @@ static struct run_options options_of(const struct sweeping *w)
 		.carrier = w->carrier.ctx ? &w->carrier : NULL,
 		.max_failures = opt_num(&c->opts, "max-failures"),
 		.clip_threads = c->threads,
+		.clips = w->clips,
 		.log = &c->log,
 		.stop = c->stop,
 	};
@@ -344,7 +347,7 @@ static int read_request(struct sweeping *w, const char *dataset, bool *ranks, st
 static int prepare(struct sweeping *w, struct corpus *corpus, struct gold *gold, struct err *err)
 {
 	struct cli *c = w->c;
-	bool media = load_measures(all_seen(w, err));
+	unsigned seen = all_seen(w, err);
 	struct run_options o;
 
 	if (err->code || (*opt_str(&c->opts, "backend") && backend_carrier(c, &w->carrier, err)))
@@ -353,7 +356,8 @@ static int prepare(struct sweeping *w, struct corpus *corpus, struct gold *gold,
 	if (opt_bool(&c->opts, "dry-run") && !*opt_str(&c->opts, "root"))
 		return keep_ours(w, err);
 	if (!load_corpus(c, corpus, gold, err) &&
-	    !load_bank(c, corpus, gold, media, NULL, &w->bank, err) &&
+	    !load_bank(c, corpus, gold, load_measures(seen), NULL, &w->bank, err) &&
+	    !(seen & SEE_MEDIA && load_clip_store(c, &w->clips, err)) &&
 	    !sweep_resolve(&w->sweep, &w->bank, text_or_null(c, "set"), &o, err))
 		keep_ours(w, err);
 	return err->code;
@@ -383,6 +387,7 @@ static int run_sweep(struct cli *c, struct err *err)
 		}
 	}
 	carrier_close(&w.carrier);
+	clip_store_close(w.clips);
 	free(w.keep);
 	free(w.dir);
 	bank_free(&w.bank);
