@@ -155,8 +155,10 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 			kept += keep[i];
 		if (kept < plan->n)
 			log_info(&c->log,
-				 "%d of %d runs left out: what they take away is not there",
-				 plan->n - kept, plan->n);
+				 "%d of %d runs left out: the corpus does not have what they need "
+				 "or "
+				 "take away (%s/notes says what)",
+				 plan->n - kept, plan->n, o.results);
 		suite_run(bank, plan, keep, without, set, jobs_of(c), &o, &done, &skipped, err);
 	}
 	free(keep);

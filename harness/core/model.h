@@ -88,7 +88,8 @@ struct model_ops {
 	/* A system that asks a served model (harness/core/ask.h) has these two instead.  ask writes
 	 * the question about turn t, a target, its memory from mem; a part of the recording
 	 * (env->see has SEE_SOUND or SEE_PICTURES) names its turn and has no data.  read makes an
-	 * answer of a reply whose status is ANSWER_OK.  Both may be called by several threads at
+	 * answer of a reply whose status is ANSWER_OK.  ERR_DATA of ask: there is nothing to ask
+	 * about (the turn ends as decode_fail).  Both may be called by several threads at
 	 * once and change nothing. */
 	int (*ask)(const void *state, const struct view *view, int t, struct ask *out,
 		   struct arena *mem, struct err *err);

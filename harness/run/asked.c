@@ -103,17 +103,21 @@ static int note_first(void *ctx, const struct ask *ask, struct err *err)
 
 static int look_at_first(const struct asked_request *rq, struct asked *out, struct err *err)
 {
-	const struct view *view = &rq->views->view[0];
-	struct arena mem = { 0 };
-	struct ask ask = { .id = "" };
-	int t = 0;
+	for (int v = 0; v < rq->views->n; v++)
+		for (int t = 0; t < rq->views->view[v].n; t++) {
+			struct arena mem = { 0 };
+			struct ask ask = { .id = "" };
+			struct err e = { 0 };
 
-	while (t < view->n && !view->target[t])
-		t++;
-	if (t < view->n && !rq->model->ask(rq->state, view, t, &ask, &mem, err))
-		note_first(out, &ask, err);
-	arena_free(&mem);
-	return err->code;
+			if (!rq->views->view[v].target[t])
+				continue;
+			if (!rq->model->ask(rq->state, &rq->views->view[v], t, &ask, &mem, &e))
+				note_first(out, &ask, err);
+			arena_free(&mem);
+			if (e.code != ERR_DATA) /* nothing to ask about: look at the next */
+				return e.code ? err_set(err, e.code, "%s", e.msg) : err->code;
+		}
+	return 0;
 }
 
 /* --- a look at the whole --------------------------------------------------------------------- */

@@ -96,8 +96,8 @@ static bool find_target(const struct views *vs, int *v, int *t)
 	return false;
 }
 
-/* Whether a failure is of this clip alone. */
-static bool of_clip(const struct err *e)
+/* Whether a failure is of this turn alone: nothing to ask about, or a clip that cannot be read. */
+static bool of_turn(const struct err *e)
 {
 	return e->code == ERR_MISSING || e->code == ERR_FORMAT || e->code == ERR_DATA ||
 	       e->code == ERR_LIMIT || e->code == ERR_IO;
@@ -126,14 +126,15 @@ static int write_ask(const struct inquiry *q, struct item *i, struct err *err)
 /* The question with its clips; *state is how it ended. */
 static int build(const struct inquiry *q, struct item *i, enum item_state *state, struct err *err)
 {
+	struct err e = { 0 };
+
 	*state = ITEM_BUILT;
-	if (write_ask(q, i, err))
-		return err->code;
-	if (attach_clips(&i->ask, q->corpus, q->views->index[i->v], q->see, q->clips, &i->mem,
-			 &i->clip)) {
+	if (write_ask(q, i, &e) || attach_clips(&i->ask, q->corpus, q->views->index[i->v], q->see,
+						q->clips, &i->mem, &e)) {
 		*state = ITEM_NO_CLIP;
-		if (!of_clip(&i->clip))
-			*err = i->clip;
+		i->clip = e;
+		if (!of_turn(&e))
+			*err = e;
 	}
 	return err->code;
 }
@@ -333,7 +334,7 @@ static int put(void *ctx, const struct ask *ask, const struct reply *r, struct e
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-/* Calls fn with each target's first question, without its clips. */
+/* Calls fn with a new item for each target. */
 static int each_first(const struct inquiry *q,
 		      int (*fn)(void *ctx, struct item *i, struct err *err), void *ctx,
 		      struct err *err)
@@ -341,16 +342,26 @@ static int each_first(const struct inquiry *q,
 	for (int v = 0, t = 0; !err->code && find_target(q->views, &v, &t); t++) {
 		struct item i = { .v = v, .t = t };
 
-		if (!write_ask(q, &i, err))
-			fn(ctx, &i, err);
+		fn(ctx, &i, err);
 		arena_free(&i.mem);
 	}
 	return err->code;
 }
 
+struct gathering {
+	const struct inquiry *q;
+	unsigned needs;
+};
+
 static int add_needs(void *ctx, struct item *i, struct err *err)
 {
-	*(unsigned *)ctx |= ask_needs(&i->ask);
+	struct gathering *g = ctx;
+	struct err e = { 0 };
+
+	if (!write_ask(g->q, i, &e))
+		g->needs |= ask_needs(&i->ask);
+	else if (!of_turn(&e))
+		*err = e;
 	return err->code;
 }
 
@@ -359,11 +370,12 @@ static int carry(struct inquiring *g, const struct carrier *c, const char *dir,
 {
 	const struct ask_source source = { .next = next, .ctx = g, .ready = g->ready };
 	const struct ask_sink sink = { .put = put, .ctx = g };
-	unsigned needs = 0;
+	struct gathering first = { g->q, 0 };
 
-	if (each_first(g->q, add_needs, &needs, err))
+	if (each_first(g->q, add_needs, &first, err))
 		return err->code;
-	c->carry(c->ctx, dir, needs, g->q->views->n_target, &source, &sink, g->counts, served, err);
+	c->carry(c->ctx, dir, first.needs, g->q->views->n_target, &source, &sink, g->counts, served,
+		 err);
 	g->counts->asks += g->no_clip;
 	g->counts->status[ANSWER_DECODE_FAIL] += g->no_clip;
 	g->counts->cause[CAUSE_MEDIA] += g->no_clip;
@@ -421,7 +433,6 @@ static int show_one(void *ctx, struct item *i, struct err *err)
 	const struct showing *s = ctx;
 	enum item_state state;
 
-	arena_free(&i->mem);
 	if (s->q->stop && *s->q->stop)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (build(s->q, i, &state, err))

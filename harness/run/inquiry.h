@@ -24,7 +24,8 @@ struct inquiry {
 	const volatile sig_atomic_t *stop;
 	/* Writes question number index about turn t of view v, memory from mem; id and index are
 	 * set by the caller ("test/dia0_utt0").  before: the reply to the one before it, NULL for
-	 * the first.  Called by several threads at once. */
+	 * the first.  ERR_DATA: there is nothing to ask about, which counts as a clip that cannot
+	 * be read.  Called by several threads at once. */
 	int (*ask)(void *ctx, int v, int t, int index, const struct reply *before, struct ask *out,
 		   struct arena *mem, struct err *err);
 	/* Takes the reply, of any status; where the clip could not be read it is decode_fail with

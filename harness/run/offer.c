@@ -6,6 +6,7 @@
 
 #include "harness/base/io.h"
 #include "harness/base/json.h"
+#include "harness/base/mem.h"
 #include "harness/run/see.h"
 
 static const unsigned always = SEE_TEXT | SEE_HISTORY;
@@ -24,6 +25,35 @@ static bool takes_nothing(const struct bank *bank, const struct recipe *r)
 	return r->n_without > 0;
 }
 
+/* Can a system that asks be set up with what it may see? */
+static bool can_ask(const struct bank *bank, const struct recipe *r, unsigned see, struct err *err)
+{
+	const struct model_env env = { .labels = bank->corpus->labels,
+				       .opts = &r->opts,
+				       .see = see };
+	void *state = mem_calloc(1, r->model->state_size);
+
+	if (!state)
+		return !err_set(err, ERR_NOMEM, "no memory");
+	r->model->init(state, &env, err);
+	r->model->destroy(state);
+	free(state);
+	return !err->code;
+}
+
+/* A prompt that speaks of what the corpus does not have: nothing is wrong with the recipe. */
+static bool cannot_be_asked(const struct bank *bank, const struct recipe *r, struct strbuf *why)
+{
+	struct err as_is = { 0 }, in_full = { 0 };
+
+	if (!r->model->ask || can_ask(bank, r, r->see & (bank->heard | always), &as_is) ||
+	    !can_ask(bank, r, r->see, &in_full))
+		return false;
+	if (why)
+		strbuf_add(why, as_is.msg);
+	return true;
+}
+
 bool offer_worth(const struct bank *bank, const struct recipe *r, struct strbuf *why)
 {
 	static const struct {
@@ -39,10 +69,10 @@ bool offer_worth(const struct bank *bank, const struct recipe *r, struct strbuf 
 		{ SEE_SOUND, "sound of clips" },
 		{ SEE_PICTURES, "pictures of clips" },
 	};
-	bool worth = !takes_nothing(bank, r);
+	bool worth = !takes_nothing(bank, r), cannot = cannot_be_asked(bank, r, why);
 	const char *sep = worth ? "ran without " : "nothing to take away; the corpus has no ";
 
-	for (size_t i = 0; why && i < ARRAY_LEN(part); i++) {
+	for (size_t i = 0; why && !cannot && i < ARRAY_LEN(part); i++) {
 		if (!(part[i].bit & (worth ? r->see : r->model->uses) & ~bank->heard))
 			continue;
 		strbuf_addf(why, "%s%s", sep, part[i].name);
@@ -51,7 +81,7 @@ bool offer_worth(const struct bank *bank, const struct recipe *r, struct strbuf 
 	if (why && why->len)
 		strbuf_addf(why, " (clips: %d, recorded measurements: %d, of %d utterances)",
 			    bank->n_media - bank->n_failed, bank->n_recorded, bank->corpus->n_utt);
-	return worth;
+	return worth && !cannot;
 }
 
 static void add_note(struct strbuf *out, const struct bank *bank, const struct recipe *r,

@@ -8,8 +8,9 @@
 #include "harness/run/bank.h"
 #include "harness/run/recipe.h"
 
-/* Appends to why (if not NULL) what the recipe wants and the corpus does not have.
- * Returns false when the run would repeat another one: what it takes away is not there. */
+/* Appends to why (if not NULL) what the recipe wants and the corpus does not have.  Returns false
+ * when the run would repeat another one, because what it takes away is not there, or when its
+ * prompt speaks of what is not there. */
 bool offer_worth(const struct bank *bank, const struct recipe *r, struct strbuf *why);
 
 /* Sets keep[i] (plan->n) for the runs worth doing and replaces
