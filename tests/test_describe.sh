@@ -134,27 +134,29 @@ check 'the same command goes on' sh -c '"$@" >/dev/null && cmp "$0/llama-server/
 
 # --- kills -------------------------------------------------------------------------------------------
 
-# killed once some replies are there, then left alone: the same files, and not more sent twice than
-# were in flight
+# killed and asked to end once some replies are there, then left alone: the same files, and not more
+# sent twice than were in flight
 killed()
 {
-	serve llama-server 20
-	for part in 1 2 3; do
+	serve llama-server 60
+	part=0
+	for signal in KILL TERM KILL; do
+		part=$((part + 1))
 		$describe -o "$dir/killed" --concurrency 2 >/dev/null 2>&1 &
 		pid=$!
 		for _ in $(seq 200); do
 			[ "$(sent)" -ge $((part * 15)) ] && break
 			sleep .05
 		done
-		kill -KILL $pid || return 1
+		kill -$signal $pid
 		wait $pid 2>/dev/null
-		[ ! -e "$dir/killed/teacher.jsonl" ] || return 1
+		[ ! -e "$dir/killed/teacher.jsonl" ] || { echo "ended before it was killed"; return 1; }
 	done
 	$describe -o "$dir/killed" >/dev/null || return 1
 	cmp "$whole/teacher.jsonl" "$dir/killed/teacher.jsonl" && cmp "$whole/teacher.json" "$dir/killed/teacher.json" &&
 		[ "$(sent)" -le $(($(asked "$whole/teacher.jsonl") + 6)) ]
 }
-check 'killed three times, it goes on to the same bytes' killed
+check 'stopped three times, it goes on to the same bytes' killed
 
 # --- clips that are not there, and replies that are none -----------------------------------------------
 
