@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "harness/base/base64.h"
+
 static const char *const label[] = { "anger",	"disgust", "fear",    "joy",
 				     "neutral", "sadness", "surprise" };
 
@@ -188,6 +190,26 @@ static void say(const struct mock_request *q, bool blind, struct strbuf *out)
 		strbuf_add(out, name);
 }
 
+/* The key as other programs write it. */
+static void echo_key(const struct mock_request *q, const char *key, struct strbuf *out)
+{
+	struct strbuf b = { 0 };
+
+	if (!strcmp(q->misdeed, "echo-base64")) {
+		strbuf_addf(&b, "merc:%s", key);
+		base64_add(out, b.s, b.len);
+	} else if (!strcmp(q->misdeed, "echo-percent")) {
+		for (const char *s = key; *s; s++)
+			strbuf_addf(out, *s == '+' || *s == '/' ? "%%%02x" : "%c", *s);
+	} else if (!strcmp(q->misdeed, "echo-hex")) {
+		for (const char *s = key; *s; s++)
+			strbuf_addf(out, "%02X", *s);
+	} else {
+		strbuf_add(out, key);
+	}
+	strbuf_free(&b);
+}
+
 void mock_reply(const struct mock_request *q, const char *key, bool blind, struct strbuf *out)
 {
 	struct strbuf text = { 0 };
@@ -197,8 +219,8 @@ void mock_reply(const struct mock_request *q, const char *key, bool blind, struc
 			 !strcmp(q->misdeed, "straddle"));
 		return;
 	}
-	if (!strcmp(q->misdeed, "echo-key"))
-		strbuf_add(&text, key ? key : "none");
+	if (str_starts(q->misdeed, "echo-"))
+		echo_key(q, key ? key : "none", &text);
 	else if (!constrained(q->v, &text, q->hash))
 		say(q, blind, &text);
 	add_chat(out, q->v, strbuf_str(&text));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/base64.h"
 #include "harness/base/sha256.h"
 #include "harness/remote/backend.h"
 #include "harness/remote/dialect.h"
@@ -68,6 +69,88 @@ static void test_redact(void **state)
 	check_message("aé" KEY, "a…", 2);
 	/* what is cut is cut after the key is out */
 	check_message("12345" KEY, "12345[redac…", 11);
+}
+
+/* The key in every spelling that a header, a log line or an error page gives it. */
+static void test_redact_spellings(void **state)
+{
+	static const char *const row[][2] = {
+		{ "%73%6b%2d%70%6c%61%6e%74%65%64%2b%6b%65%79%2f%30%31%32%33%34%35%36%37%38%39",
+		  REDACTED },
+		{ "%73%6B%2D%70%6C%61%6E%74%65%64%2B%6B%65%79%2F%30%31%32%33%34%35%36%37%38%39",
+		  REDACTED },
+		{ "sk-planted%2Bkey%2F0123456789", REDACTED },
+		{ "sk-planted%252Bkey%252F0123456789", REDACTED },
+		{ "x736b2d706c616e7465642b6b65792f30313233343536373839y", "x" REDACTED "y" },
+		{ "736B2D706C616E7465642B6B65792F30313233343536373839", REDACTED },
+		{ "73:6b:2d:70:6c:61:6e:74:65:64:2b:6b:65:79:2f:30:31:32:33:34:35:36:37:38:39",
+		  REDACTED },
+		{ "\\x73\\x6b\\x2d\\x70\\x6c\\x61\\x6e\\x74\\x65\\x64\\x2b\\x6b\\x65\\x79\\x2f\\x30"
+		  "\\x31\\x32\\x33\\x34\\x35\\x36\\x37\\x38\\x39",
+		  REDACTED },
+		{ "\\u0073\\u006b\\u002d\\u0070\\u006c\\u0061\\u006e\\u0074\\u0065\\u0064\\u002b\\u"
+		  "006b\\u0065\\u0079\\u002f\\u0030\\u0031\\u0032\\u0033\\u0034\\u0035\\u0036\\u003"
+		  "7\\u0038\\u0039",
+		  REDACTED },
+		{ "sk-planted\\u002Bkey\\/0123456789", REDACTED },
+		{ "sk-planted&#43;key&#x2F;0123456789", REDACTED },
+		/* not the key */
+		{ "sk-planted+key/012345678", "sk-planted+key/012345678" },
+		{ "73 6b 2d 70 6c 61 6e 74", "73 6b 2d 70 6c 61 6e 74" },
+		{ "c2stcGxhbnRlZCtrZXkvMDEyMzQ1Njc", "c2stcGxhbnRlZCtrZXkvMDEyMzQ1Njc" },
+		{ "%73%6b%2", "%73%6b%2" },
+		{ "The answer is joy \\n \\u0041 &#65; %41 QUFB.",
+		  "The answer is joy \\n \\u0041 &#65; %41 QUFB." },
+	};
+	struct strbuf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		strbuf_reset(&b);
+		redact_secret(&b, row[i][0], strlen(row[i][0]), KEY);
+		assert_string_equal(strbuf_str(&b), row[i][1]);
+	}
+	strbuf_free(&b);
+}
+
+/* Base64 of "user:key" and the like: whatever stands before and behind, what is left tells no
+ * byte of the key. */
+static void test_redact_base64(void **state)
+{
+	char text[80];
+	struct strbuf b = { 0 }, out = { 0 };
+
+	(void)state;
+	for (int before = 0; before < 7; before++)
+		for (int behind = 0; behind < 7; behind++)
+			for (int form = 0; form < 3; form++) {
+				size_t digits;
+
+				CHECK(str_format(text, sizeof(text), "%.*s" KEY "%.*s", before,
+						 "alice:", behind, "?tail~"));
+				strbuf_reset(&b);
+				strbuf_reset(&out);
+				base64_add(&b, text, strlen(text));
+				for (size_t i = 0; form == 1 && i < b.len; i++)
+					b.s[i] = b.s[i] == '+' ? '-' : b.s[i] == '/' ? '_' : b.s[i];
+				if (form == 2) { /* a line feed in it, as mail has it */
+					strbuf_add(&out, "x");
+					strbuf_addn(&out, b.s, 20);
+					strbuf_addf(&out, "\r\n%s", b.s + 20);
+					strbuf_reset(&b);
+					strbuf_add(&b, out.s + 1);
+					strbuf_reset(&out);
+				}
+				redact_secret(&out, b.s, b.len, KEY);
+				CHECK(strstr(out.s, REDACTED) != NULL);
+				/* what is left holds nothing but the text around it */
+				digits = out.len - strlen(REDACTED);
+				CHECK(digits <=
+				      (size_t)(before * 8 / 6 + (behind * 8 + 5) / 6 + 3));
+				CHECK(strstr(out.s, REDACTED) - out.s <= before * 8 / 6);
+			}
+	strbuf_free(&b);
+	strbuf_free(&out);
 }
 
 static const char profile_text[] =
@@ -449,6 +532,9 @@ static void test_every_case(void **state)
 		{ "bad", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "unknown part type" },
 		{ "too-long", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "HTTP status 413" },
 		{ "echo-key", ANSWER_OK, CAUSE_NONE, 1, "" },
+		{ "echo-base64", ANSWER_OK, CAUSE_NONE, 1, "" },
+		{ "echo-percent", ANSWER_OK, CAUSE_NONE, 1, "" },
+		{ "echo-hex", ANSWER_OK, CAUSE_NONE, 1, "" },
 		{ "echo-headers", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "you sent" },
 		{ "echo-id", ANSWER_BACKEND_FAIL, CAUSE_REFUSED, 1, "" },
 	};
@@ -471,6 +557,8 @@ static void test_every_case(void **state)
 			fail_msg("%s: %s, %s, %d attempts: %s", row[i].name,
 				 answer_status_name[one.r.status], reply_cause_name[one.r.cause],
 				 one.r.attempts, one.r.first_error);
+		if (str_starts(row[i].name, "echo-") && row[i].status == ANSWER_OK)
+			CHECK(strstr(one.r.text, REDACTED) && strlen(one.r.text) < 24);
 		CHECK(!strstr(one.r.text, KEY) && !strstr(one.r.first_error, KEY) &&
 		      !strstr(one.r.request_id, KEY));
 		arena_free(&one.mem);
@@ -699,12 +787,20 @@ static void test_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sha256),	     cmocka_unit_test(test_redact),
-		cmocka_unit_test(test_examples),     cmocka_unit_test(test_profiles),
-		cmocka_unit_test(test_requests),     cmocka_unit_test(test_media_requests),
-		cmocka_unit_test(test_keys),	     cmocka_unit_test(test_every_case),
-		cmocka_unit_test(test_ends_the_run), cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_probe),	     cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_sha256),
+		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_redact_spellings),
+		cmocka_unit_test(test_redact_base64),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_media_requests),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_every_case),
+		cmocka_unit_test(test_ends_the_run),
+		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_gone),
 	};
 

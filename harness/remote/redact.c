@@ -4,34 +4,221 @@
 #include <string.h>
 #include <strings.h>
 
-/* How many bytes of text spell the secret, 0: they do not. */
-static size_t spelled(const char *text, size_t n, const char *secret)
-{
-	size_t at = 0;
+/* What is looked for where. */
+struct search {
+	const char *text, *secret;
+	size_t n, len;
+};
 
-	for (const char *s = secret; *s; s++, at++) {
-		while (s != secret && at < n && text[at] == '\\' && *s != '\\')
-			at++;
-		if (at == n || text[at] != *s)
-			return 0;
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Whether `digits` hexadecimal digits at `at` are the number. */
+static bool hex_is(const struct search *x, size_t at, int digits, unsigned char want)
+{
+	unsigned v = 0;
+
+	for (int i = 0; i < digits; i++, at++) {
+		if (at >= x->n || hex_digit(x->text[at]) < 0)
+			return false;
+		v = v << 4 | (unsigned)hex_digit(x->text[at]);
 	}
-	return at;
+	return v == want;
+}
+
+/* Length of "&#N;" or "&#xN;" at `at` for the character, 0: it is not there. */
+static size_t entity(const struct search *x, size_t at, unsigned char want)
+{
+	const char *s = x->text + at;
+	const bool hex = x->n - at > 3 && (s[2] | 0x20) == 'x';
+	size_t i = hex ? 3 : 2;
+	unsigned v = 0;
+
+	if (x->n - at < 4 || s[1] != '#')
+		return 0;
+	for (; at + i < x->n && s[i] != ';' && i < 10; i++) {
+		const int d = hex_digit(s[i]);
+
+		if (d < 0 || (!hex && d > 9))
+			return 0;
+		v = v * (hex ? 16 : 10) + (unsigned)d;
+	}
+	return at + i < x->n && s[i] == ';' && v == want ? i + 1 : 0;
+}
+
+/* How many bytes at `at` spell one character, in one of the ways that text carries it; 0: none. */
+static size_t character(const struct search *x, size_t at, char want)
+{
+	const unsigned char w = (unsigned char)want;
+	const size_t from = at;
+
+	while (at < x->n && x->text[at] == '\\' && want != '\\')
+		at++;
+	if (at >= x->n)
+		return 0;
+	if (x->text[at] == want)
+		return at - from + 1;
+	if (at > from && x->text[at] == 'u' && hex_is(x, at + 1, 4, w))
+		return at - from + 5;
+	if (at > from && x->text[at] == 'x' && hex_is(x, at + 1, 2, w))
+		return at - from + 3;
+	if (x->text[at] == '&' && entity(x, at, w))
+		return at - from + entity(x, at, w);
+	if (x->text[at] != '%')
+		return 0;
+	/* encoded twice, the percent sign is %25 */
+	while (hex_is(x, at + 1, 2, '%') && !hex_is(x, at + 1, 2, w))
+		at += 2;
+	return hex_is(x, at + 1, 2, w) ? at - from + 3 : 0;
+}
+
+static size_t plain(const struct search *x, size_t from)
+{
+	size_t at = from;
+
+	for (size_t i = 0; i < x->len; i++) {
+		const size_t n = character(x, at, x->secret[i]);
+
+		if (!n)
+			return 0;
+		at += n;
+	}
+	return at - from;
+}
+
+/* Two digits a byte, perhaps with one character between bytes. */
+static size_t hexadecimal(const struct search *x, size_t from)
+{
+	size_t at = from;
+
+	for (size_t i = 0; i < x->len; i++) {
+		if (i && at < x->n && strchr(": -,", x->text[at]))
+			at++;
+		if (!hex_is(x, at, 2, (unsigned char)x->secret[i]))
+			return 0;
+		at += 2;
+	}
+	return at - from;
+}
+
+static const char alphabet[2][65] = {
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+};
+
+static bool is_base64(char c)
+{
+	return c && (strchr(alphabet[0], c) || strchr(alphabet[1], c));
+}
+
+/* The six bits of the secret from this one on. */
+static unsigned six_bits(const struct search *x, size_t bit)
+{
+	const unsigned char *s = (const unsigned char *)x->secret + bit / 8;
+	const unsigned next = bit / 8 + 1 < x->len ? s[1] : 0;
+
+	return ((unsigned)s[0] << 8 | next) >> (10 - bit % 8) & 63;
+}
+
+static size_t line_breaks(const struct search *x, size_t at)
+{
+	const size_t from = at;
+
+	for (;;) {
+		if (at < x->n && (x->text[at] == '\r' || x->text[at] == '\n'))
+			at++;
+		else if (at + 1 < x->n && x->text[at] == '\\' && strchr("rn", x->text[at + 1]))
+			at += 2;
+		else
+			return at - from;
+	}
+}
+
+/* The digits that hold nothing but the secret, from this bit of it on. */
+static size_t base64(const struct search *x, size_t from, size_t bit)
+{
+	const size_t bits = 8 * x->len;
+	size_t at = from;
+
+	for (; bit + 6 <= bits; bit += 6) {
+		const unsigned v = six_bits(x, bit);
+		size_t n = 0;
+
+		at += at > from ? line_breaks(x, at) : 0;
+		for (int k = 0; k < 2 && !n; k++)
+			n = character(x, at, alphabet[k][v]);
+		if (!n)
+			return 0;
+		at += n;
+	}
+	if (at == from)
+		return 0;
+	/* what of it shares a digit with what follows, and padding */
+	at += bit < bits && at < x->n && is_base64(x->text[at]);
+	for (size_t n = 1; n;) {
+		n = character(x, at, '=');
+		at += n;
+	}
+	return at - from;
+}
+
+/* Where in its first byte the first digit of its own begins, by how many bytes stand before it in
+ * a group of three. */
+static const size_t first_bit[] = { 0, 4, 2 };
+
+/* Marks what any spelling may begin with. */
+static void mark_beginnings(const struct search *x, bool begins[256])
+{
+	static const char digit[] = "0123456789abcdef0123456789ABCDEF";
+	const unsigned char c = (unsigned char)*x->secret;
+
+	memset(begins, 0, 256);
+	begins[c] = begins['\\'] = begins['%'] = begins['&'] = true;
+	begins[(unsigned char)digit[c >> 4]] = begins[(unsigned char)digit[16 + (c >> 4)]] = true;
+	for (size_t k = 0; k < 3; k++)
+		for (int i = 0; i < 2; i++)
+			begins[(unsigned char)alphabet[i][six_bits(x, first_bit[k])]] = true;
+}
+
+/* How many bytes at `at` spell the secret in some way; 0: they do not.  *back: so many before them
+ * share bits with it. */
+static size_t spelled(const struct search *x, size_t at, size_t *back)
+{
+	size_t n = plain(x, at);
+
+	*back = 0;
+	if (!n)
+		n = hexadecimal(x, at);
+	for (size_t k = 0; k < 3 && !n; k++) {
+		n = base64(x, at, first_bit[k]);
+		*back = n && k && at && is_base64(x->text[at - 1]);
+	}
+	return n;
 }
 
 void redact_secret(struct strbuf *out, const char *text, size_t n, const char *secret)
 {
+	const struct search x = { text, secret, n, secret ? strlen(secret) : 0 };
+	bool begins[256];
 	size_t done = 0;
 
-	for (size_t i = 0; secret && *secret && i < n;) {
-		const char *hit = memchr(text + i, *secret, n - i);
-		size_t len;
+	/* no spelling is shorter than the secret */
+	if (!x.len || n < x.len) {
+		strbuf_addn(out, text, n);
+		return;
+	}
+	mark_beginnings(&x, begins);
+	for (size_t i = 0; i < n;) {
+		size_t back, len = begins[(unsigned char)text[i]] ? spelled(&x, i, &back) : 0;
 
-		if (!hit)
-			break;
-		i = (size_t)(hit - text);
-		len = spelled(hit, n - i, secret);
 		if (len) {
-			strbuf_addn(out, text + done, i - done);
+			back = i > done ? back : 0;
+			strbuf_addn(out, text + done, i - back - done);
 			strbuf_add(out, REDACTED);
 			done = i + len;
 		}

@@ -12,8 +12,10 @@
 
 #define REDACTED "[redacted]"
 
-/* Appends the n bytes at text with every occurrence of the secret replaced, also where
- * backslashes (JSON's, a shell's) stand between its characters.  secret NULL or "": as it is. */
+/* Appends the n bytes at text with every occurrence of the secret replaced: as it is, with any of
+ * its characters behind backslashes or as \u and \x escapes, %XX or &#N; (upper and lower case), in
+ * hexadecimal, and in base64 of a text that holds it anywhere (both alphabets).  secret NULL or "":
+ * the text as it is. */
 void redact_secret(struct strbuf *out, const char *text, size_t n, const char *secret);
 
 /* For messages: the secret, what follows "Authorization", "Cookie", "Bearer" and their like up to

@@ -32,6 +32,7 @@
 	X(remote_reply)                                                                            \
 	X(results)                                                                                 \
 	X(safetensors)                                                                             \
+	X(served)                                                                                  \
 	X(sweep)                                                                                   \
 	X(teacher)                                                                                 \
 	X(tokenizer_bin)                                                                           \
