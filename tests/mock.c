@@ -206,7 +206,7 @@ static void answer(struct mock *m, struct link *l, struct mock_request *q)
 	if (!v && !m->o.quick)
 		atomic_fetch_add(&m->bad, 1);
 	if (!held_to_shape(m, l, q)) {
-		mock_reply(q, m->o.key, m->o.blind, &b);
+		mock_reply(m->dialect, q, m->o.key, m->o.blind, &b);
 		respond(l, 200, "", strbuf_str(&b), b.len);
 	}
 	json_free(v);

@@ -25,7 +25,8 @@ struct mock_request {
 bool mock_probing(const struct mock_request *q);
 
 /* What a server that behaves says: appends the body of its reply. */
-void mock_reply(const struct mock_request *q, const char *key, bool blind, struct strbuf *out);
+void mock_reply(enum mock_dialect dialect, const struct mock_request *q, const char *key,
+		bool blind, struct strbuf *out);
 
 /* Holds a request to the documented shape: appends what is wrong with it, a sentence each, and
  * its facts as mock.h has them (either may be NULL).  rejects: this field is not missed. */

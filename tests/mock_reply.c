@@ -59,7 +59,7 @@ static void put_letters(struct json_writer *w)
 	json_close_object(w);
 }
 
-static void add_chat(struct strbuf *b, const struct json *v, const char *text)
+static void add_chat(struct strbuf *b, const struct json *v, const char *text, bool timings)
 {
 	struct json_writer w;
 
@@ -83,6 +83,12 @@ static void add_chat(struct strbuf *b, const struct json *v, const char *text)
 	json_put_int(&w, "prompt_tokens", 10);
 	json_put_int(&w, "completion_tokens", 2);
 	json_close_object(&w);
+	if (timings) {
+		json_open_object(&w, "timings");
+		json_put_num(&w, "prompt_ms", 1.5);
+		json_put_num(&w, "predicted_ms", 2.25);
+		json_close_object(&w);
+	}
 	json_close_object(&w);
 }
 
@@ -210,7 +216,8 @@ static void echo_key(const struct mock_request *q, const char *key, struct strbu
 	strbuf_free(&b);
 }
 
-void mock_reply(const struct mock_request *q, const char *key, bool blind, struct strbuf *out)
+void mock_reply(enum mock_dialect dialect, const struct mock_request *q, const char *key,
+		bool blind, struct strbuf *out)
 {
 	struct strbuf text = { 0 };
 
@@ -223,6 +230,6 @@ void mock_reply(const struct mock_request *q, const char *key, bool blind, struc
 		echo_key(q, key ? key : "none", &text);
 	else if (!constrained(q->v, &text, q->hash))
 		say(q, blind, &text);
-	add_chat(out, q->v, strbuf_str(&text));
+	add_chat(out, q->v, strbuf_str(&text), dialect == MOCK_LLAMA);
 	strbuf_free(&text);
 }

@@ -141,6 +141,26 @@ static void test_modes(void **state)
 	}
 }
 
+/* How long llama-server says it took. */
+static void test_timings(void **state)
+{
+	static const char *const dialect[] = { "vllm", "llama-server" };
+	struct err err = { 0 };
+
+	(void)state;
+	for (int d = 0; d < 2; d++) {
+		struct session s;
+		struct single one;
+
+		session_begin(&s, dialect[d], NULL, 0, 0, &err);
+		ask_text(&s, "What?", ASK_GENERATE, &one, &err);
+		CHECK_OK(&err);
+		CHECK(one.r.reading_ms == (d ? 1.5 : 0) && one.r.writing_ms == (d ? 2.25 : 0));
+		arena_free(&one.mem);
+		session_end(&s);
+	}
+}
+
 /* The first ask is told to wait for a second; the others would take half of that. */
 struct held_back {
 	struct ask_part part[2];
@@ -298,7 +318,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_case), cmocka_unit_test(test_ends_the_run),
 		cmocka_unit_test(test_modes),	   cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_gone),	   cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_gone),	   cmocka_unit_test(test_timings),
+		cmocka_unit_test(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,8 @@ struct reply {
 	int attempts;		 /* requests sent, 1 unless some had to be sent again */
 	const char *first_error; /* of the first attempt that failed, secrets taken out */
 	double latency_ms;	 /* of the requests that succeeded, summed; waiting not counted */
-	double cost;		 /* by the prices of the profile */
+	double reading_ms, writing_ms; /* as the server timed itself, 0: it does not say */
+	double cost;		       /* by the prices of the profile */
 	const char *model, *fingerprint, *request_id; /* as the server named them */
 	char prompt_hash[ASK_SHA_HEX]; /* of the messages, media as hashes; set by who keeps them */
 	char media_hash[ASK_SHA_HEX];  /* of the hashes of the media in their order, "" for none;

@@ -70,10 +70,13 @@ static void add_count(const struct json *v, int64_t *sum)
 
 static void read_usage(struct reading *x, const struct json *v)
 {
-	const struct json *usage = json_get(v, "usage");
+	const struct json *usage = json_get(v, "usage"), *timings = json_get(v, "timings");
 
 	add_count(json_get(usage, "prompt_tokens"), &x->r->prompt_tokens);
 	add_count(json_get(usage, "completion_tokens"), &x->r->completion_tokens);
+	/* llama-server's */
+	x->r->reading_ms += fmax(0, json_num(json_get(timings, "prompt_ms"), 0));
+	x->r->writing_ms += fmax(0, json_num(json_get(timings, "predicted_ms"), 0));
 	x->r->model = keep(x, json_str(json_get(v, "model"), ""));
 	x->r->fingerprint = keep(x, json_str(json_get(v, "system_fingerprint"), ""));
 }

@@ -67,6 +67,10 @@ void reply_put(struct json_writer *w, const char *id, int index, const struct re
 	json_put_int(w, "attempts", r->attempts);
 	put_known(w, "first_error", r->first_error);
 	json_put_num(w, "latency_ms", r->latency_ms);
+	if (r->reading_ms > 0)
+		json_put_num(w, "reading_ms", r->reading_ms);
+	if (r->writing_ms > 0)
+		json_put_num(w, "writing_ms", r->writing_ms);
 	json_put_num(w, "cost", r->cost);
 	put_known(w, "request_id", r->request_id);
 }
@@ -177,6 +181,8 @@ int reply_read(const struct json *v, const char *what, struct arena *mem, struct
 		return err->code;
 	r->attempts = (int)attempts;
 	r->latency_ms = json_num(json_get(v, "latency_ms"), 0);
+	r->reading_ms = json_num(json_get(v, "reading_ms"), 0);
+	r->writing_ms = json_num(json_get(v, "writing_ms"), 0);
 	r->cost = json_num(json_get(v, "cost"), 0);
 	return 0;
 }
