@@ -26,6 +26,8 @@ static void test_sha256(void **state)
 		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 	};
 	char hash[SHA256_HEX], *million = malloc(1000000);
+	struct strbuf all = { 0 };
+	unsigned char byte[300];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -37,7 +39,29 @@ static void test_sha256(void **state)
 	sha256_hex(million, 1000000, hash);
 	assert_string_equal(hash,
 			    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	sha256_hex_plain(million, 1000000, hash);
+	assert_string_equal(hash,
+			    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 	free(million);
+	/* every length of a last block: the digest of 301 digests as Python's hashlib has it */
+	for (int i = 0; i < 300; i++)
+		byte[i] = (unsigned char)(i * 7 + 3);
+	for (size_t n = 0; n <= sizeof(byte); n++) {
+		sha256_hex(byte, n, hash);
+		strbuf_add(&all, hash);
+	}
+	sha256_hex(all.s, all.len, hash);
+	assert_string_equal(hash,
+			    "9ab015b3431ba48c0f99e81c5bb7d903f6bfea343d7d7b190120d07cc51e653b");
+	/* and behind blocks that are many enough for the processor's own instructions */
+	for (size_t n = all.len - 300; n <= all.len; n++) {
+		char plain[SHA256_HEX];
+
+		sha256_hex(all.s, n, hash);
+		sha256_hex_plain(all.s, n, plain);
+		assert_string_equal(hash, plain);
+	}
+	strbuf_free(&all);
 }
 
 static void check_message(const char *text, const char *want, size_t max)

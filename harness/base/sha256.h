@@ -10,7 +10,10 @@
 
 #define SHA256_HEX 65 /* 64 hex digits and the NUL */
 
-/* The digest of a block as lower-case hex.  len < 2^61. */
+/* The digest of a block as lower-case hex, by the processor's own instructions where it has them.
+ * len < 2^61. */
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX]);
+/* The same without them. */
+void sha256_hex_plain(const void *data, size_t len, char out[SHA256_HEX]);
 
 #endif
