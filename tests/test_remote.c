@@ -225,6 +225,8 @@ static void test_profiles(void **state)
 	refuse_profile(
 		"\"name\"", "\"omit\":[\"model\"],\"name\"", ERR_FORMAT,
 		"\"omit\" holds \"model\"; known are: detail frequency_penalty max_tokens n");
+	refuse_profile("\"name\"", "\"image_detail\":\"fine\",\"name\"", ERR_FORMAT,
+		       "must be one of: low high auto");
 	refuse_profile("\"name\"", "\"probe\":7,\"name\"", ERR_FORMAT, "must be a list of: images");
 	refuse_profile("\"max\":2", "\"max\":-2", ERR_FORMAT, "whole number");
 	refuse_profile("\"max\":2", "\"extra\":{\"seed\":1},\"max\":2", ERR_FORMAT,
@@ -339,8 +341,9 @@ static void test_media_requests(void **state)
 	const struct ask_part part[] = { { .type = ASK_JPEG, .data = "\xff\xd8\xff", .size = 3 },
 					 { .type = ASK_WAV, .data = "RIFF", .size = 4 },
 					 { .type = ASK_VIDEO, .data = "mp4!!", .size = 5 } };
-	const struct ask_message m = { "user", part, 3 }, two = { "user", part, 2 };
-	struct ask ask = make_ask(&m, 1, ASK_GENERATE);
+	const struct ask_message m = { "user", part, 3 }, two = { "user", part, 2 },
+				 one = { "user", part, 1 };
+	struct ask ask = make_ask(&m, 1, ASK_GENERATE), picture = make_ask(&one, 1, ASK_GENERATE);
 	struct endpoint p = make_profile("openai", "");
 	struct err err = { 0 };
 
@@ -353,6 +356,15 @@ static void test_media_requests(void **state)
 		      FIELDS PICTURE_AND_SOUND
 		      ",{\"type\":\"video_url\",\"video_url\":{\"url\":\"data:video/mp4;base64,"
 		      "bXA0ISE=\"}}]}]}");
+	check_request("openai", ",\"image_detail\":\"high\"", &picture, 0,
+		      FIELDS
+		      "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+		      "\"image_url\":{\"url\":\"data:image/jpeg;base64,/9j/\",\"detail\":\"high\"}}"
+		      "]}]}");
+	check_request("openai", ",\"omit\":[\"detail\"]", &picture, 0,
+		      FIELDS
+		      "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+		      "\"image_url\":{\"url\":\"data:image/jpeg;base64,/9j/\"}}]}]}");
 	check_request("llama-server", "", &ask, 0,
 		      FIELDS PICTURE_AND_SOUND
 		      ",{\"type\":\"input_video\",\"input_video\":{\"data\":\"bXA0ISE=\"}}]}]}");

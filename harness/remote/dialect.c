@@ -136,7 +136,7 @@ static void put_part(struct json_writer *w, const struct endpoint *p, const stru
 		json_open_object(w, "image_url");
 		put_bytes(w, "url", "data:image/jpeg;base64,", part, shown);
 		if (sent(p, FIELD_DETAIL))
-			json_put_str(w, "detail", "low");
+			json_put_str(w, "detail", p->detail);
 		json_close_object(w);
 		break;
 	case ASK_WAV:

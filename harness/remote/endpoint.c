@@ -28,11 +28,11 @@ const char *const endpoint_can_name[ENDPOINT_CANS] = { "images",     "audio",	"v
 
 /* Every field, so that a misspelt one is refused; "group/" opens the members of an object. */
 static const char *const top_fields[] = {
-	"schema_version",  "name",    "dialect",     "base_url", "model",
-	"revision",	   "key_env", "key_file",    "can",	 "choice",
-	"tokens_field",	   "extra",   "concurrency", "retry",	 "timeouts",
-	"max_reply_bytes", "price",   "ca_file",     "note",	 "estimate",
-	"adaptive",	   "omit",    "probe",	     NULL,
+	"schema_version",  "name",    "dialect",      "base_url", "model",
+	"revision",	   "key_env", "key_file",     "can",	  "choice",
+	"tokens_field",	   "extra",   "concurrency",  "retry",	  "timeouts",
+	"max_reply_bytes", "price",   "ca_file",      "note",	  "estimate",
+	"adaptive",	   "omit",    "image_detail", "probe",	  NULL,
 };
 static const char *const retry_fields[] = { "max", "base_s", "cap_s", "retry_after_cap_s", NULL };
 static const char *const timeout_fields[] = { "connect_s", "request_s", "idle_s", NULL };
@@ -304,6 +304,7 @@ static int read_adaptive(struct endpoint *p, const char *what, struct err *err)
 static int read_fields(struct endpoint *p, const char *what, struct err *err)
 {
 	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
+	static const char *const detail[] = { "low", "high", "auto" };
 	static const enum choice_way usual[DIALECTS] = { CHOICE_JSON_SCHEMA, CHOICE_STRUCTURED,
 							 CHOICE_GRAMMAR };
 	const struct json *v = p->json;
@@ -328,6 +329,7 @@ static int read_fields(struct endpoint *p, const char *what, struct err *err)
 	p->dialect = (enum dialect)get_name(v, "dialect", dialect_name, DIALECTS, -1, what, err);
 	p->choice = (enum choice_way)get_name(v, "choice", choice_way_name, CHOICE_WAYS,
 					      usual[p->dialect], what, err);
+	p->detail = detail[get_name(v, "image_detail", detail, ARRAY_LEN(detail), 0, what, err)];
 	p->completion_tokens = get_name(v, "tokens_field", tokens, 2, 0, what, err) == 1;
 	return err->code;
 }

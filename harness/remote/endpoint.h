@@ -59,6 +59,7 @@ struct endpoint {
 	unsigned probe; /* of them what is tried before the first ask, where it is needed */
 	unsigned omit;	/* 1 << enum endpoint_field */
 	enum choice_way choice;
+	const char *detail;	/* of pictures: low, high or auto; static */
 	bool completion_tokens; /* max_completion_tokens instead of max_tokens */
 	int concurrency;
 	int retries;

@@ -146,6 +146,7 @@ int http_identify(struct http *h, bool served, unsigned needs, struct err *err)
 	json_put_str(&w, "choice", choice_way_name[p->choice]);
 	json_put_str(&w, "dialect", dialect_name[p->dialect]);
 	json_put_str(&w, "extra", p->extra);
+	json_put_str(&w, "image_detail", p->detail);
 	json_put_str(&w, "model", p->model);
 	json_put_str(&w, "name", p->name);
 	put_names(&w, "omitted", endpoint_field_name, FIELDS, p->omit);
