@@ -5,30 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 99
 . tests/driver.sh
-mock=${TESTS:?}/mock_server
 export no_proxy=127.0.0.1
-trap 'kill $servers 2>/dev/null; rm -rf "$dir"' EXIT
-servers=
-
-# serve NAME DIALECT DELAY_MS [OPTION…]: a server, and the profile $dir/NAME.json for it
-serve()
-{
-	name=$1 dialect=$2 delay=$3
-	shift 3
-	"$mock" "$dir/$name.port" "$delay" "" "$dir/$name.asked" "dialect=$dialect" "facts=$dir/$name.facts" "$@" &
-	servers="$servers $!"
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		[ -s "$dir/$name.port" ] && break
-		sleep .1
-	done
-	cat >"$dir/$name.json" <<-EOF2
-	{"schema_version": 1, "name": "$name", "dialect": "$dialect", "model": "mock-1",
-	 "base_url": "http://127.0.0.1:$(cat "$dir/$name.port")/v1",
-	 "can": ["choice", "likelihood", "letters", "images", "audio"],
-	 "retry": {"max": 1, "base_s": 0.01}, "timeouts": {"request_s": 5},
-	 "price": {"prompt_per_million": 1000000, "completion_per_million": 0}}
-	EOF2
-}
 
 # asked NAME: requests about utterances so far, the probes not counted
 asked()

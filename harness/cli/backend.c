@@ -3,9 +3,21 @@
 
 #include "harness/remote/carrier.h"
 
-int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
+static int open_carrier(const struct cli *c, const struct carrier_options *o, struct carrier *out,
+			struct err *err)
 {
 	const char *spec = opt_str(&c->opts, "backend");
+
+	*out = (struct carrier){ 0 };
+	if (!*spec)
+		return err_set(err, ERR_ARG,
+			       "name a served model (--backend PROFILE.json, exec:COMMAND or "
+			       "replay:FILE)");
+	return carrier_open(out, spec, o, err);
+}
+
+int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
+{
 	const struct carrier_options o = {
 		.concurrency = (int)opt_int(&c->opts, "concurrency"),
 		.adaptive = opt_bool(&c->opts, "adaptive"),
@@ -17,10 +29,16 @@ int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
 		.stop = c->stop,
 	};
 
-	*out = (struct carrier){ 0 };
-	if (!*spec)
-		return err_set(err, ERR_ARG,
-			       "name a served model (--backend PROFILE.json, exec:COMMAND or "
-			       "replay:FILE)");
-	return carrier_open(out, spec, &o, err);
+	return open_carrier(c, &o, out, err);
+}
+
+int backend_line_carrier(const struct cli *c, struct carrier *out, struct err *err)
+{
+	const struct carrier_options o = {
+		.limit_s = opt_num(&c->opts, "time-limit"),
+		.log = &c->log,
+		.stop = c->stop,
+	};
+
+	return open_carrier(c, &o, out, err);
 }

@@ -8,16 +8,18 @@
 #include "harness/core/ask.h"
 
 /* clang-format off */
-#define BACKEND_OPTS                                                                            \
+#define BACKEND_SPEC_OPTS                                                                       \
 	{ .name = "backend", .type = OPT_STR, .fallback = "", .letter = 'b', .arg = "SPEC",     \
 	  .help = "served model: PROFILE.json, exec:COMMAND, or replay:FILE (see merc-remote(5))" }, \
+	{ .name = "time-limit", .type = OPT_NUM, .fallback = "0", .max = 86400, .arg = "SECONDS", \
+	  .help = "for one request (0: as the profile says; exec: 300)" }
+#define BACKEND_OPTS                                                                            \
+	BACKEND_SPEC_OPTS,                                                                      \
 	{ .name = "concurrency", .type = OPT_INT, .fallback = "0", .max = 1024, .arg = "N",     \
 	  .help = "requests in flight (0: as the profile says)" },                              \
 	{ .name = "adaptive", .type = OPT_BOOL, .fallback = "false",                            \
 	  .help = "find out how many requests may fly: one more while all is well, half as many " \
 		  "after failures, status 429 or slow replies" },                              \
-	{ .name = "time-limit", .type = OPT_NUM, .fallback = "0", .max = 86400, .arg = "SECONDS", \
-	  .help = "for one request (0: as the profile says; exec: 300)" },                      \
 	{ .name = "budget", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "AMOUNT",      \
 	  .help = "send nothing more once this much is spent, by the profile's prices" },       \
 	{ .name = "max-failures", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "N",     \
@@ -31,5 +33,7 @@
 
 /* Opens what --backend names; ERR_ARG without one.  Close with carrier_close(). */
 int backend_carrier(const struct cli *c, struct carrier *out, struct err *err);
+/* The same for a verb that has BACKEND_SPEC_OPTS only: for lines. */
+int backend_line_carrier(const struct cli *c, struct carrier *out, struct err *err);
 
 #endif

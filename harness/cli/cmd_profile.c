@@ -8,8 +8,10 @@
 
 #include "harness/base/io.h"
 #include "harness/base/mem.h"
+#include "harness/cli/backend.h"
 #include "harness/cli/load.h"
 #include "harness/cli/verbs.h"
+#include "harness/remote/carrier.h"
 #include "harness/run/environment.h"
 #include "harness/run/profile_write.h"
 
@@ -35,6 +37,7 @@ static const struct opt_spec profile_opts[] = {
 	OPT_CUES,
 	OPT_CACHE,
 	OPT_RESULTS,
+	BACKEND_SPEC_OPTS,
 	{ .name = "scenario",
 	  .type = OPT_STR,
 	  .fallback = "single,offline",
@@ -262,7 +265,8 @@ static char *output_folder(const struct cli *c, const struct profile_model *m, s
 }
 
 static int run_plan(struct cli *c, struct profile_plan *plan, const struct bank *bank,
-		    const struct bank_options *measuring, struct err *err)
+		    const struct bank_options *measuring, const struct carrier *carrier,
+		    struct err *err)
 {
 	struct profile_model_options mo = {
 		.run_dir = c->operand[0],
@@ -272,6 +276,8 @@ static int run_plan(struct cli *c, struct profile_plan *plan, const struct bank 
 		.limit = (int)opt_int(&c->opts, "limit"),
 		.samples = (int)opt_int(&c->opts, "samples"),
 		.seed_samples = (uint64_t)opt_int(&c->opts, "seed-samples"),
+		.carrier = carrier,
+		.threads = c->threads,
 		.log = &c->log,
 		.stop = c->stop,
 	};
@@ -301,6 +307,37 @@ static int run_plan(struct cli *c, struct profile_plan *plan, const struct bank 
 	return status;
 }
 
+/* A system that asks needs somebody to ask, one at a time, and clips are measured only where its
+ * questions say what was measured. */
+static int look_at_run(const struct cli *c, const struct profile_plan *plan,
+		       const struct label_set *labels, struct bank_options *measuring,
+		       struct carrier *carrier, struct err *err)
+{
+	const bool served = *opt_str(&c->opts, "backend");
+	struct reloaded r;
+
+	if (!reload_open(&r, c->operand[0], labels, err)) {
+		const char *name = r.recipe.model->name;
+		const bool asks = r.recipe.model->ask;
+
+		measuring->media = !asks || load_measures(r.recipe.see);
+		if (asks != served)
+			err_set(err, ERR_ARG,
+				asks ? "%s asks a served model: name it with --backend"
+				     : "%s does not ask a served model: leave --backend out",
+				name);
+		for (int i = 0; asks && i < plan->n_batch; i++)
+			if (plan->batch[i] > 1)
+				err_set(err, ERR_ARG,
+					"--batch: a served model gets one question a request; more "
+					"at once is --threads");
+		if (served && !err->code)
+			backend_line_carrier(c, carrier, err);
+	}
+	reload_close(&r);
+	return err->code;
+}
+
 static int run_profile(struct cli *c, struct err *err)
 {
 	char *words_path = path_join(c->operand[0], "words.json"), *words = NULL, *cache = NULL;
@@ -309,6 +346,7 @@ static int run_profile(struct cli *c, struct err *err)
 	struct corpus corpus = { 0 };
 	struct bank bank = { 0 };
 	struct gold gold = { 0 };
+	struct carrier carrier = { 0 };
 	int status = 0;
 	size_t len;
 
@@ -319,11 +357,14 @@ static int run_profile(struct cli *c, struct err *err)
 		 !io_read_file(words_path, WORDS_MAX, &words, &len, err) &&
 		 !load_corpus(c, &corpus, &gold, err)) {
 		load_measuring(c, &measuring, &cache);
-		measuring.media = measuring.test_only = true;
+		measuring.test_only = true;
 		measuring.words = words;
-		if (!bank_build(&bank, &corpus, &gold, &measuring, err))
-			status = run_plan(c, &plan, &bank, &measuring, err);
+		if (!look_at_run(c, &plan, corpus.labels, &measuring, &carrier, err) &&
+		    !bank_build(&bank, &corpus, &gold, &measuring, err))
+			status = run_plan(c, &plan, &bank, &measuring,
+					  carrier.ctx ? &carrier : NULL, err);
 	}
+	carrier_close(&carrier);
 	bank_free(&bank);
 	corpus_free(&corpus);
 	gold_free(&gold);
@@ -348,7 +389,10 @@ const struct verb verb_profile = {
 	       "live (dialogues played in real time: from the end of an utterance to its label).  "
 	       "A latency runs from the scheduled time to the complete reply and holds all of the "
 	       "work: decoding the clip, cues, prompt, prefill, score.  Earlier turns of the "
-	       "dialogue were measured before.  A profile is VALID, or INVALID (exit status 1) "
+	       "dialogue were measured before.  Of a system that asks a served model (--backend) "
+	       "the questions with their clips are finished before; --threads is how many are "
+	       "asked at once, nothing is sent twice and nothing is kept.  A profile is VALID, or "
+	       "INVALID (exit status 1) "
 	       "with what was required, what was observed and which option changes it; below the "
 	       "rules' size it is labelled short.",
 	.opts = profile_opts,

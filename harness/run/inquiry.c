@@ -96,8 +96,7 @@ static bool find_target(const struct views *vs, int *v, int *t)
 	return false;
 }
 
-/* Whether a failure is of this turn alone: nothing to ask about, or a clip that cannot be read. */
-static bool of_turn(const struct err *e)
+bool inquiry_is_of_turn(const struct err *e)
 {
 	return e->code == ERR_MISSING || e->code == ERR_FORMAT || e->code == ERR_DATA ||
 	       e->code == ERR_LIMIT || e->code == ERR_IO;
@@ -133,7 +132,7 @@ static int build(const struct inquiry *q, struct item *i, enum item_state *state
 						q->clips, &i->mem, &e)) {
 		*state = ITEM_NO_CLIP;
 		i->clip = e;
-		if (!of_turn(&e))
+		if (!inquiry_is_of_turn(&e))
 			*err = e;
 	}
 	return err->code;
@@ -360,7 +359,7 @@ static int add_needs(void *ctx, struct item *i, struct err *err)
 
 	if (!write_ask(g->q, i, &e))
 		g->needs |= ask_needs(&i->ask);
-	else if (!of_turn(&e))
+	else if (!inquiry_is_of_turn(&e))
 		*err = e;
 	return err->code;
 }

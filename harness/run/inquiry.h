@@ -47,4 +47,8 @@ int inquiry_show(const struct inquiry *q,
 		 int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
 		 void *ctx, struct err *err);
 
+/* Whether a failure to make a question is of this turn alone: nothing to ask about, or a clip that
+ * cannot be read. */
+bool inquiry_is_of_turn(const struct err *e);
+
 #endif

@@ -14,11 +14,12 @@
  *                            or Live not at real time)
  *     result_class "full" | "limited" (the first dialogues only: not a result)
  *     run {id, system, model, corpus, split, see}
+ *     backend {name, kind, identity}   only of a system that asks a served model
  *     environment {…}            as in manifest.json
  *     options {name: value}      of the command, all of them
  *     seeds {samples, order, schedule, log}
  *     samples, clips_unreadable  size of the sample set; those whose clip gave nothing
- *     cues "measured" | "cached" | "recorded" | "none"; cues_note
+ *     cues "measured" | "cached" | "recorded" | "prepared" | "none"; cues_note
  *     response_cache false; load_s
  *     scenarios [{
  *       scenario "SingleStream" | "MultiStream" | "Server" | "Offline" | "Live"

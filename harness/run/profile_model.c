@@ -8,6 +8,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/run/measure.h"
+#include "harness/run/profile_asks.h"
 #include "harness/run/profile_samples.h"
 #include "harness/run/see.h"
 #include "harness/run/wording.h"
@@ -19,7 +20,7 @@
 #define SEE_WATCHED (SEE_BEHAVIOUR | SEE_VIDEO)
 #define SEE_HEARD   (SEE_SPEECH | SEE_AUDIO | SEE_WATCHED) /* the voice tells whose mouth it is */
 
-const char *const profile_cues_name[] = { "measured", "cached", "recorded", "none" };
+const char *const profile_cues_name[] = { "measured", "cached", "recorded", "prepared", "none" };
 
 /* One model and its memory. */
 struct worker {
@@ -38,6 +39,9 @@ struct profile_model {
 	struct views views;
 	struct profile_samples samples;
 	struct wording wording;
+	struct profile_asks *asks; /* NULL: the model is here */
+	struct model_env env;	   /* of state, which writes the asks */
+	void *state;
 	struct measurer *measurer; /* NULL: nothing is measured while timed */
 	enum profile_cues cues;
 	size_t longest; /* turns of a view */
@@ -114,6 +118,16 @@ static int judge(const struct answer *a, int n, const char *model, struct profil
 			err_set(err, ERR_BACKEND, "%s: %s", model, answer_status_name[a[i].status]);
 	}
 	return err->code;
+}
+
+/* One sample a call: who profiles a system that asks leaves the batch at 1. */
+static int ask_sample(void *ctx, int worker, const int *sample, int n, struct profile_reply *reply,
+		      struct err *err)
+{
+	const struct profile_model *m = ctx;
+
+	(void)n;
+	return profile_asks_answer(m->asks, worker, *sample, reply, err);
 }
 
 static int answer_samples(void *ctx, int worker, const int *sample, int n,
@@ -193,15 +207,8 @@ static void unload(struct profile_model *m)
 	m->workers = 0;
 }
 
-int profile_model_use(struct profile_model *m, int workers, int threads,
-		      struct profile_backend *back, struct err *err)
+static int load_workers(struct profile_model *m, int workers, int threads, struct err *err)
 {
-	double start = clock_s();
-
-	unload(m);
-	if (workers < 1 || workers > m->o->most_workers)
-		return err_set(err, ERR_INTERNAL, "%d workers, %d at most", workers,
-			       m->o->most_workers);
 	if (!NEW_ARRAY(m->worker, (size_t)workers))
 		return err_set(err, ERR_NOMEM, "%s: no memory", m->o->run_dir);
 	m->workers = workers;
@@ -217,10 +224,26 @@ int profile_model_use(struct profile_model *m, int workers, int threads,
 		else
 			w->state = reload_state(&m->run, &w->env, err);
 	}
+	return err->code;
+}
+
+int profile_model_use(struct profile_model *m, int workers, int threads,
+		      struct profile_backend *back, struct err *err)
+{
+	double start = clock_s();
+
+	unload(m);
+	if (workers < 1 || workers > m->o->most_workers)
+		return err_set(err, ERR_INTERNAL, "%d workers, %d at most", workers,
+			       m->o->most_workers);
+	if (m->asks)
+		profile_asks_use(m->asks, workers, err);
+	else
+		load_workers(m, workers, threads, err);
 	m->load_s = clock_s() - start;
 	*back = (struct profile_backend){ .ctx = m,
 					  .workers = workers,
-					  .answer = answer_samples,
+					  .answer = m->asks ? ask_sample : answer_samples,
 					  .now = now,
 					  .wait = wait_until };
 	return err->code;
@@ -243,15 +266,43 @@ static enum profile_cues choose_cues(const struct profile_model *m)
 	return m->o->cached_cues ? PROFILE_CUES_CACHED : PROFILE_CUES_MEASURED;
 }
 
+/* Writes the questions of a system that asks. */
+static int open_asks(struct profile_model *m, struct err *err)
+{
+	const struct profile_model_options *o = m->o;
+
+	m->env = (struct model_env){ .labels = o->bank->corpus->labels,
+				     .threads = o->threads,
+				     .log = o->log };
+	m->state = reload_state(&m->run, &m->env, err);
+	if (!m->state)
+		return err->code;
+	m->cues = PROFILE_CUES_PREPARED;
+	m->asks = profile_asks_make(&(struct profile_asks_request){ .model = m->run.recipe.model,
+								    .state = m->state,
+								    .see = m->run.recipe.see,
+								    .views = &m->views,
+								    .corpus = o->bank->corpus,
+								    .carrier = o->carrier,
+								    .threads = o->threads,
+								    .log = o->log,
+								    .stop = o->stop },
+				    &m->samples, &m->unreadable, err);
+	return err->code;
+}
+
 static int open_parts(struct profile_model *m, struct err *err)
 {
 	const struct profile_model_options *o = m->o;
 	const struct bank *b = o->bank;
 
+	/* who sends the recording is asked about what has one */
 	if (reload_open(&m->run, o->run_dir, b->corpus->labels, err) ||
-	    reload_views(&m->run, b, false, o->limit, &m->views, err) ||
+	    reload_views(&m->run, b, m->run.recipe.see & SEE_MEDIA, o->limit, &m->views, err) ||
 	    profile_samples_make(&m->samples, &m->views, b, o->samples, o->seed_samples, err))
 		return err->code;
+	if (m->run.recipe.model->ask)
+		return open_asks(m, err);
 	for (int k = 0; k < m->views.n; k++)
 		if ((size_t)m->views.view[k].n > m->longest)
 			m->longest = (size_t)m->views.view[k].n;
@@ -284,6 +335,8 @@ void profile_model_close(struct profile_model *m)
 	if (!m)
 		return;
 	unload(m);
+	profile_asks_free(m->asks);
+	reload_free_state(&m->run, m->state);
 	measurer_free(m->measurer);
 	wording_free(&m->wording);
 	profile_samples_free(&m->samples);
@@ -325,4 +378,14 @@ bool profile_model_limited(const struct profile_model *m)
 double profile_model_load_s(const struct profile_model *m)
 {
 	return m->load_s;
+}
+
+const struct carrier *profile_model_carrier(const struct profile_model *m)
+{
+	return m->asks ? m->o->carrier : NULL;
+}
+
+const char *profile_model_served(const struct profile_model *m)
+{
+	return m->asks ? profile_asks_served(m->asks) : "";
 }

@@ -3,7 +3,8 @@
  * utterance of the test split; a query does all that the program does for it: reads its
  * clip, measures it, puts that into words, builds the prompt, runs the model and picks the
  * label.  Earlier turns of the dialogue were measured before, as they are in a conversation
- * that is under way.  Neither answers nor measurements are taken from a cache unless asked.
+ * that is under way.  A system that asks a served model is timed from the finished question
+ * (profile_asks.h).  Neither answers nor measurements are taken from a cache unless asked.
  */
 #ifndef HARNESS_RUN_PROFILE_MODEL_H
 #define HARNESS_RUN_PROFILE_MODEL_H
@@ -12,14 +13,17 @@
 #include "harness/run/profile.h"
 #include "harness/run/reload.h"
 
+struct carrier;
+
 /* Where a sample's own measurements come from while it is timed. */
 enum profile_cues {
 	PROFILE_CUES_MEASURED, /* its clip */
 	PROFILE_CUES_CACHED,   /* what was measured before, because it was asked for */
 	PROFILE_CUES_RECORDED, /* files with recorded measurements */
+	PROFILE_CUES_PREPARED, /* the question to a served model, finished before */
 	PROFILE_CUES_NONE,     /* the model sees nothing of the clips, or there are none */
 };
-extern const char *const profile_cues_name[]; /* measured cached recorded none */
+extern const char *const profile_cues_name[]; /* measured cached recorded prepared none */
 
 struct profile_model_options {
 	const char *run_dir;
@@ -30,6 +34,8 @@ struct profile_model_options {
 	int limit;	  /* > 0: the first dialogues only */
 	int samples;	  /* > 0: so many, drawn by seed_samples */
 	uint64_t seed_samples;
+	const struct carrier *carrier; /* for a system that asks, else NULL */
+	int threads;		       /* that read clips for it */
 	const struct log *log;
 	const volatile sig_atomic_t *stop;
 };
@@ -50,9 +56,12 @@ const struct profile_set *profile_model_set(const struct profile_model *m);
 const struct reloaded *profile_model_run(const struct profile_model *m);
 enum profile_cues profile_model_cues(const struct profile_model *m);
 const char *profile_model_id(const struct profile_model *m, int sample);
-/* Samples whose clip could not be read when the corpus was measured: answered without. */
+/* Samples whose clip could not be read when the corpus was measured: answered without; of a
+ * system that asks, left out. */
 int profile_model_unreadable(const struct profile_model *m);
 bool profile_model_limited(const struct profile_model *m);  /* by its limit */
 double profile_model_load_s(const struct profile_model *m); /* of the last profile_model_use() */
+const struct carrier *profile_model_carrier(const struct profile_model *m); /* NULL: none */
+const char *profile_model_served(const struct profile_model *m); /* identity, once it is used */
 
 #endif

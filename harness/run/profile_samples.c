@@ -117,6 +117,22 @@ int profile_samples_make(struct profile_samples *s, const struct views *v, const
 	return err->code;
 }
 
+void profile_samples_drop(struct profile_samples *s, const bool *gone)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->set.n; i++) {
+		if (gone[i])
+			continue;
+		s->view[n] = s->view[i];
+		s->turn[n] = s->turn[i];
+		s->group[n] = s->group[i];
+		s->seconds[n] = s->seconds[i];
+		s->end_s[n++] = s->end_s[i];
+	}
+	s->set.n = n;
+}
+
 void profile_samples_free(struct profile_samples *s)
 {
 	free(s->view);

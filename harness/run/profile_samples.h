@@ -21,6 +21,8 @@ struct profile_samples {
  * last any time, set.seconds is NULL.  Destroy with profile_samples_free(). */
 int profile_samples_make(struct profile_samples *s, const struct views *v, const struct bank *b,
 			 int n, uint64_t seed, struct err *err);
+/* Takes samples out; gone: (set.n). */
+void profile_samples_drop(struct profile_samples *s, const bool *gone);
 void profile_samples_free(struct profile_samples *s); /* accepts the zeroed struct */
 
 #endif

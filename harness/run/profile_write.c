@@ -7,6 +7,7 @@
 #include "harness/base/io.h"
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
+#include "harness/core/ask.h"
 #include "harness/run/environment.h"
 #include "harness/run/see.h"
 
@@ -55,6 +56,9 @@ const char *profile_cues_note(enum profile_cues c)
 		[PROFILE_CUES_CACHED] = "measured before, not within the latencies (--cached-cues)",
 		[PROFILE_CUES_RECORDED] = "recorded measurements from files, not within the "
 					  "latencies (--cues)",
+		[PROFILE_CUES_PREPARED] =
+			"the whole question, clips included, was finished before the clock "
+			"started: a latency is that of the served model and of the way to it",
 		[PROFILE_CUES_NONE] = "the model sees nothing of clips, or there are none",
 	};
 
@@ -234,6 +238,19 @@ static void write_grid(struct json_writer *w, const struct profile *p)
 	json_close_array(w);
 }
 
+static void write_backend(struct json_writer *w, const struct profile_model *m)
+{
+	const struct carrier *c = profile_model_carrier(m);
+
+	if (!c)
+		return;
+	json_open_object(w, "backend");
+	json_put_str(w, "name", c->name);
+	json_put_str(w, "kind", c->backend);
+	json_put_str(w, "identity", profile_model_served(m));
+	json_close_object(w);
+}
+
 static void write_head(struct json_writer *w, const struct profile *p,
 		       const struct profile_model *m, const struct bank *bank,
 		       const struct opt_values *opts)
@@ -255,6 +272,7 @@ static void write_head(struct json_writer *w, const struct profile *p,
 	json_put_str(w, "split", split_name[SPLIT_TEST]);
 	see_write(w, "see", run->recipe.see);
 	json_close_object(w);
+	write_backend(w, m);
 	environment_write(w, plan->threads[0]);
 	json_open_object(w, "options");
 	opt_write_json(opts, w);
