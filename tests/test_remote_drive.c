@@ -373,7 +373,7 @@ static bool shelved(const struct reply *r, enum ask_mode mode, double temperatur
 static void test_may_share(void **state)
 {
 	const struct option_score score[2] = { { true, -1, 1, 1 }, { true, -2, 1, 1 } };
-	struct reply r = reply_none, empty = reply_none, cut, failed, letters = reply_none;
+	struct reply r = reply_none, empty = reply_none, cut, failed, letters = reply_none, varies;
 
 	(void)state;
 	r.text = "joy";
@@ -387,6 +387,9 @@ static void test_may_share(void **state)
 	CHECK(shelved(&r, ASK_GENERATE, 0) && shelved(&r, ASK_CHOICE, 0));
 	CHECK(shelved(&letters, ASK_LETTERS, 0));
 	CHECK(!shelved(&r, ASK_GENERATE, .7));
+	varies = r;
+	varies.varies = true;
+	CHECK(!shelved(&varies, ASK_GENERATE, 0));
 	CHECK(!shelved(&empty, ASK_GENERATE, 0));
 	CHECK(!shelved(&cut, ASK_GENERATE, 0));
 	CHECK(!shelved(&failed, ASK_GENERATE, 0));

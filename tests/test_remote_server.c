@@ -141,6 +141,28 @@ static void test_modes(void **state)
 	}
 }
 
+/* A server that is not told the temperature may say something else the next time. */
+static void test_varies(void **state)
+{
+	static const char *const more[] = { "", ",\"omit\":[\"temperature\"]" };
+	const struct mock_options o = { .dialect = "openai", .rejects = "temperature" },
+				  plain = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct session s;
+		struct single one;
+
+		session_open(&s, "openai", i ? &o : &plain, more[i], 0, &err);
+		ask_text(&s, "What?", ASK_GENERATE, &one, &err);
+		CHECK_OK(&err);
+		CHECK(one.r.status == ANSWER_OK && one.r.varies == (i == 1));
+		arena_free(&one.mem);
+		session_end(&s);
+	}
+}
+
 /* How long llama-server says it took. */
 static void test_timings(void **state)
 {
@@ -319,7 +341,7 @@ int main(void)
 		cmocka_unit_test(test_every_case), cmocka_unit_test(test_ends_the_run),
 		cmocka_unit_test(test_modes),	   cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_gone),	   cmocka_unit_test(test_timings),
-		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_varies),	   cmocka_unit_test(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,8 @@ struct reply {
 	int64_t prompt_tokens, completion_tokens;
 	const struct option_score *option; /* (n_options) likelihood and letters, else NULL */
 	int n_options;
-	int attempts;		 /* requests sent, 1 unless some had to be sent again */
+	bool varies;  /* the same ask may get another one: the temperature was not sent */
+	int attempts; /* requests sent, 1 unless some had to be sent again */
 	const char *first_error; /* of the first attempt that failed, secrets taken out */
 	double latency_ms;	 /* of the requests that succeeded, summed; waiting not counted */
 	double reading_ms, writing_ms; /* as the server timed itself, 0: it does not say */

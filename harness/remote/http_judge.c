@@ -190,6 +190,7 @@ static bool judge_reply(struct http *h, struct flight *f, struct err *err)
 	if (dialect_reply(p, f->ask, f->step, strbuf_str(&f->body), f->body.len, &f->mem, f->score,
 			  &f->r, err))
 		return false;
+	f->r.varies = p->omit & 1u << FIELD_TEMPERATURE;
 	f->r.cost = endpoint_cost(p, f->r.prompt_tokens, f->r.completion_tokens);
 	if (f->r.status != ANSWER_OK || ++f->step == dialect_steps(f->ask)) {
 		if (f->r.status == ANSWER_OK && f->ask->mode >= ASK_LIKELIHOOD) {

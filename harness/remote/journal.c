@@ -294,7 +294,7 @@ int journal_add(struct journal *j, const struct ask *ask, const char key[ASK_SHA
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
 	json_put_str(&w, "key", key);
-	json_put_bool(&w, "deterministic", ask_deterministic(ask));
+	json_put_bool(&w, "deterministic", ask_deterministic(ask) && !r->varies);
 	reply_put(&w, ask->id, ask->index, r, true);
 	json_close_object(&w);
 	strbuf_addc(&j->added, '\n');
