@@ -135,7 +135,8 @@ $B/tests/test_fuzz_corpus: $(FUZZ:%.c=$B/%.o)
 # what stands in for a server of models
 MOCK := $B/tests/mock_server
 MOCK_PARTS := $B/tests/mock.o $B/tests/mock_reply.o $B/tests/mock_shape.o
-$(MOCK) $(filter $B/tests/test_remote% $B/tests/test_carrier%,$(BIN)) $B/tests/bench_remote $B/tests/bench_asks: $(MOCK_PARTS)
+$(MOCK) $(filter $B/tests/test_remote% $B/tests/test_carrier% $B/tests/test_mock,$(BIN)) \
+$B/tests/bench_remote $B/tests/bench_asks: $(MOCK_PARTS)
 tests: $(BIN) $(FAULT) $(MOCK) $(BENCH:%.c=$B/%)
 # one test program or script by name: make test-json
 test-%: $B/tests/test_%

@@ -32,8 +32,9 @@ struct exec {
 	pid_t pid; /* 0: not running */
 	int fd;	   /* both ways */
 	struct strbuf line, request, identity;
-	bool ready;  /* it has said what it is */
-	int crashes; /* asks in a row that it did not survive */
+	bool ready;	/* it has said what it is */
+	unsigned needs; /* of the asks */
+	int crashes;	/* asks in a row that it did not survive */
 };
 
 /* How waiting for a line ended. */
@@ -301,6 +302,33 @@ static int know(struct exec *s, const struct json *v, struct err *err)
 	return 0;
 }
 
+static bool lists(const struct json *list, const char *name)
+{
+	for (const struct json *m = json_at(list, 0); m; m = json_next(m))
+		if (!strcmp(json_str(m, ""), name))
+			return true;
+	return false;
+}
+
+/* A program may say which modes and parts it takes; one that does not say takes all. */
+static int check_takes(const struct exec *s, const struct json *ready, struct err *err)
+{
+	const struct json *takes = json_get(ready, "takes");
+	const char *lack = NULL;
+
+	for (int m = 0; m < ASK_MODES; m++)
+		if (s->needs & ASK_NEEDS_MODE(m) && !lists(takes, ask_mode_name[m]))
+			lack = ask_mode_name[m];
+	for (int t = 0; t < ASK_PART_TYPES; t++)
+		if (s->needs & ASK_NEEDS_PART(t) && !lists(takes, ask_part_name[t]))
+			lack = ask_part_name[t];
+	return takes && lack ? err_set(err, ERR_BACKEND,
+				       "exec: the asks need %s, which '%.200s' does not list under "
+				       "\"takes\"",
+				       lack, s->command)
+			     : 0;
+}
+
 /* Starts the program and reads what it is. */
 static int bring_up(struct exec *s, struct err *err)
 {
@@ -320,17 +348,19 @@ static int bring_up(struct exec *s, struct err *err)
 			"exec: '%.200s' did not say {\"ready\": true}; what it says on standard "
 			"error is in exec.stderr of the result folder",
 			s->command);
-	} else {
+	} else if (!check_takes(s, v, err)) {
 		know(s, v, err);
 	}
 	json_free(v);
 	return err->code;
 }
 
-static int exec_start(void *state, unsigned modes, struct err *err)
+static int exec_start(void *state, unsigned needs, struct err *err)
 {
-	(void)modes;
-	return bring_up(state, err);
+	struct exec *s = state;
+
+	s->needs = needs;
+	return bring_up(s, err);
 }
 
 static const char *exec_identity(const void *state)

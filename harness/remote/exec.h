@@ -2,7 +2,8 @@
  * The back-end exec: any program as a model, one JSON object a line each way.
  *
  * The program is started by the shell.  It says {"ready": true, "model": NAME} when it can answer
- * (any further member, such as "version", counts to what tells its replies from others), then
+ * (any further member, such as "version", counts to what tells its replies from others; "takes"
+ * lists what it can do of generate, choice, likelihood, letters, text, image, sound, video), then
  * reads one ask a line and writes one reply a line, in the same order:
  *   {"id": .., "index": 0, "task": .., "mode": "generate", "options": [..],
  *    "messages": [{"role": .., "content": [{"type": "image", "base64": ..},

@@ -11,7 +11,7 @@ member()
 }
 
 # 1. Weights would be loaded here.  Other members count to what tells replies apart.
-printf '{"ready":true,"model":"majority","label":"%s"}\n' "$label"
+printf '{"ready":true,"model":"majority","label":"%s","takes":["generate","text","image","sound","video"]}\n' "$label"
 
 # 2. One ask a line: {"id":…,"mode":…,"options":[…],"messages":[…],"sampling":{…}}
 while IFS= read -r ask; do
