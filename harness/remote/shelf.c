@@ -122,11 +122,12 @@ int shelf_find(const struct shelf *s, const char key[ASK_SHA_HEX], struct arena 
 	       struct reply *out, bool *found, struct err *err)
 {
 	const int i = map_get(&s->found, key);
-	const struct place *p = &s->place[i < 0 ? 0 : i];
+	const struct place *p;
 
 	*found = i >= 0;
 	if (!*found)
 		return 0;
+	p = &s->place[i];
 	return journal_line(s->volume[p->volume].fd, s->volume[p->volume].path, p->offset,
 			    p->length, key, mem, out, err);
 }

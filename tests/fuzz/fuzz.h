@@ -23,6 +23,7 @@
 	X(endpoint)                                                                                \
 	X(gguf)                                                                                    \
 	X(hf)                                                                                      \
+	X(journal)                                                                                 \
 	X(landmarks)                                                                               \
 	X(llama_bin)                                                                               \
 	X(media)                                                                                   \
