@@ -157,7 +157,7 @@ static void bench_clips(struct lot *l, int threads)
 		bytes += (double)l->bytes[i];
 	printf("{\"what\": \"clips alone\", \"clips\": \"%s\", \"kept\": %s, \"threads\": %d, "
 	       "\"n\": %d, \"per_second\": %.1f, \"in_flight\": null, \"cpu_ms_each\": %.2f, "
-	       "\"kb_each\": %.0f}\n",
+	       "\"kb_each\": %.0f, \"rss_mb\": null}\n",
 	       l->what, l->store ? "true" : "false", threads, n, n / wall, 1e3 * cpu / n,
 	       bytes / n / 1024);
 }
@@ -226,7 +226,7 @@ static int ask_all(struct lot *l, const char *dir, int port)
 	getrusage(RUSAGE_SELF, &u);
 	printf("{\"what\": \"asked, 200 ms\", \"clips\": \"%s\", \"kept\": %s, \"threads\": %d, "
 	       "\"n\": %d, \"per_second\": %.1f, \"in_flight\": %.1f, \"cpu_ms_each\": %.2f, "
-	       "\"rss_mb\": %.0f}\n",
+	       "\"kb_each\": null, \"rss_mb\": %.0f}\n",
 	       l->what, l->store ? "true" : "false", THREADS, n, n / (l->to_s - l->from_s),
 	       l->latency_s / (l->to_s - l->from_s), 1e3 * cpu / n, (double)u.ru_maxrss / 1024);
 	if (err.code || l->bad > 0)

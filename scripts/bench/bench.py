@@ -38,6 +38,7 @@ PARTS = {
     "decoder": part_plain.decoder,
     "media": part_media.run,
     "remote": part_plain.remote,
+    "asks": part_plain.asks,
     "cues": part_cues.run,
     "scores": part_scores.run,
 }

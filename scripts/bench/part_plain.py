@@ -45,6 +45,11 @@ def tokenizer(o):
     return shown(o, "Tokenizers", "bench_tokenizer")
 
 
+def asks(o):
+    return shown(o, "Asks with pictures and sound (200 ms, 16 in flight)", "bench_asks",
+                 "50" if o.short else "200")
+
+
 def remote(o):
     return shown(o, "Asking a server (2 ms, 64 in flight)", "bench_remote",
                  "20000" if o.short else "200000")

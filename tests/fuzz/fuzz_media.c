@@ -68,7 +68,15 @@ int fuzz_media(const uint8_t *data, size_t size)
 	rq.crop = 2;
 	rq.count = 2;
 	read_span(f.path, rq);
+	rq.middle = true;
+	rq.max_side = rq.max_height;
+	rq.max_height = 0;
+	read_span(f.path, rq);
+	rq.middle = false;
+	rq.fps = 1;
+	read_span(f.path, rq);
 	rq.start_ms = rq.count = 0;
+	rq.fps = 0;
 	rq.at_s = times;
 	rq.n_at = 3;
 	read_span(f.path, rq);
