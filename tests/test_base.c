@@ -3,7 +3,10 @@
  */
 #include "tests/test.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "harness/base/csv.h"
 #include "harness/base/hash.h"
@@ -275,6 +278,38 @@ static void test_pool(void **state)
 	free(t);
 }
 
+/* What is replaced is a file; links, pipes and devices stay what they are. */
+static void test_writes(void **state)
+{
+	char *dir = scratch_make(), *file = path_join(dir, "file"), *link = path_join(dir, "link"),
+	     *pipe = path_join(dir, "pipe"), *text;
+	struct err err = { 0 };
+	char got[8] = "";
+	struct stat at;
+	size_t len;
+	int fd;
+
+	(void)state;
+	CHECK(file && link && pipe && !symlink(file, link) && !mkfifo(pipe, 0600));
+	write_text(file, "old");
+	write_text(link, "new");
+	CHECK(!lstat(link, &at) && S_ISLNK(at.st_mode));
+	io_read_file(file, 100, &text, &len, &err);
+	CHECK_OK(&err);
+	CHECK(!strcmp(text, "new"));
+	fd = open(pipe, O_RDWR);
+	CHECK(fd >= 0);
+	write_text(pipe, "water");
+	CHECK(read(fd, got, sizeof(got)) == 5 && !strcmp(got, "water"));
+	CHECK(!stat(pipe, &at) && S_ISFIFO(at.st_mode));
+	close(fd);
+	free(text);
+	free(file);
+	free(link);
+	free(pipe);
+	scratch_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,7 +317,7 @@ int main(void)
 		cmocka_unit_test(test_csv),	   cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_lines), cmocka_unit_test(test_options),
 		cmocka_unit_test(test_rng),	   cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool),	   cmocka_unit_test(test_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

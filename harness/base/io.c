@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700 /* realpath */
+
 #include "harness/base/io.h"
 
 #include <dirent.h>
@@ -112,7 +114,19 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-int io_write_atomic(const char *path, const void *data, size_t len, struct err *err)
+/* Writes to what is no file and must not be replaced by one. */
+static int write_special(const char *path, const void *data, size_t len, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), bad;
+
+	if (fd < 0)
+		return err_set(err, ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+	bad = write_all(fd, data, len);
+	bad |= close(fd);
+	return bad ? err_set(err, ERR_IO, "%s: write failed: %s", path, strerror(errno)) : 0;
+}
+
+static int replace(const char *path, const void *data, size_t len, struct err *err)
 {
 	struct strbuf tmp = { 0 };
 	int fd, bad;
@@ -138,6 +152,23 @@ int io_write_atomic(const char *path, const void *data, size_t len, struct err *
 	}
 	strbuf_free(&tmp);
 	return sync_parent(path, err);
+}
+
+int io_write_atomic(const char *path, const void *data, size_t len, struct err *err)
+{
+	struct stat at;
+	char *target;
+
+	if (stat(path, &at))
+		return replace(path, data, len, err);
+	if (!S_ISREG(at.st_mode) && !S_ISDIR(at.st_mode))
+		return write_special(path, data, len, err);
+	target = realpath(path, NULL);
+	if (!target)
+		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+	replace(target, data, len, err);
+	free(target);
+	return err->code;
 }
 
 int io_rename(const char *from, const char *to, struct err *err)

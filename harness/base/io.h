@@ -24,7 +24,8 @@ int io_write_exact(FILE *f, const void *buf, size_t n, const char *path, struct 
 /* Flushes and closes; a pending write error is ERR_IO.  Always closes f. */
 int io_close(FILE *f, const char *path, struct err *err);
 
-/* Replaces path: temporary file in the same folder, write, fsync, rename, fsync of the folder. */
+/* Replaces path: temporary file in the same folder, write, fsync, rename, fsync of the folder.  A
+ * link is followed; a device or a pipe (/dev/null, /dev/stdout) is written to and stays. */
 int io_write_atomic(const char *path, const void *data, size_t len, struct err *err);
 
 /* mkdir -p. */
