@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LAYERS 16 /* of escapes around one character: each position looks at a bounded text */
+
 /* What is looked for where. */
 struct search {
 	const char *text, *secret;
@@ -57,7 +59,7 @@ static size_t character(const struct search *x, size_t at, char want)
 	const unsigned char w = (unsigned char)want;
 	const size_t from = at;
 
-	while (at < x->n && x->text[at] == '\\' && want != '\\')
+	while (at < x->n && at - from < LAYERS && x->text[at] == '\\' && want != '\\')
 		at++;
 	if (at >= x->n)
 		return 0;
@@ -72,7 +74,7 @@ static size_t character(const struct search *x, size_t at, char want)
 	if (x->text[at] != '%')
 		return 0;
 	/* encoded twice, the percent sign is %25 */
-	while (hex_is(x, at + 1, 2, '%') && !hex_is(x, at + 1, 2, w))
+	for (int k = 0; k < LAYERS && hex_is(x, at + 1, 2, '%') && w != '%'; k++)
 		at += 2;
 	return hex_is(x, at + 1, 2, w) ? at - from + 3 : 0;
 }
@@ -245,8 +247,10 @@ static size_t secret_header(const char *s)
 static size_t add_url(struct strbuf *out, const char *s)
 {
 	size_t len = 3 + strcspn(s + 3, " \t\r\n\"'<>"), start = 3;
-	size_t host = 3 + strcspn(s + 3, "/?# \t\r\n\"'<>"), query = strcspn(s, "?");
+	size_t host = 3 + strcspn(s + 3, "/?# \t\r\n\"'<>"), query = 3;
 
+	while (query < len && s[query] != '?')
+		query++;
 	for (size_t i = 3; i < host; i++)
 		if (s[i] == '@')
 			start = i + 1;
