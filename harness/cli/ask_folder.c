@@ -60,6 +60,7 @@ int ask_folder_status(const struct ask_folder *f, const char *status, struct err
 
 void ask_summary_put(struct json_writer *w, const struct ask_counts *n)
 {
+	json_put_int(w, "concurrency", n->flying_most);
 	json_put_int(w, "asks", n->asks);
 	json_put_int(w, "kept", n->kept);
 	json_put_int(w, "shared", n->shared);
@@ -76,7 +77,7 @@ void ask_summary_put(struct json_writer *w, const struct ask_counts *n)
 	json_put_int(w, "prompt_tokens", n->prompt_tokens);
 	json_put_int(w, "completion_tokens", n->completion_tokens);
 	json_put_num(w, "cost", n->cost);
-	if (!n->flying_most)
+	if (n->flying_least == n->flying_most && !n->flying_halved)
 		return;
 	json_open_object(w, "in_flight");
 	json_put_int(w, "least", n->flying_least);

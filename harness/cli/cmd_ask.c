@@ -135,7 +135,6 @@ static int end_well(struct asking *a, struct err *err)
 	json_put_int(&w, "schema_version", 1);
 	json_put_str(&w, "backend", a->carrier.backend);
 	json_put_str(&w, "identity", strbuf_str(&a->served));
-	json_put_int(&w, "concurrency", opt_int(&a->c->opts, "concurrency"));
 	ask_summary_put(&w, &a->counts);
 	json_close_object(&w);
 	if (ask_folder_write(&a->folder, "summary.json", &b, err) ||

@@ -228,7 +228,6 @@ static int end_well(struct teaching *t, struct err *err)
 	json_begin(&w, &b, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", 1);
-	json_put_int(&w, "concurrency", opt_int(&t->c->opts, "concurrency"));
 	describe_put_counts(&t->d, &w);
 	ask_summary_put(&w, &t->d.counts);
 	json_close_object(&w);

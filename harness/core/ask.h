@@ -187,8 +187,8 @@ struct ask_counts {
 	int64_t prompt_tokens, completion_tokens; /* as far as they are known */
 	double cost;				  /* all that was spent in this folder */
 	bool budget_hit;
-	/* Adaptive concurrency: least and most asks in flight, and how often they were halved;
-	 * most is 0 without it. */
+	/* Asks that were allowed in flight at once, and how often adaptive concurrency halved
+	 * them; least is most without it. */
 	int flying_least, flying_most, flying_halved;
 };
 

@@ -263,6 +263,7 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 			progress_start(&d.progress, o->log, "asks", o->total);
 		ops->run(state, &in, &out, err);
 		counts->cost = journal_cost(d.journal);
+		counts->flying_least = counts->flying_most = 1;
 		if (ops->account)
 			ops->account(state, counts);
 		if (o->total)

@@ -184,10 +184,11 @@ static int http_go(void *state, const struct ask_source *source, const struct as
 
 static void http_account(const void *state, struct ask_counts *counts)
 {
-	const struct adaptive *a = &((const struct http *)state)->adaptive;
+	const struct http *h = state;
+	const struct adaptive *a = &h->adaptive;
 
-	counts->flying_least = a->least;
-	counts->flying_most = a->most;
+	counts->flying_least = a->most ? a->least : h->n;
+	counts->flying_most = a->most ? a->most : h->n;
 	counts->flying_halved = a->halved;
 }
 

@@ -303,9 +303,11 @@ void asked_write(struct json_writer *w, const struct carrier *c, const struct as
 	put_object(w, "identity", a->served.len ? a->served.s : c->identity);
 	json_put_str(w, "mode", ask_mode_name[a->mode]);
 	put_object(w, "sampling", a->sampling);
+	json_put_int(w, "concurrency", n->flying_most);
 	json_put_str(w, "context_labels", "absent");
 	json_put_int(w, "asks", n->asks);
 	json_put_int(w, "kept", n->kept);
+	json_put_int(w, "shared", n->shared);
 	json_put_int(w, "repeated", n->repeated);
 	json_put_int(w, "prompt_tokens", n->prompt_tokens);
 	json_put_int(w, "completion_tokens", n->completion_tokens);
