@@ -83,6 +83,28 @@ check "and the result is the same" scripts/same-results.sh "$dir/first" "$dir/re
 check "some of the dialogues use the replies of all" run "$dir/both.json" "$dir/vllm.json" --limit 2
 check "and ask nothing" [ "$(($(asked vllm) - before))" -le 6 ]
 
+# what cannot be asked
+mkdir "$dir/words"
+cp "$dir"/meld/*.csv "$dir/words"
+cat >"$dir/suite.json" <<E2
+{"schema_version": 1, "name": "suite", "title": "Suite", "seeds": [1], "runs": [{"recipe": "text.json"},
+ {"recipe": "$PWD/scripts/experiments/speechcue-zero-shot.json"}]}
+E2
+check "a suite over words alone is shown" sh -c "'$merc' run '$dir/suite.json' -c meld -r '$dir/words' \
+	--results '$dir/results' --backend '$dir/vllm.json' --dry-run >'$dir/dry.suite'"
+check "with what of it is left out" grep -q "left out: .*speaks of the description of the voice" "$dir/dry.suite"
+check "and the prompts of the rest" [ "$(grep -c '^== test/' "$dir/dry.suite")" = "$tests" ]
+cp -r "$dir/meld" "$dir/gap"
+rm "$dir/gap/output_repeated_splits_test/dia0_utt1.mp4"
+cat >"$dir/voice.json" <<'E2'
+{"schema_version": 1, "name": "voice", "title": "Voice", "model": "prompted", "see": ["speech"], "selection": "none"}
+E2
+check "a turn of which nothing is seen makes a run incomplete" status 3 \
+	run "$dir/voice.json" "$dir/vllm.json" -r "$dir/gap"
+check "and it alone has no answer" [ "$(counts voice-on-vllm decode_fail) $(counts voice-on-vllm ok)" = "1 $((tests - 1))" ]
+check "more seconds than are ever sent are refused before anything is asked" says 2 seconds \
+	run "$dir/both.json" "$dir/vllm.json" --set seconds=1000
+
 # examples
 check "examples come from the train split" run "$dir/text.json" exec:scripts/examples/exec_majority.sh --set shots=5
 check "and are recorded" [ "$(grep -h -A 24 '"shots": \[' "$dir"/results/runs/meld-text-on-exec*/manifest.json |
@@ -131,7 +153,10 @@ check "the trained baseline beside them" "$merc" run -q scripts/experiments/majo
 check "the program scores as the baseline alone" [ \
 	"$(of text-on-exec_majority.sh metrics.json | grep -m1 '"weighted_f1"')" = \
 	"$(of majority metrics.json | grep -m1 '"weighted_f1"')" ]
-check "log-probabilities of labels" run "$dir/text.json" "$dir/vllm.json" --set mode=likelihood
+check "log-probabilities of labels" sh -c "'$merc' run '$dir/text.json' -c meld -r '$dir/meld' --results '$dir/results' \
+	--backend '$dir/vllm.json' --set mode=likelihood 2>'$dir/likely'"
+check "the mock gives all labels alike" grep -q 'labels are the same' "$dir/likely"
+check "whose replies, without any text, are not found to be all the same" [ "$(grep -c 'replies are the same' "$dir/likely")" = 0 ]
 check "give beliefs that are calibrated" sh -c "grep -l '\"mode\": \"likelihood\"' '$dir'/results/runs/*/manifest.json |
 	xargs dirname | xargs -I{} grep '\"ece\": 0' {}/metrics.json"
 

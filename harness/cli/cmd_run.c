@@ -104,24 +104,36 @@ static struct run_options options_of(struct cli *c, const struct carrier *carrie
 	};
 }
 
-/* What would be run, and every prompt of systems that ask. */
+/* Every prompt of a run of a system that asks; of one that is left out, why. */
+static int dry_run_one(const struct bank *bank, const struct recipe *r, uint64_t seed,
+		       const struct run_options *o, struct dry_run *all, struct err *err)
+{
+	struct strbuf why = { 0 };
+	char id[RUN_ID_MAX];
+
+	if (experiment_id(bank, r, seed, o, id, err))
+		return err->code;
+	if (!offer_worth(bank, r, &why)) {
+		printf("run %s, left out: %s\n", id, strbuf_str(&why));
+	} else {
+		printf("run %s%s\n", id, experiment_done(o->results, id) ? ", which is there" : "");
+		experiment_show(bank, r, seed, o, dry_run_show, all, err);
+	}
+	strbuf_free(&why);
+	return err->code;
+}
+
 static int dry_run(struct cli *c, const struct bank *bank, const struct plan *plan,
 		   const struct run_options *o, struct err *err)
 {
 	struct dry_run all = { .carrier = o->carrier };
 
 	for (int i = 0; i < plan->n && !err->code; i++) {
-		const uint64_t seed = plan->run[i].seed;
-		char id[RUN_ID_MAX];
 		struct recipe r;
 
 		if (!recipe_planned(&r, plan, i, bank->corpus->name, text_or_null(c, "without"),
-				    text_or_null(c, "set"), err) &&
-		    !experiment_id(bank, &r, seed, o, id, err)) {
-			printf("run %s%s\n", id,
-			       experiment_done(o->results, id) ? ", which is there" : "");
-			experiment_show(bank, &r, seed, o, dry_run_show, &all, err);
-		}
+				    text_or_null(c, "set"), err))
+			dry_run_one(bank, &r, plan->run[i].seed, o, &all, err);
 		recipe_free(&r);
 	}
 	if (!err->code && all.asks)

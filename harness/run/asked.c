@@ -68,8 +68,10 @@ static int take(void *ctx, int v, int t, int index, const struct reply *r, bool 
 	if (r->status == ANSWER_OK && rq->model->read(rq->state, view, t, r, answer, err))
 		return err_wrap(err, "%s", view->turn[t].id);
 	answer->model_ms = r->latency_ms;
-	answer->raw = r->status == ANSWER_OK ? arena_strdup(&a->p->mem, r->text) : NULL;
-	if (r->status == ANSWER_OK && !answer->raw)
+	/* log-probabilities alone are no text */
+	answer->raw = NULL;
+	if (r->status == ANSWER_OK && *r->text &&
+	    !(answer->raw = arena_strdup(&a->p->mem, r->text)))
 		return err_set(err, ERR_NOMEM, "answers: no memory");
 	if (keep_reply(a, place, r, err))
 		return err->code;

@@ -99,31 +99,43 @@ int predict_views(struct predictions *p, const struct model_ops *model, void *st
 	return err->code;
 }
 
+/* The hash of one finished prompt; of a turn that a system has nothing to ask about, "none". */
+static int hash_prompt(const struct model_ops *model, void *state, const struct view *view, int t,
+		       struct strbuf *hashes, struct err *err)
+{
+	struct strbuf prompt = { 0 };
+	struct err e = { 0 };
+	char one[HASH_HEX];
+
+	if (!model->prompt(state, view, t, &prompt, &e)) {
+		hash_hex(strbuf_str(&prompt), prompt.len, one);
+		strbuf_add(hashes, one);
+		hashes->oom |= prompt.oom;
+	} else if (model->ask && e.code == ERR_DATA) {
+		strbuf_add(hashes, "none");
+	} else {
+		*err = e;
+	}
+	strbuf_free(&prompt);
+	return err->code;
+}
+
 /* A hash of hashes: all prompts at once would take more memory than the model. */
 int predict_prompts(const struct model_ops *model, void *state, const struct views *views,
 		    char out[HASH_HEX], struct err *err)
 {
-	struct strbuf hashes = { 0 }, prompt = { 0 };
+	struct strbuf hashes = { 0 };
 
 	out[0] = '\0';
 	for (int v = 0; model->prompt && v < views->n; v++)
-		for (int t = 0; t < views->view[v].n && !err->code; t++) {
-			char one[HASH_HEX];
-
-			if (!views->view[v].target[t])
-				continue;
-			strbuf_reset(&prompt);
-			if (model->prompt(state, &views->view[v], t, &prompt, err))
-				continue;
-			hash_hex(strbuf_str(&prompt), prompt.len, one);
-			strbuf_add(&hashes, one);
-		}
-	if (!err->code && (hashes.oom || prompt.oom))
+		for (int t = 0; t < views->view[v].n && !err->code; t++)
+			if (views->view[v].target[t])
+				hash_prompt(model, state, &views->view[v], t, &hashes, err);
+	if (!err->code && hashes.oom)
 		err_set(err, ERR_NOMEM, "prompts: no memory");
 	if (!err->code && hashes.len)
 		hash_hex(hashes.s, hashes.len, out);
 	strbuf_free(&hashes);
-	strbuf_free(&prompt);
 	return err->code;
 }
 
