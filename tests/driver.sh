@@ -47,12 +47,12 @@ says()
 }
 
 # serve NAME DIALECT DELAY_MS [OPTION…]: a server that goes with the test, and the profile
-# $dir/NAME.json for it; $dir/NAME.facts has a line a request
+# $dir/NAME.json for it; $dir/NAME.facts has a line a request; it wants the key $KEY
 serve()
 {
 	name=$1 dialect=$2 delay=$3
 	shift 3
-	"${TESTS:?}/mock_server" "$dir/$name.port" "$delay" "" "$dir/$name.asked" "dialect=$dialect" "facts=$dir/$name.facts" "$@" &
+	"${TESTS:?}/mock_server" "$dir/$name.port" "$delay" "${KEY:-}" "$dir/$name.asked" "dialect=$dialect" "facts=$dir/$name.facts" "$@" &
 	servers="${servers:-} $!"
 	trap 'kill $servers 2>/dev/null; rm -rf "$dir"' EXIT
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

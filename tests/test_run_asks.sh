@@ -141,7 +141,26 @@ check "failed asks are asked again on demand" status 3 run "$dir/text.json" "$di
 	--set system=case=broken,template=zero-shot --retry-failed
 check "all of them" [ "$(($(wc -l <"$journal") - before))" = "$tests" ]
 check "a budget stops it" status 3 run "$dir/text.json" "$dir/vllm.json" --budget 100
+check "one without prices is refused" says 2 "a budget bounds nothing" \
+	run "$dir/text.json" exec:scripts/examples/exec_majority.sh --budget 100
+check "so is one over runs side by side" says 2 "leave --jobs out" run "$dir/text.json" "$dir/vllm.json" --budget 100 --jobs 2
+check "a run of all" run "$dir/text.json" "$dir/vllm.json" --results "$dir/one"
+cost=$(sed -n 's/^  "cost": \([0-9]*\).*/\1/p' "$dir"/one/runs/*/manifest.json)
+check "what it costs bounds a suite of two" status 3 run "$dir/text.json" "$dir/vllm.json" --results "$dir/two" \
+	--seeds 1,2 --budget $((cost * 3 / 2))
+paid=$(cat "$dir"/two/asks/*/journal.jsonl | sed 's/.*"cost":\([0-9]*\).*/\1/' | awk '{ s += $1 } END { print s }')
+check "in all of its runs" [ "$paid" -gt "$cost" -a "$paid" -le $((cost * 3 / 2 + cost / 10)) ]
+check "the first of which is there" [ "$(ls "$dir/two/runs" | wc -l)" = 1 ]
+check "and still counts" status 3 run "$dir/text.json" "$dir/vllm.json" --results "$dir/two" --seeds 1,2 --budget $((paid + 1))
+check "with nothing more spent" [ "$(cat "$dir"/two/asks/*/journal.jsonl | sed 's/.*"cost":\([0-9]*\).*/\1/' |
+	awk '{ s += $1 } END { print s }')" = "$paid" ]
 check "with the budget raised it goes on" status 0 run "$dir/text.json" "$dir/vllm.json" --budget 1000000000
+
+# a server that refuses
+KEY=the-right-key
+serve locked openai 2
+unset KEY
+check "a server that refuses the key ends it with 5" says 5 "refuses the key" run "$dir/text.json" "$dir/locked.json"
 
 # other ways to a model
 check "a program" status 0 run "$dir/text.json" exec:scripts/examples/exec_majority.sh

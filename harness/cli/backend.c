@@ -16,6 +16,17 @@ static int open_carrier(const struct cli *c, const struct carrier_options *o, st
 	return carrier_open(out, spec, o, err);
 }
 
+int backend_jobs(const struct cli *c, int *out, struct err *err)
+{
+	const int jobs = (int)opt_int(&c->opts, "jobs");
+
+	*out = jobs ? jobs : *opt_str(&c->opts, "backend") ? 1 : c->threads;
+	if (jobs > 1 && opt_num(&c->opts, "budget") > 0)
+		return err_set(err, ERR_ARG,
+			       "--budget: what it bears is known after each run; leave --jobs out");
+	return 0;
+}
+
 int backend_carrier(const struct cli *c, struct carrier *out, struct err *err)
 {
 	const struct carrier_options o = {

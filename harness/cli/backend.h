@@ -21,7 +21,8 @@
 	  .help = "find out how many requests may fly: one more while all is well, half as many " \
 		  "after failures, status 429 or slow replies" },                              \
 	{ .name = "budget", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "AMOUNT",      \
-	  .help = "send nothing more once this much is spent, by the profile's prices" },       \
+	  .help = "send nothing more once this much is spent (by all runs of a suite or sweep), by the " \
+		  "profile's prices" },                                                        \
 	{ .name = "max-failures", .type = OPT_NUM, .fallback = "0", .max = 1e9, .arg = "N",     \
 	  .help = "asks without a reply that are borne, as a number or, below 1, as a share" }, \
 	{ .name = "retry-failed", .type = OPT_BOOL, .fallback = "false",                        \
@@ -31,6 +32,9 @@
 		  "may be given again" }
 /* clang-format on */
 
+/* Runs side by side for a verb with --jobs: with a served model one, which keeps as much in flight
+ * as its profile allows.  ERR_ARG: a budget is watched over one run at a time. */
+int backend_jobs(const struct cli *c, int *out, struct err *err);
 /* Opens what --backend names; ERR_ARG without one.  Close with carrier_close(). */
 int backend_carrier(const struct cli *c, struct carrier *out, struct err *err);
 /* The same for a verb that has BACKEND_SPEC_OPTS only: for lines. */

@@ -141,25 +141,18 @@ static int dry_run(struct cli *c, const struct bank *bank, const struct plan *pl
 	return err->code;
 }
 
-/* With a served model one run at a time keeps as much in flight as the profile allows. */
-static int jobs_of(const struct cli *c)
-{
-	const int jobs = (int)opt_int(&c->opts, "jobs");
-
-	return jobs ? jobs : *opt_str(&c->opts, "backend") ? 1 : c->threads;
-}
-
 static int run_plan(struct cli *c, const struct bank *bank, const struct plan *plan,
 		    const struct carrier *carrier, struct clip_store *clips, struct err *err)
 {
 	const struct run_options o = options_of(c, carrier, clips);
 	const char *without = text_or_null(c, "without"), *set = text_or_null(c, "set");
-	int done = 0, skipped = 0, kept;
+	int done = 0, skipped = 0, kept, jobs;
 	bool *keep;
 
 	if (opt_bool(&c->opts, "dry-run"))
 		return dry_run(c, bank, plan, &o, err);
-
+	if (backend_jobs(c, &jobs, err))
+		return err->code;
 	if (!NEW_ARRAY(keep, (size_t)plan->n))
 		return err_set(err, ERR_NOMEM, "suite: no memory");
 	if (!offer_filter(bank, plan, without, set, o.results, keep, err)) {
@@ -171,7 +164,7 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 				 "or "
 				 "take away (%s/notes says what)",
 				 plan->n - kept, plan->n, o.results);
-		suite_run(bank, plan, keep, without, set, jobs_of(c), &o, &done, &skipped, err);
+		suite_run(bank, plan, keep, without, set, jobs, &o, &done, &skipped, err);
 	}
 	free(keep);
 	log_info(&c->log, "%d runs done, %d were there already, results in %s/runs", done, skipped,

@@ -324,7 +324,6 @@ static int make_dir_name(struct sweeping *w, struct err *err)
 static int read_request(struct sweeping *w, const char *dataset, bool *ranks, struct err *err)
 {
 	struct cli *c = w->c;
-	int jobs = (int)opt_int(&c->opts, "jobs");
 	struct sweep_request rq = {
 		.path = c->operand[0],
 		.axes = opt_str(&c->opts, "axis"),
@@ -334,10 +333,9 @@ static int read_request(struct sweeping *w, const char *dataset, bool *ranks, st
 		.max_jobs = (int)opt_int(&c->opts, "max-jobs"),
 	};
 
-	/* one run keeps as much in flight as a served model's profile allows */
-	w->jobs = jobs ? jobs : *opt_str(&c->opts, "backend") ? 1 : c->threads;
 	*ranks = !text_or_null(c, "shard") && !opt_bool(&c->opts, "dry-run");
-	if (sweep_read(&w->sweep, &rq, dataset, err) || make_dir_name(w, err))
+	if (backend_jobs(c, &w->jobs, err) || sweep_read(&w->sweep, &rq, dataset, err) ||
+	    make_dir_name(w, err))
 		return err->code;
 	return *ranks ? ranks_begin(&w->shard, err)
 		      : shard_parse(&w->shard, opt_str(&c->opts, "shard"), err);

@@ -220,6 +220,9 @@ struct carrier {
 	int (*carry)(void *ctx, const char *dir, unsigned needs, int64_t total,
 		     const struct ask_source *source, const struct ask_sink *sink,
 		     struct ask_counts *counts, struct strbuf *served, struct err *err);
+	/* Tells that so much of the budget is gone beside what the folder of a carry holds: other
+	 * runs of the same command paid it. */
+	void (*spend)(void *ctx, double cost);
 	bool retry_failed; /* replies that are backend_fail are asked for again */
 	/* For measuring: a line of its own to the model, which keeps nothing and sends nothing
 	 * twice.  needs as for carry, 0 where another line has tried them; *served likewise.  NULL

@@ -23,6 +23,7 @@ struct way {
 	void *state; /* opened, never started */
 	struct backend_env env;
 	struct carrier_options o;
+	double elsewhere; /* of the budget: spent by other runs */
 };
 
 /* A back-end of its own for who measures. */
@@ -106,6 +107,13 @@ static void way_estimate(void *ctx, const struct ask *ask, struct ask_estimate *
 		estimate_ask(&estimate_usual, ask, sum);
 }
 
+static void way_spend(void *ctx, double cost)
+{
+	struct way *w = ctx;
+
+	w->elsewhere += cost;
+}
+
 /* Opens the back-end anew, for one folder. */
 static int open_again(const struct way *w, const struct backend_env *env, void *state,
 		      struct err *err)
@@ -128,6 +136,7 @@ static int way_carry(void *ctx, const char *dir, unsigned needs, int64_t total,
 		.dir = dir,
 		.retry_failed = w->o.retry_failed,
 		.budget = w->o.budget,
+		.elsewhere = w->elsewhere,
 		.replies = w->o.replies,
 		.total = total,
 		.log = w->o.log,
@@ -256,6 +265,21 @@ static struct way *new_way(const char *spec, const struct carrier_options *o, st
 	return w;
 }
 
+/* Does an ask cost anything? */
+static bool is_paid(const struct way *w)
+{
+	const struct ask_part part = { .type = ASK_TEXT, .data = "?", .size = 1 };
+	const struct ask_message message = { "user", &part, 1 };
+	const struct ask ask = {
+		.id = "", .message = &message, .n_messages = 1, .sampling = ask_sampling_default
+	};
+	struct ask_estimate e = { 0 };
+
+	if (w->ops->estimate)
+		w->ops->estimate(w->state, &ask, &e);
+	return e.cost > 0;
+}
+
 int carrier_open(struct carrier *c, const char *spec, const struct carrier_options *o,
 		 struct err *err)
 {
@@ -272,6 +296,11 @@ int carrier_open(struct carrier *c, const char *spec, const struct carrier_optio
 			       spec);
 	if (w->ops->open(w->state, w->spec, &w->env, err))
 		return err->code;
+	if (o->budget > 0 && !is_paid(w))
+		return err_set(err, ERR_ARG,
+			       "%s: nothing costs anything there, so that a budget bounds nothing; "
+			       "give the profile a \"price\"",
+			       spec);
 	w->name = make_name(w, err);
 	c->name = w->name;
 	c->backend = w->ops->name;
@@ -279,6 +308,7 @@ int carrier_open(struct carrier *c, const char *spec, const struct carrier_optio
 	c->request = way_request;
 	c->estimate = way_estimate;
 	c->carry = way_carry;
+	c->spend = way_spend;
 	c->line = way_line;
 	c->say = line_say;
 	c->hang_up = line_hang_up;

@@ -127,7 +127,7 @@ static int look_up(struct driving *d, struct place *p, struct err *err)
 static enum ask_next send(struct driving *d, struct place *p, const struct ask **out,
 			  struct err *err)
 {
-	const double spent = journal_cost(d->journal) + d->flying + d->reserved;
+	const double spent = d->o->elsewhere + journal_cost(d->journal) + d->flying + d->reserved;
 	struct ask_estimate e = { 0 };
 
 	if (d->o->budget > 0 && d->ops->estimate)
@@ -273,7 +273,7 @@ int drive(const struct backend_ops *ops, void *state, const struct ask_source *s
 		err_set(err, ERR_INCOMPLETE,
 			"the budget of %g bears no further ask (%g is spent); with a larger "
 			"--budget the same command goes on",
-			o->budget, counts->cost);
+			o->budget, o->elsewhere + counts->cost);
 	for (size_t i = 0; i < d.n; i++)
 		arena_free(&at(&d, i)->mem);
 	ready_gate_close(&d.gate);

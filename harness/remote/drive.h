@@ -18,6 +18,7 @@ struct drive_options {
 	 * estimates of the asks in flight and its own stay within it, so that it is exceeded by no
 	 * more than estimates are wrong. */
 	double budget;
+	double elsewhere; /* of the budget: spent in other folders */
 	/* Folders, one a line, whose replies to the same asks are taken from there; their journals
 	 * are only read.  NULL or "": none. */
 	const char *replies;

@@ -348,9 +348,9 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 	return err->code ? err->code : put_in_place(f, err);
 }
 
-/* Asks of a finished run, and those that ended without a reply. */
+/* Asks of a finished run, those that ended without a reply, and what they cost. */
 struct failures {
-	double all, clip, backend;
+	double all, clip, backend, cost;
 };
 
 static int read_failures(const struct flight *f, struct failures *n, struct err *err)
@@ -362,6 +362,7 @@ static int read_failures(const struct flight *f, struct failures *n, struct err 
 	*n = (struct failures){
 		.clip = json_num(json_get(counts, answer_status_name[ANSWER_DECODE_FAIL]), 0),
 		.backend = json_num(json_get(counts, answer_status_name[ANSWER_BACKEND_FAIL]), 0),
+		.cost = json_num(json_get(json_get(m, "asked"), "cost"), 0),
 	};
 	for (const struct json *c = json_at(counts, 0); c; c = json_next(c))
 		n->all += json_num(c, 0);
@@ -397,7 +398,7 @@ static int check_backend(const struct flight *f, struct err *err)
 
 /* Is the run's result there, and to be left alone?  One whose failed asks are to be asked again is
  * replaced. */
-static bool is_done(struct flight *f, struct run_options *o, struct err *err)
+static bool is_done(struct flight *f, struct run_options *o, double *cost, struct err *err)
 {
 	struct failures n;
 
@@ -405,6 +406,7 @@ static bool is_done(struct flight *f, struct run_options *o, struct err *err)
 		return false;
 	if (!f->recipe->model->ask || read_failures(f, &n, err))
 		return true;
+	*cost = n.cost;
 	o->again = n.backend > 0 && o->carrier->retry_failed;
 	if (!o->again)
 		judge_failures(f, &n, err);
@@ -432,7 +434,7 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 	if (check_backend(&f, err) || prepare(&f, seed, err) || make_paths(&f, err))
 		goto end;
 	memcpy(out->id, f.record.id, sizeof(out->id));
-	if (is_done(&f, &mine, err)) {
+	if (is_done(&f, &mine, &out->cost, err)) {
 		out->skipped = true;
 		goto end;
 	}
@@ -442,6 +444,7 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 			f.train.n_target ? "test" : "train");
 	else
 		carry_out(&f, start, out, err);
+	out->cost = f.asked.counts.cost;
 end:
 	flight_end(&f);
 	return err->code;

@@ -33,6 +33,7 @@ struct run_outcome {
 	char id[RUN_ID_MAX];
 	bool skipped;	    /* was there already */
 	double weighted_f1; /* NaN when skipped */
+	double cost;	    /* of all asks of the run, those of earlier commands too */
 };
 
 /* The id that experiment_run() gives this run, without running it. */
@@ -62,8 +63,9 @@ int experiment_predict(const char *run_dir, const struct bank *bank, bool only_m
 
 /* Carries out the runs of a plan with keep[i] (plan->n) set, with `jobs` processes at a
  * time.  without, set: as in recipe_read, for every run.  Goes on after a failed run
- * and reports the first failure at the end (ERR_INCOMPLETE); *done and *skipped are
- * counted.  Temporary folders of killed processes are removed before and after. */
+ * and reports the first failure at the end (ERR_INCOMPLETE; ERR_BACKEND if a served model was
+ * not to be had); *done and *skipped are counted.  Each run knows what those before it have spent.
+ * Temporary folders of killed processes are removed before and after. */
 int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep,
 	      const char *without, const char *set, int jobs, const struct run_options *o,
 	      int *done, int *skipped, struct err *err);

@@ -136,10 +136,20 @@ struct suite {
 	struct child child[64];
 	const bool *keep; /* (plan->n) runs to be done here */
 	int jobs, next, ended, failed, *done, *skipped;
+	int worst; /* code of the failure that is told */
 	bool told; /* the runs know that they are to stop */
 	struct progress progress;
-	char first_failure[1024];
+	char failure[1024];
 };
+
+/* The first is told, but one of a served model before others. */
+static void note_failure(struct suite *s, const struct report *rep)
+{
+	if (!s->failed++ || (rep->code == ERR_BACKEND && s->worst != ERR_BACKEND)) {
+		s->worst = rep->code;
+		snprintf(s->failure, sizeof(s->failure), "%s", rep->msg);
+	}
+}
 
 static void note_end(struct suite *s, int run, const struct report *rep)
 {
@@ -147,9 +157,11 @@ static void note_end(struct suite *s, int run, const struct report *rep)
 	char detail[RUN_ID_MAX + 64];
 
 	s->ended++;
+	/* who begins later inherits it */
+	if (s->o->carrier)
+		s->o->carrier->spend(s->o->carrier->ctx, rep->outcome.cost);
 	if (rep->code) {
-		if (!s->failed++)
-			snprintf(s->first_failure, sizeof(s->first_failure), "%s", rep->msg);
+		note_failure(s, rep);
 		if (!*s->o->stop)
 			log_error(s->o->log, "%s%sfailed: %s", label ? label : "",
 				  label ? ": " : "", rep->msg);
@@ -265,7 +277,7 @@ int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep
 		return err_set(err, ERR_INTERRUPTED,
 			       "interrupted; the same command goes on from here");
 	if (s.failed)
-		return err_set(err, ERR_INCOMPLETE, "%d of %d runs failed, the first: %s", s.failed,
-			       kept, s.first_failure);
+		return err_set(err, s.worst == ERR_BACKEND ? ERR_BACKEND : ERR_INCOMPLETE,
+			       "%d of %d runs failed: %s", s.failed, kept, s.failure);
 	return 0;
 }
