@@ -345,6 +345,7 @@ static void test_media_requests(void **state)
 				 one = { "user", part, 1 };
 	struct ask ask = make_ask(&m, 1, ASK_GENERATE), picture = make_ask(&one, 1, ASK_GENERATE);
 	struct endpoint p = make_profile("openai", "");
+	struct strbuf shown = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
@@ -368,6 +369,14 @@ static void test_media_requests(void **state)
 	check_request("llama-server", "", &ask, 0,
 		      FIELDS PICTURE_AND_SOUND
 		      ",{\"type\":\"input_video\",\"input_video\":{\"data\":\"bXA0ISE=\"}}]}]}");
+	/* for people: no bytes, but what tells them apart */
+	CHECK(!dialect_show(&p, &picture, 0, &shown, &err));
+	assert_string_equal(shown.s, FIELDS
+			    "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+			    "\"image_url\":{\"url\":{\"sha256\":"
+			    "\"6e568e1f67fba258184c78181539e5e8fdee447e49bb706fc0ea34fbf12336a5\","
+			    "\"bytes\":3},\"detail\":\"low\"}}]}]}");
+	strbuf_free(&shown);
 	dialect_check(&p, &ask, &err);
 	CHECK_ERR(&err, ERR_ARG, "no video part in dialect openai");
 	ask = make_ask(&two, 1, ASK_GENERATE);
