@@ -119,7 +119,7 @@ static void test_modes(void **state)
 		arena_free(&one.mem);
 		/* the mock: minus a tenth of a token's length; A and " A" add up */
 		ask_text(&s, "She felt", ASK_LIKELIHOOD, &one, &err);
-		CHECK(one.r.status == ANSWER_OK && one.r.n_options == 2 && one.r.attempts == 2);
+		CHECK(one.r.status == ANSWER_OK && one.r.n_options == 2 && one.r.attempts == 1);
 		CHECK_NEAR(one.r.option[0].logprob, -.6, 1e-12);
 		CHECK_NEAR(one.r.option[1].logprob, -.4, 1e-12);
 		CHECK(one.r.option[0].tokens == 1 && one.r.option[0].bytes == 5);
@@ -127,6 +127,11 @@ static void test_modes(void **state)
 		arena_free(&one.mem);
 		ask_text(&s, "She felt case=straddle", ASK_LIKELIHOOD, &one, &err);
 		CHECK(one.r.status == ANSWER_BACKEND_FAIL && one.r.cause == CAUSE_BORDER);
+		CHECK(one.r.attempts == 1);
+		arena_free(&one.mem);
+		/* the request of each option fails once */
+		ask_text(&s, "She felt case=flaky", ASK_LIKELIHOOD, &one, &err);
+		CHECK(one.r.status == ANSWER_OK && one.r.attempts == 3);
 		arena_free(&one.mem);
 		ask_text(&s, "A or B?", ASK_LETTERS, &one, &err);
 		CHECK(one.r.status == ANSWER_OK && one.r.n_options == 2);

@@ -135,7 +135,7 @@ struct reply {
 	const struct option_score *option; /* (n_options) likelihood and letters, else NULL */
 	int n_options;
 	bool varies;  /* the same ask may get another one: the temperature was not sent */
-	int attempts; /* requests sent, 1 unless some had to be sent again */
+	int attempts; /* 1, and one more for each request that was sent again */
 	const char *first_error; /* of the first attempt that failed, secrets taken out */
 	double latency_ms;	 /* of the requests that succeeded, summed; waiting not counted */
 	double reading_ms, writing_ms; /* as the server timed itself, 0: it does not say */

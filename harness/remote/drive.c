@@ -59,8 +59,7 @@ static void count(struct driving *d, const struct place *p)
 	c->shared += p->shared;
 	c->status[p->r.status]++;
 	c->cause[p->r.cause]++;
-	c->repeated += p->r.attempts > (p->r.n_options ? p->r.n_options : 1) ||
-		       (*p->r.first_error && p->r.status == ANSWER_OK);
+	c->repeated += p->r.attempts > 1;
 	c->prompt_tokens += p->r.prompt_tokens > 0 ? p->r.prompt_tokens : 0;
 	c->completion_tokens += p->r.completion_tokens > 0 ? p->r.completion_tokens : 0;
 }

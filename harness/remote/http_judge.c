@@ -113,6 +113,7 @@ static bool again(struct http *h, struct flight *f, enum reply_cause cause, doub
 	if (after >= 0)
 		wait = after;
 	f->tries++;
+	f->r.attempts++;
 	f->state = FLIGHT_WAITS;
 	f->due = clock_s() + wait;
 	if (cause == CAUSE_RATE && f->due > h->paused)

@@ -37,7 +37,6 @@ static int launch(struct http *h, struct flight *f, struct err *err)
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->request.len);
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, strbuf_str(&f->request));
-	f->r.attempts++;
 	f->sent = clock_s();
 	if (curl_multi_add_handle(h->multi, f->easy))
 		return err_set(err, ERR_INTERNAL, "http: libcurl takes no request");
@@ -52,7 +51,6 @@ static void begin(struct http *h, struct flight *f, const struct ask *ask)
 	f->step = f->tries = 0;
 	f->due = 0;
 	f->r = reply_none;
-	f->r.attempts = 0;
 	f->state = FLIGHT_WAITS;
 	h->busy++;
 }
