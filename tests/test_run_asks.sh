@@ -70,6 +70,14 @@ check "each request had what its dialect documents" \
 	[ "$(grep -c 'image 96x.* image 96x.* image 96x.* sound ' "$dir/vllm.facts")" = "$tests" ]
 check "with the hashes of prompt, media and reply" [ "$(of both-on-vllm predictions.jsonl |
 	grep -c '"prompt_hash":"[0-9a-f]\{64\}","media_hash":"[0-9a-f]\{64\}","reply_hash":"[0-9a-f]\{64\}"')" = "$tests" ]
+sha() { printf %s "$1" | sha256sum | cut -c 1-64; }
+of both-on-vllm predictions.jsonl | sed -n 2p >"$dir/line"
+sample=$(sed 's/.*"id":\("[^"]*"\),"dialogue":\("[^"]*"\),"turn":\([0-9]*\),"speaker":\("[^"]*"\).*"text":\("[^"]*"\),"prompt_ms".*/["meld","test",\1,\2,\3,\4,\5]/' "$dir/line")
+gold=$(sed 's/.*"gold":"\([a-z]*\)".*/\1/' "$dir/line")
+check "and of sample and target" grep -q "\"sample_hash\":\"$(sha "$sample")\",\"target_hash\":\"$(sha "$gold")\"" "$dir/line"
+task=$(of both-on-vllm predictions.jsonl | sed 's/.*"id":"\([^"]*\)".*"sample_hash":"\([^"]*\)","target_hash":"\([^"]*\)","prompt_hash":"\([^"]*\)".*"reply_hash":"\([^"]*\)".*/\1 \2 \3 \4 \5/' |
+	LC_ALL=C sort | sha256sum | cut -c 1-64)
+check "and of the task, over all of them" grep -q "\"task_hash\": \"$task\"" "$dir"/results/runs/meld-both-on-vllm-*/manifest.json
 dry=$(sed -n 's/^== test\/.* prompt \([0-9a-f]*\)$/\1/p' "$dir/dry" | sort)
 sent=$(of both-on-vllm predictions.jsonl | sed 's/.*"prompt_hash":"\([0-9a-f]*\)".*/\1/' | sort)
 check "the dry run's prompts are those that were sent" [ "$dry" = "$sent" ]

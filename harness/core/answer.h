@@ -29,7 +29,8 @@ struct answer {
 	double score_ms;  /* of it: from its scores to the label; 0: not told apart */
 	/* Of systems that ask. */
 	const char *cause; /* how the label was found in the reply, or why there is none; static */
-	int strict;	   /* label by the strict rule, -1: none */
+	int strict;	   /* label by the strict rule (likelihood: by the sums as they are), -1:
+			      none */
 };
 
 #endif

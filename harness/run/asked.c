@@ -6,6 +6,7 @@
 #include "harness/base/map.h"
 #include "harness/metrics/scores_json.h"
 #include "harness/run/inquiry.h"
+#include "harness/run/task_hash.h"
 
 #define MOST_ALIKE 0.95 /* more equal replies or labels than this share are suspicious */
 
@@ -248,12 +249,19 @@ static void put_count(struct json_writer *w, const char *key, int64_t n)
 		json_put_int(w, key, n);
 }
 
-void asked_write_reply(struct json_writer *w, const struct label_set *labels,
-		       const struct answer *a, const struct reply *r)
+void asked_write_reply(struct json_writer *w, const struct corpus *c, const struct predictions *p,
+		       int i)
 {
-	json_put_str(w, "strict", a->strict < 0 ? NULL : labels->word[a->strict]);
+	const struct answer *a = &p->answer[i];
+	const struct reply *r = &p->reply[i];
+	struct sample_hashes h;
+
+	w->out->oom |= !sample_hashes(c, p, i, &h);
+	json_put_str(w, "strict", a->strict < 0 ? NULL : c->labels->word[a->strict]);
 	put_text(w, "cause", a->cause);
 	put_text(w, "finish_reason", r->finish_reason);
+	json_put_str(w, "sample_hash", h.sample);
+	json_put_str(w, "target_hash", h.target);
 	put_text(w, "prompt_hash", r->prompt_hash);
 	put_text(w, "media_hash", r->media_hash);
 	put_text(w, "reply_hash", r->reply_hash);
@@ -295,10 +303,12 @@ static void put_object(struct json_writer *w, const char *key, const char *text)
 }
 
 void asked_write(struct json_writer *w, const struct carrier *c, const struct asked *a,
-		 const struct predictions *p)
+		 const struct corpus *corpus, const struct predictions *p)
 {
 	const struct ask_counts *n = &a->counts;
+	char hash[SHA256_HEX];
 
+	w->out->oom |= !task_hash(corpus, p, hash);
 	json_open_object(w, "asked");
 	json_put_str(w, "backend", c->backend);
 	json_put_str(w, "name", c->name);
@@ -307,6 +317,7 @@ void asked_write(struct json_writer *w, const struct carrier *c, const struct as
 	put_object(w, "sampling", a->sampling);
 	json_put_int(w, "concurrency", n->flying_most);
 	json_put_str(w, "context_labels", "absent");
+	json_put_str(w, "task_hash", hash);
 	json_put_int(w, "asks", n->asks);
 	json_put_int(w, "kept", n->kept);
 	json_put_int(w, "shared", n->shared);

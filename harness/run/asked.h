@@ -40,12 +40,12 @@ int asked_show(const struct asked_request *rq,
 	       int (*show)(void *ctx, const struct ask *ask, const char *why, struct err *err),
 	       void *ctx, struct err *err);
 
-/* Members of an open object of predictions.jsonl. */
-void asked_write_reply(struct json_writer *w, const struct label_set *labels,
-		       const struct answer *a, const struct reply *r);
+/* Members of answer i in an open object of predictions.jsonl. */
+void asked_write_reply(struct json_writer *w, const struct corpus *c, const struct predictions *p,
+		       int i);
 /* "asked": {…} of a manifest: the back-end, what was sent and spent, and how labels were found. */
 void asked_write(struct json_writer *w, const struct carrier *c, const struct asked *a,
-		 const struct predictions *p);
+		 const struct corpus *corpus, const struct predictions *p);
 /* Of metrics.json: "answered_only", scores over the samples that have a label, and "strict", those
  * by the strict rule. */
 void asked_write_scores(struct json_writer *w, const struct label_set *labels,

@@ -131,7 +131,7 @@ void record_prediction_lines(const struct bank *bank, const struct predictions *
 		json_put_num(&w, "prompt_ms", a->prompt_ms);
 		json_put_num(&w, "model_ms", a->model_ms);
 		if (p->reply)
-			asked_write_reply(&w, c->labels, a, &p->reply[i]);
+			asked_write_reply(&w, c, p, i);
 		json_close_object(&w);
 		strbuf_addc(out, '\n');
 	}
@@ -419,7 +419,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	}
 	json_put_str(&w, "prompts", r->prompts[0] ? r->prompts : NULL);
 	if (r->asked)
-		asked_write(&w, r->carrier, r->asked, p);
+		asked_write(&w, r->carrier, r->asked, r->bank->corpus, p);
 	json_put_num(&w, "train_s", r->train_s);
 	json_put_num(&w, "wall_s", r->wall_s);
 	json_put_num(&w, "peak_rss_mb", environment_peak_mb());
