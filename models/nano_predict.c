@@ -184,20 +184,6 @@ static int answer_phrases(struct predictor *p, const struct nano_cut *cut, struc
 	return err->code;
 }
 
-/* Tokens can be parts of characters: what is no UTF-8 becomes U+FFFD. */
-static void add_valid(const char *s, size_t n, struct strbuf *out)
-{
-	while (n) {
-		const size_t good = utf8_check(s, strnlen(s, n)); /* a NUL would end the text */
-
-		strbuf_addn(out, s, good);
-		if (good < n)
-			strbuf_add(out, "\xef\xbf\xbd");
-		s += good < n ? good + 1 : n;
-		n -= good < n ? good + 1 : n;
-	}
-}
-
 /* What the student wrote, in the order of the targets. */
 static int keep_raw(struct predictor *p, const struct nano_cut *cut, struct err *err)
 {
@@ -212,7 +198,7 @@ static int keep_raw(struct predictor *p, const struct nano_cut *cut, struct err 
 		strbuf_reset(&text);
 		nano_text_write(n, u->id + u->n_text + u->n_speech, (size_t)u->n_behaviour, &text,
 				err);
-		add_valid(strbuf_str(&text), text.len, &n->raw);
+		strbuf_add_valid(&n->raw, strbuf_str(&text), text.len);
 		strbuf_addc(&n->raw, '\0');
 	}
 	n->raw.oom |= text.oom;

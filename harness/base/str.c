@@ -56,6 +56,18 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 	va_end(again);
 }
 
+void strbuf_add_valid(struct strbuf *b, const char *s, size_t n)
+{
+	while (n) {
+		const size_t good = utf8_check(s, strnlen(s, n)), bad = good < n;
+
+		strbuf_addn(b, s, good);
+		strbuf_add(b, bad ? "\xef\xbf\xbd" : "");
+		s += good + bad;
+		n -= good + bad;
+	}
+}
+
 void strbuf_reset(struct strbuf *b)
 {
 	b->len = 0;

@@ -22,6 +22,9 @@ void strbuf_add(struct strbuf *b, const char *s);
 void strbuf_addn(struct strbuf *b, const char *s, size_t n);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Appends n bytes of which some may be no UTF-8 (a token can end inside a character): each of
+ * those, and each NUL, becomes U+FFFD. */
+void strbuf_add_valid(struct strbuf *b, const char *s, size_t n);
 /* Forgets the content, keeps the memory. */
 void strbuf_reset(struct strbuf *b);
 /* Frees the memory and leaves an empty buffer. */

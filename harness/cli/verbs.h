@@ -12,7 +12,7 @@ extern const struct verb verb_sweep, verb_merge;
 extern const struct verb verb_cues, verb_run, verb_predict, verb_report;
 extern const struct verb verb_profile;
 extern const struct verb verb_help, verb_version;
-extern const struct verb verb_tokenize, verb_generate;
+extern const struct verb verb_tokenize, verb_generate, verb_serve;
 extern const struct verb verb_compare, verb_gate;
 extern const struct verb verb_score;
 extern const struct verb verb_ask, verb_describe;

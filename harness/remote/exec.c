@@ -382,6 +382,13 @@ static void fail(struct reply *r, enum reply_cause cause, const char *why, struc
 		r->first_error = copy;
 }
 
+static enum reply_cause cause_of(const struct json *v)
+{
+	return strcmp(json_str(json_get(v, "cause"), ""), reply_cause_name[CAUSE_BORDER])
+		       ? CAUSE_REPORTED
+		       : CAUSE_BORDER;
+}
+
 /* Reads s->line as the reply to the ask. */
 static int judge(const struct exec *s, const struct ask *ask, struct arena *mem, struct reply *r,
 		 struct err *err)
@@ -404,9 +411,10 @@ static int judge(const struct exec *s, const struct ask *ask, struct arena *mem,
 	else if (why.code)
 		fail(r, CAUSE_MALFORMED, why.msg, mem);
 	else if (error)
-		fail(r, CAUSE_REPORTED, json_str(error, "error"), mem);
+		fail(r, cause_of(v), json_str(error, "error"), mem);
 	else if (!*r->text && !scored)
-		r->status = ANSWER_PARSE_FAIL, r->cause = CAUSE_EMPTY;
+		r->status = ANSWER_PARSE_FAIL,
+		r->cause = strcmp(r->finish_reason, "length") ? CAUSE_EMPTY : CAUSE_LENGTH;
 	json_free(v);
 	return err->code;
 }

@@ -11,8 +11,11 @@
  *      {"type": "text", "text": ..}]}], "sampling": {..}}
  *   {"id": .., "text": ..}   or   {"id": .., "error": ..}
  * images are JPEG, sound is WAV, video is MP4.  likelihood and letters: also "options":
- * [{"logprob": ..}, ..].  Its standard error goes to exec.stderr in the result folder.  A program
- * that ends or says nothing in time is started again, and the ask is sent to it once more.
+ * [{"logprob": .., "tokens": .., "bytes": ..}, ..] (counts as far as they are known).  A reply may
+ * say "finish_reason" (stop, length), "prompt_tokens", "completion_tokens", "model"; an error its
+ * "cause" (border; reported without one).  Its standard error goes to exec.stderr in the result
+ * folder.  A program that ends or says nothing in time is started again, and the ask is sent to it
+ * once more.
  */
 #ifndef HARNESS_REMOTE_EXEC_H
 #define HARNESS_REMOTE_EXEC_H

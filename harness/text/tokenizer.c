@@ -86,6 +86,46 @@ const char *tokenizer_describe(const struct tokenizer *t)
 	return t->title;
 }
 
+/* The table of merges has no order: their hashes are added up. */
+static uint64_t merges_print(const struct merges *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_slot; i++) {
+		const struct merge *k = &m->slot[i];
+		const int part[4] = { k->a, k->b, k->rank, k->c };
+
+		sum += k->a < 0 ? 0 : hash_u64(part, sizeof(part));
+	}
+	return sum;
+}
+
+int tokenizer_hash(const struct tokenizer *t, char out[HASH_HEX], struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "%d %d %d %d %d %d %d %d %d %d %016llx\n", (int)t->kind, t->n,
+		    (int)t->prefix, t->prefix_once, t->words_apart, t->add_bos, t->add_eos,
+		    (int)t->cut, t->nfc, t->whole_pieces,
+		    (unsigned long long)merges_print(&t->merges));
+	for (int i = 0; i < TOKEN_ROLES; i++)
+		strbuf_addf(&b, "%d ", t->role[i]);
+	for (int i = 0; i < t->n; i++) {
+		const struct token *k = &t->token[i];
+
+		strbuf_addf(&b, "%d %.9g %d %d%d%d%d%d%d %s\n", k->len, (double)k->score,
+			    (int)k->type, k->early, k->late, k->special, k->lstrip, k->rstrip,
+			    k->whole, k->find ? k->find : "");
+		strbuf_addn(&b, k->s, (size_t)k->len);
+	}
+	if (b.oom)
+		err_set(err, ERR_NOMEM, "%s: no memory", t->title);
+	else
+		hash_hex(b.s, b.len, out);
+	strbuf_free(&b);
+	return err->code;
+}
+
 int tokenizer_role(const struct tokenizer *t, enum tokenizer_role role)
 {
 	return role < TOKEN_ROLES ? t->role[role] : -1;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "harness/base/err.h"
+#include "harness/base/hash.h"
 #include "harness/base/str.h"
 #include "harness/text/bpe.h"
 
@@ -24,6 +25,9 @@ void tokenizer_free(struct tokenizer *t); /* accepts NULL */
 int tokenizer_size(const struct tokenizer *t);
 /* "SentencePiece BPE, 32000 tokens, from …" */
 const char *tokenizer_describe(const struct tokenizer *t);
+
+/* A hash of all that encoding and decoding follow from, whatever file it was read from. */
+int tokenizer_hash(const struct tokenizer *t, char out[HASH_HEX], struct err *err);
 
 enum tokenizer_flags {
 	TOKENIZER_BOS = 1, /* the begin token in front, where the tokenizer writes one by itself

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "harness/base/err.h"
+#include "harness/base/hash.h"
 #include "harness/base/rng.h"
 #include "harness/num/tape.h"
 #include "models/backbone/llama.h"
@@ -121,6 +122,9 @@ void decoder_free(struct decoder *d); /* accepts NULL */
 const struct decoder_config *decoder_config_of(const struct decoder *d);
 /* All of them (those of a frozen base included), or what is trained. */
 int64_t decoder_parameters(const struct decoder *d, bool trainable_only);
+/* A hash of every number its results follow from: shape, all bytes of the weights, adapters.
+ * Reads all weights. */
+int decoder_hash(const struct decoder *d, char out[HASH_HEX], struct err *err);
 /* Bytes of work memory held now: activations, gradients of activations, scratch. */
 size_t decoder_work_bytes(const struct decoder *d);
 

@@ -10,8 +10,6 @@
 #include "harness/base/mem.h"
 #include "models/backbone/decoder_parts.h"
 
-#define CHUNK 512 /* tokens of one pass: bounds its memory, large enough for full speed */
-
 struct session {
 	struct decoder *d;
 	struct cache cache;
@@ -216,7 +214,7 @@ static int pass(struct session *s, const struct packed *p, int from, int to, flo
 /* Where a pass from `from` on ends: groups of soft tokens stay together. */
 static int chunk_end(const struct packed *p, int from)
 {
-	int to = p->n - from < CHUNK ? p->n : from + CHUNK, whole = to;
+	int to = p->n - from < SESSION_PASS ? p->n : from + SESSION_PASS, whole = to;
 
 	while (whole > from && whole < p->n && p->soft_rows && p->token[whole] < 0 &&
 	       p->soft_rows[whole] == 0)

@@ -9,6 +9,8 @@
 
 #include "models/backbone/decoder.h"
 
+#define SESSION_PASS 512 /* tokens of one pass, which bounds its memory; large enough for full speed */
+
 struct session;
 
 /* capacity: tokens kept at most, the branches' rooms included.  d must outlive the session and
