@@ -6,6 +6,7 @@
 
 #include "harness/text/chat.h"
 #include "harness/text/prompt.h"
+#include "models/prompted.h"
 
 #define GOLDEN "tests/golden/prompted"
 
@@ -72,8 +73,6 @@ static void check_variants(const char *template, const char *name, const struct 
 
 static void test_own_golden(void **state)
 {
-	static const char *const style[] = { "zero-shot", "omnivox-minimal", "omnivox-acoustic",
-					     "omnivox-cot" };
 	static const struct variant v[] = {
 		{ "", TEXT, 0 },
 		{ "", TEXT, 2 },
@@ -89,8 +88,8 @@ static void test_own_golden(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(style); i++)
-		check_variants(style[i], style[i], v, ARRAY_LEN(v));
+	for (int i = 0; prompted_styles[i].name; i++)
+		check_variants(prompted_styles[i].name, prompted_styles[i].name, v, ARRAY_LEN(v));
 }
 
 static void test_published_golden(void **state)
@@ -230,14 +229,29 @@ static void check_attacks(const char *set, unsigned see)
 	bench_close(&b);
 }
 
+/* One message to a chat, and one text in every chat format. */
+static void attack_template(const char *template, unsigned see)
+{
+	struct strbuf set = { 0 };
+
+	strbuf_addf(&set, "impression=true;template=%s", template);
+	check_attacks(set.s, see);
+	for (int k = 0; chat_formats[k]; k++) {
+		strbuf_reset(&set);
+		strbuf_addf(&set, "impression=true;template=%s;mode=likelihood;chat=%s", template,
+			    chat_format_name(chat_formats[k]));
+		if (!(see & SEE_MEDIA))
+			check_attacks(set.s, see);
+	}
+	strbuf_free(&set);
+}
+
 static void test_attacks(void **state)
 {
 	static const struct {
 		const char *template;
 		unsigned see;
 	} row[] = {
-		{ "zero-shot", TEXT_VOICE | SEE_BEHAVIOUR },
-		{ "omnivox-minimal", TEXT_VOICE | SEE_BEHAVIOUR },
 		{ "speechcue-zero-shot", TEXT_VOICE },
 		{ "speechcue-zero-shot-once", TEXT_VOICE },
 		{ "speechcue-zero-shot-text", TEXT },
@@ -255,21 +269,15 @@ static void test_attacks(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-		struct strbuf set = { 0 };
+	for (int i = 0; prompted_styles[i].name; i++) {
+		const struct prompted_style *s = &prompted_styles[i];
 
-		strbuf_addf(&set, "impression=true;template=%s", row[i].template);
-		check_attacks(set.s, row[i].see);
-		for (int k = 0; chat_formats[k]; k++) {
-			strbuf_reset(&set);
-			strbuf_addf(&set, "impression=true;template=%s;mode=likelihood;chat=%s",
-				    row[i].template, chat_format_name(chat_formats[k]));
-			check_attacks(set.s, row[i].see);
-		}
-		strbuf_free(&set);
+		attack_template(s->name, ALL);
+		if (!s->describes && !s->reasons)
+			attack_template(s->name, TEXT_VOICE | SEE_BEHAVIOUR);
 	}
-	check_attacks("template=omnivox-acoustic;impression=true", ALL);
-	check_attacks("template=omnivox-cot;impression=true", ALL);
+	for (size_t i = 0; i < ARRAY_LEN(row); i++)
+		attack_template(row[i].template, row[i].see);
 }
 
 /* Our wording escapes an utterance's quotes: the slot ends at the first bare one. */
