@@ -276,6 +276,15 @@ static void prompted_destroy(void *state)
 	prompted_forget(state);
 }
 
+/* With words=context those of the turn itself stay unsaid. */
+static unsigned prompted_sees(const void *state)
+{
+	const struct prompted *p = state;
+	const bool all = !strcmp(opt_str(p->env->opts, "words"), "all");
+
+	return all ? p->env->see : p->env->see & ~(unsigned)SEE_TEXT;
+}
+
 static int64_t prompted_parameters(const void *state)
 {
 	(void)state;
@@ -549,5 +558,6 @@ const struct model_ops model_prompted = {
 	.prompt = prompted_prompt,
 	.parameters = prompted_parameters,
 	.note = prompted_note,
+	.sees = prompted_sees,
 	.destroy = prompted_destroy,
 };

@@ -187,6 +187,11 @@ check "whose replies, without any text, are not found to be all the same" [ "$(g
 check "give beliefs that are calibrated" sh -c "grep -l '\"mode\": \"likelihood\"' '$dir'/results/runs/*/manifest.json |
 	xargs dirname | xargs -I{} grep '\"ece\": 0' {}/metrics.json"
 
+check "sound without the words of the turn" run scripts/experiments/omnivox-minimal-audio.json "$dir/vllm.json"
+check "is what it is said to see" [ "$(of omnivox-minimal-audio-on-vllm manifest.json |
+	sed -n '/"see": \[/,/\]/p' | tr -d ' \n')" = '"see":["history","sound"],' ]
+check "and no ceiling is known for it" sh -c "! grep -q '\"ceiling\"' '$dir'/results/runs/meld-omnivox-minimal-audio-*/manifest.json"
+
 # what comes after
 check "a report" "$merc" report -q --results "$dir/results" -o "$dir/page"
 check "which names them" grep -q "both-on-vllm" "$dir/page/index.html"

@@ -104,6 +104,9 @@ struct model_ops {
 		      struct err *err);
 	/* Trained numbers, for the manifest; may be NULL. */
 	int64_t (*parameters)(const void *state);
+	/* What of env->see the system takes in of the turn that is answered, as its options have
+	 * it; NULL: all of it. */
+	unsigned (*sees)(const void *state);
 	/* Members for the manifest, into the open object: what fit chose (examples); may be NULL.
 	 */
 	void (*note)(const void *state, struct json_writer *w);

@@ -212,6 +212,7 @@ static int train(struct flight *f, struct err *err)
 	if ((m->flags & MODEL_TRAINS) && m->fit(f->state, &train, err))
 		return err_wrap(err, "%s", m->name);
 	f->record.state = f->state;
+	f->record.taken = m->sees ? m->sees(f->state) : f->record.see;
 	f->record.train_s = clock_s() - start;
 	f->record.parameters = m->parameters ? m->parameters(f->state) : 0;
 	return 0;

@@ -45,7 +45,7 @@ static void put_named(struct json_writer *w, const char *key, const char *name, 
 	strbuf_free(&b);
 }
 
-static void write_spec(struct json_writer *w, const struct run_record *r)
+static void write_spec(struct json_writer *w, const struct run_record *r, unsigned see)
 {
 	const struct recipe *rc = r->recipe;
 
@@ -56,7 +56,7 @@ static void write_spec(struct json_writer *w, const struct run_record *r)
 	for (int i = 0; i < rc->n_without; i++)
 		json_put_str(w, NULL, rc->without[i]);
 	json_close_array(w);
-	see_write(w, "see", r->see);
+	see_write(w, "see", see);
 	json_open_object(w, "options");
 	opt_write_json(&rc->opts, w);
 	json_close_object(w);
@@ -83,7 +83,7 @@ int record_id(struct run_record *r, struct err *err)
 			json_put_str(&w, NULL, r->bank->seen[bit]);
 	json_close_array(&w);
 	json_put_bool(&w, "limited", r->limited);
-	write_spec(&w, r);
+	write_spec(&w, r, r->see);
 	json_close_object(&w);
 	hash_hex(strbuf_str(&spec), spec.len, hash);
 	strbuf_addf(&id, "%s-%s", r->bank->corpus->name, r->recipe->name);
@@ -291,6 +291,9 @@ static int write_ceiling(struct json_writer *w, const struct run_record *r, stru
 	struct json *calibration;
 	struct ceiling best;
 
+	/* earlier words without those of the turn itself: the process tells no ceiling for that */
+	if (r->taken != r->see)
+		return 0;
 	if (ceiling_read(r->bank->corpus->root, &calibration, err))
 		return err->code;
 	best = ceiling_find(calibration, r->see);
@@ -397,7 +400,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 		strbuf_free(&b);
 		return err->code;
 	}
-	write_spec(&w, r);
+	write_spec(&w, r, r->taken);
 	json_put_int(&w, "parameters", r->parameters);
 	if (r->recipe->model->note) {
 		json_open_object(&w, "chosen");

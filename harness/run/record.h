@@ -24,8 +24,9 @@ struct run_record {
 	const struct bank *bank;
 	const struct recipe *recipe;
 	uint64_t seed;
-	unsigned see; /* what the model really saw: recipe, model and corpus together */
-	bool limited; /* --limit or only clips: not a result */
+	unsigned see;	/* what the model was shown: recipe, model and corpus together */
+	unsigned taken; /* what of it, of the turns that are answered, it took in */
+	bool limited;	/* --limit or only clips: not a result */
 	int64_t parameters;
 	const void *state; /* of the model */
 	struct epoch_row *epoch;
