@@ -66,7 +66,8 @@ static const struct {
 } corpus_table[] = {
 	{ "results", "Results",
 	  "Weighted F1 in per cent on the test split: mean ± standard deviation over seeds (ddof "
-	  "1); the interval resamples dialogues. Ceiling: best reachable weighted F1 for what the "
+	  "1); the interval resamples dialogues. A failure counts as wrong; F1 of these: over the "
+	  "answered alone. Ceiling: best reachable weighted F1 for what the "
 	  "system sees (calibrated corpora only).",
 	  tables_results, tables_results },
 	{ "per-class", "F1 by label", "Per cent, from the answers of all seeds together.",

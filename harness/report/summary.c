@@ -269,19 +269,33 @@ static int difference(const struct row *a, const struct row *b, const struct sum
 	return err->code;
 }
 
+/* Weighted F1 over the samples that have a label; NaN: there is none. */
+static double answered_f1(const struct result *r)
+{
+	struct confusion c = r->confusion;
+
+	for (int i = 0; i < c.k; i++)
+		c.count[i][c.k] = 0;
+	return scores_weighted_f1(&c);
+}
+
 static int score_row(struct row *w, const struct summary_options *o, struct err *err)
 {
 	struct bootstrap_options bo = bootstrap_of(o);
 	struct bootstrap_options ao = bo;
 	struct tallies t = { 0 };
-	double *f1 = NULL, *accuracy = NULL;
+	double *f1 = NULL, *accuracy = NULL, *answered = NULL;
+	int n = w->n_runs;
 
 	w->confusion.k = w->beliefs.k = w->first->k;
-	if (!NEW_ARRAY(f1, (size_t)w->n_runs) || !NEW_ARRAY(accuracy, (size_t)w->n_runs))
+	if (!NEW_ARRAY(f1, (size_t)w->n_runs) || !NEW_ARRAY(accuracy, (size_t)w->n_runs) ||
+	    !NEW_ARRAY(answered, (size_t)w->n_runs))
 		err_set(err, ERR_NOMEM, "no memory");
 	for (int i = 0; i < w->n_runs && !err->code; i++) {
 		f1[i] = w->run[i]->scores.weighted_f1;
 		accuracy[i] = w->run[i]->scores.accuracy;
+		answered[i] = answered_f1(w->run[i]);
+		n = isnan(answered[i]) ? 0 : n;
 		confusion_sum(&w->confusion, &w->run[i]->confusion);
 		calibration_sum(&w->beliefs, &w->run[i]->beliefs);
 		results_same_samples(w->first, w->run[i], err);
@@ -291,6 +305,7 @@ static int score_row(struct row *w, const struct summary_options *o, struct err 
 
 		spread_compute(f1, w->n_runs, &w->f1);
 		spread_compute(accuracy, w->n_runs, &w->accuracy);
+		spread_compute(answered, n, &w->answered_f1);
 		scores_compute(&w->confusion, &w->pooled);
 		ao.metric = METRIC_ACCURACY;
 		if (!bootstrap_system(&s, &bo, &w->interval, err))
@@ -299,6 +314,7 @@ static int score_row(struct row *w, const struct summary_options *o, struct err 
 	free_tallies(&t);
 	free(f1);
 	free(accuracy);
+	free(answered);
 	return err->code;
 }
 
@@ -430,6 +446,7 @@ static void put_row(struct json_writer *w, const struct summary *s, const struct
 	json_put_str(w, "selection", r->first->selection);
 	json_put_int(w, "n", r->first->n);
 	json_put_num(w, "coverage", (double)r->pooled.answered / (double)r->pooled.n);
+	json_put_num(w, "answered_weighted_f1_mean", r->answered_f1.mean);
 	json_put_num(w, "accuracy_mean", r->accuracy.mean);
 	json_put_num(w, "accuracy_std", r->accuracy.std);
 	json_put_num(w, "ece", calibration_ece(&r->beliefs));

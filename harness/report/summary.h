@@ -26,6 +26,7 @@ struct row {
 	const struct result **run;  /* (n_runs) ordered by seed */
 	int n_runs;
 	struct spread f1, accuracy;
+	struct spread answered_f1; /* of the samples that have a label; n 0: a run has none */
 	struct interval interval; /* of the mean over seeds, by dialogue */
 	struct interval accuracy_interval;
 	struct confusion confusion;   /* all seeds added */

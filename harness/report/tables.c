@@ -93,6 +93,7 @@ void tables_results(const struct summary *s, int board, struct table *t)
 	table_column(t, COLUMN_NUMBER, "of ceiling", "of_ceiling");
 	table_column(t, COLUMN_CSV, "test_ceiling", NULL);
 	table_column(t, COLUMN_NUMBER, "answered", "coverage");
+	table_column(t, COLUMN_NUMBER, "F1 of these", "answered_weighted_f1");
 	table_column(t, COLUMN_NUMBER, "n", NULL);
 	table_column(t, COLUMN_TEXT, "selection", NULL);
 	table_column(t, COLUMN_TEXT, "sees", NULL);
@@ -112,6 +113,7 @@ void tables_results(const struct summary *s, int board, struct table *t)
 		table_number(t, r->f1.mean / r->ceiling, 100, 1);
 		table_number(t, r->test_ceiling, 100, 2);
 		table_number(t, (double)r->pooled.answered / (double)r->pooled.n, 100, 1);
+		table_number(t, r->answered_f1.mean, 100, 2);
 		table_number(t, r->first->n, 1, 0);
 		table_text(t, r->first->selection);
 		sight_cell(r->first, t);
