@@ -136,8 +136,9 @@ again=$(($(asked slow) - whole))
 check "asking little twice" [ $again -le $((whole + 4 * 2)) ]
 
 # failures
-check "a server that fails makes it incomplete" status 3 \
-	run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot
+check "a server that fails makes it incomplete, and says why" says 3 "$tests of $tests answers are without a label: server $tests" \
+	"$merc" run "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/results" --backend "$dir/vllm.json" \
+	--set system=case=broken,template=zero-shot
 broken=$(basename "$dir"/results/runs/meld-text-on-vllm-*)
 check "its result is there" [ "$(grep -c '"status":"backend_fail"' "$dir/results/runs/$broken/predictions.jsonl")" = "$tests" ]
 check "which stays incomplete" status 3 run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot

@@ -134,6 +134,41 @@ static void warn_alike(const struct asked_request *rq, int most, int all, const 
 			 most, all, what);
 }
 
+/* How many answers have the cause of answer i; 0: it is not the first of them, or has none. */
+static int of_cause(const struct predictions *p, int i)
+{
+	const char *cause = p->answer[i].cause;
+	int n = 0;
+
+	for (int k = 0; cause && k < p->n; k++) {
+		const bool same = p->answer[k].cause && !strcmp(p->answer[k].cause, cause);
+
+		if (same && k < i)
+			return 0;
+		n += same;
+	}
+	return n;
+}
+
+/* Why answers are without a label. */
+static void tell_failures(const struct asked_request *rq, const struct predictions *p)
+{
+	struct strbuf why = { 0 };
+	int failed = 0;
+
+	for (int i = 0; i < p->n; i++) {
+		const int n = p->answer[i].label < 0 ? of_cause(p, i) : 0;
+
+		failed += p->answer[i].label < 0;
+		if (n)
+			strbuf_addf(&why, "%s %s %d", why.len ? "," : "", p->answer[i].cause, n);
+	}
+	if (failed)
+		log_info(rq->log, "%d of %d answers are without a label:%s", failed, p->n,
+			 strbuf_str(&why));
+	strbuf_free(&why);
+}
+
 static int look_for_alike(const struct asked_request *rq, const struct predictions *p,
 			  struct err *err)
 {
@@ -167,6 +202,7 @@ static void finish(struct asking *a)
 {
 	struct predictions *p = a->p;
 
+	tell_failures(a->rq, p);
 	p->probs = (a->rq->model->flags & MODEL_PROBS) &&
 		   (a->out->mode == ASK_LIKELIHOOD || a->out->mode == ASK_LETTERS);
 	for (int i = 0; i < p->n; i++)
@@ -270,21 +306,14 @@ void asked_write_reply(struct json_writer *w, const struct corpus *c, const stru
 	put_count(w, "completion_tokens", r->completion_tokens);
 }
 
-/* How many answers of each cause. */
 static void write_causes(struct json_writer *w, const struct predictions *p)
 {
 	json_open_object(w, "cause");
 	for (int i = 0; i < p->n; i++) {
-		const char *cause = p->answer[i].cause;
-		int n = 1;
-		bool seen = !cause;
+		const int n = of_cause(p, i);
 
-		for (int k = 0; k < i && !seen; k++)
-			seen = p->answer[k].cause && !strcmp(p->answer[k].cause, cause);
-		for (int k = i + 1; k < p->n && !seen; k++)
-			n += p->answer[k].cause && !strcmp(p->answer[k].cause, cause);
-		if (!seen)
-			json_put_int(w, cause, n);
+		if (n)
+			json_put_int(w, p->answer[i].cause, n);
 	}
 	json_close_object(w);
 }

@@ -30,8 +30,9 @@ struct asked_request {
 	const volatile sig_atomic_t *stop;
 };
 
-/* Fills p and its replies as predict_views() does; p is freed on failure.  Warns when one reply or
- * one label is more than 95 % of all.  *out is overwritten and to be freed either way. */
+/* Fills p and its replies as predict_views() does; p is freed on failure.  Says why answers have no
+ * label and warns when one reply or one label is more than 95 % of all.  *out is overwritten and to
+ * be freed either way. */
 int asked_predict(struct predictions *p, const struct asked_request *rq, struct asked *out,
 		  struct err *err);
 void asked_free(struct asked *a);
