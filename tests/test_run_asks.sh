@@ -141,6 +141,7 @@ check "a server that fails makes it incomplete, and says why" says 3 "$tests of 
 	--set system=case=broken,template=zero-shot
 broken=$(basename "$dir"/results/runs/meld-text-on-vllm-*)
 check "its result is there" [ "$(grep -c '"status":"backend_fail"' "$dir/results/runs/$broken/predictions.jsonl")" = "$tests" ]
+check "without a time of replies that never came" grep -q '"stages": {}' "$dir/results/runs/$broken/manifest.json"
 check "which stays incomplete" status 3 run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot
 check "unless failures are borne" status 0 run "$dir/text.json" "$dir/vllm.json" \
 	--set system=case=broken,template=zero-shot --max-failures 1000

@@ -255,6 +255,22 @@ static void write_stage(struct json_writer *w, const char *name, double *ms, siz
 	json_close_object(w);
 }
 
+/* Prompt and model; of a system that asks, the requests that were replied to, and no prompt: it was
+ * built while others flew.  ms: room for all. */
+static void write_answering(struct json_writer *w, const struct predictions *p, double *ms)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < p->n && !p->reply; i++)
+		ms[n++] = p->answer[i].prompt_ms;
+	write_stage(w, "prompt", ms, n);
+	n = 0;
+	for (int i = 0; i < p->n; i++)
+		if (!p->reply || p->answer[i].model_ms > 0)
+			ms[n++] = p->answer[i].model_ms;
+	write_stage(w, "model", ms, n);
+}
+
 /* Stages of the utterances that were answered; decode and cues, where the model
  * sees something of the clip, as measured when the cache was filled. */
 static int write_stages(struct json_writer *w, const struct run_record *r,
@@ -274,12 +290,7 @@ static int write_stages(struct json_writer *w, const struct run_record *r,
 				ms[n++] = (double)r->bank->m[p->utt[i]].ms[s];
 		write_stage(w, name[s], ms, n);
 	}
-	for (int i = 0; i < p->n; i++)
-		ms[i] = p->answer[i].prompt_ms;
-	write_stage(w, "prompt", ms, (size_t)p->n);
-	for (int i = 0; i < p->n; i++)
-		ms[i] = p->answer[i].model_ms;
-	write_stage(w, "model", ms, (size_t)p->n);
+	write_answering(w, p, ms);
 	json_close_object(w);
 	free(ms);
 	return 0;
@@ -376,20 +387,35 @@ int record_corpus(struct json_writer *w, const struct bank *bank, struct err *er
 	return 0;
 }
 
-int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
-		    struct err *err)
+/* "epochs" and "counts". */
+static void write_numbers(struct json_writer *w, const struct run_record *r,
+			  const struct predictions *p)
 {
 	int status[ANSWER_STATUS_COUNT] = { 0 }, best = 0;
-	struct strbuf b = { 0 };
-	struct json_writer w;
-	char ended[32];
 
-	environment_time(ended);
 	for (int i = 0; i < p->n; i++)
 		status[p->answer[i].status]++;
 	for (int i = 0; i < r->n_epoch; i++)
 		if (r->epoch[i].best)
 			best = i + 1;
+	json_open_object(w, "epochs");
+	json_put_int(w, "best", best);
+	json_put_int(w, "total", r->n_epoch);
+	json_close_object(w);
+	json_open_object(w, "counts");
+	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
+		json_put_int(w, answer_status_name[i], status[i]);
+	json_close_object(w);
+}
+
+int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
+		    struct err *err)
+{
+	struct strbuf b = { 0 };
+	struct json_writer w;
+	char ended[32];
+
+	environment_time(ended);
 	json_begin(&w, &b, 1);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "schema_version", SCHEMA);
@@ -407,14 +433,7 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 		r->recipe->model->note(r->state, &w);
 		json_close_object(&w);
 	}
-	json_open_object(&w, "epochs");
-	json_put_int(&w, "best", best);
-	json_put_int(&w, "total", r->n_epoch);
-	json_close_object(&w);
-	json_open_object(&w, "counts");
-	for (int i = 0; i < ANSWER_STATUS_COUNT; i++)
-		json_put_int(&w, answer_status_name[i], status[i]);
-	json_close_object(&w);
+	write_numbers(&w, r, p);
 	environment_write(&w, r->threads);
 	if (write_ceiling(&w, r, err) || write_stages(&w, r, p, err)) {
 		strbuf_free(&b);
