@@ -135,6 +135,15 @@ check "to the same result" scripts/same-results.sh "$dir/whole/runs/$(basename "
 again=$(($(asked slow) - whole))
 check "asking little twice" [ $again -le $((whole + 4 * 2)) ]
 
+# what a model was shown, on request
+check "prompts are kept on request" run "$dir/text.json" "$dir/vllm.json" --results "$dir/kept" --keep-prompts --set mode=letters
+prompts=$(echo "$dir"/kept/asks/*/prompts.jsonl)
+check "one each" [ "$(wc -l <"$prompts")" = "$tests" ]
+check "for their owner alone" [ "$(stat -c %a "$prompts")" = 600 ]
+check "nobody else keeps any" [ "$(ls "$dir"/results/asks/*/prompts.jsonl 2>/dev/null | wc -l)" = 0 ]
+check "they are asks" sh -c "'$merc' ask -q -a '$prompts' -b '$dir/vllm.json' -o '$dir/asked' --replies '${prompts%/*}' >'$dir/ask.out'"
+check "the very same" grep -q "$tests from other folders" "$dir/ask.out"
+
 # failures
 check "a server that fails makes it incomplete, and says why" says 3 "$tests of $tests answers are without a label: server $tests" \
 	"$merc" run "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/results" --backend "$dir/vllm.json" \

@@ -30,6 +30,9 @@
 	{ .name = "replies", .type = OPT_STR, .fallback = "", .arg = "DIR", .many = true,       \
 	  .help = "take what another folder keeps to the very same ask (temperature 0) from there; " \
 		  "may be given again" }
+#define KEEP_PROMPTS_OPT                                                                        \
+	{ .name = "keep-prompts", .type = OPT_BOOL, .fallback = "false",                        \
+	  .help = "write every finished prompt to asks/ID/prompts.jsonl, which only you may read" }
 /* clang-format on */
 
 /* Runs side by side for a verb with --jobs: with a served model one, which keeps as much in flight

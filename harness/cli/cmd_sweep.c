@@ -87,6 +87,7 @@ static const struct opt_spec sweep_opts[] = {
 	OPT_REPLICATES,
 	OPT_SUMMARY_FORMAT,
 	BACKEND_OPTS,
+	KEEP_PROMPTS_OPT,
 	OPT_END,
 };
 
@@ -241,6 +242,7 @@ static struct run_options options_of(const struct sweeping *w)
 		.limit = (int)opt_int(&c->opts, "limit"),
 		.threads = 1,
 		.carrier = w->carrier.ctx ? &w->carrier : NULL,
+		.keep_prompts = opt_bool(&c->opts, "keep-prompts"),
 		.max_failures = opt_num(&c->opts, "max-failures"),
 		.clip_threads = c->threads,
 		.clips = w->clips,

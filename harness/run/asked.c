@@ -6,6 +6,7 @@
 #include "harness/base/map.h"
 #include "harness/metrics/scores_json.h"
 #include "harness/run/inquiry.h"
+#include "harness/run/prompt_file.h"
 #include "harness/run/task_hash.h"
 
 #define MOST_ALIKE 0.95 /* more equal replies or labels than this share are suspicious */
@@ -71,7 +72,7 @@ static int take(void *ctx, int v, int t, int index, const struct reply *r, bool 
 	answer->model_ms = r->latency_ms;
 	/* log-probabilities alone are no text */
 	answer->raw = NULL;
-	if (r->status == ANSWER_OK && *r->text &&
+	if ((r->status == ANSWER_OK || r->status == ANSWER_PARSE_FAIL) && *r->text &&
 	    !(answer->raw = arena_strdup(&a->p->mem, r->text)))
 		return err_set(err, ERR_NOMEM, "answers: no memory");
 	if (keep_reply(a, place, r, err))
@@ -84,20 +85,12 @@ static int take(void *ctx, int v, int t, int index, const struct reply *r, bool 
 static int note_first(void *ctx, const struct ask *ask, struct err *err)
 {
 	struct asked *out = ctx;
-	const struct ask_sampling *s = &ask->sampling;
 	struct strbuf b = { 0 };
 	struct json_writer w;
 
 	out->mode = ask->mode;
 	json_begin(&w, &b, 0);
-	json_open_object(&w, NULL);
-	json_put_num(&w, "temperature", s->temperature);
-	json_put_num(&w, "top_p", s->top_p);
-	json_put_num(&w, "presence_penalty", s->presence_penalty);
-	json_put_num(&w, "frequency_penalty", s->frequency_penalty);
-	json_put_int(&w, "seed", s->seed);
-	json_put_int(&w, "max_tokens", s->max_tokens);
-	json_close_object(&w);
+	prompt_file_sampling(&w, NULL, &ask->sampling);
 	if (b.oom || !str_copy(out->sampling, sizeof(out->sampling), strbuf_str(&b)))
 		err_set(err, ERR_NOMEM, "sampling: no memory");
 	strbuf_free(&b);

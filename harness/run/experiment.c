@@ -12,6 +12,7 @@
 
 #include "harness/base/io.h"
 #include "harness/run/environment.h"
+#include "harness/run/prompt_file.h"
 
 #define MAX_MANIFEST ((size_t)16 << 20)
 
@@ -325,8 +326,11 @@ static int answer(struct flight *f, struct predictions *p, struct err *err)
 	if (!m->ask)
 		return predict_views(p, m, f->state, &f->test, f->env.labels->n, f->o->stop, err);
 	rq.dir = dir = asks_dir(f, err);
-	if (!err->code && !asked_predict(p, &rq, &f->asked, err))
+	if (!err->code && !asked_predict(p, &rq, &f->asked, err)) {
 		f->record.asked = &f->asked;
+		if (f->o->keep_prompts && prompt_file_write(&rq, err))
+			predictions_free(p);
+	}
 	free(dir);
 	return err->code;
 }

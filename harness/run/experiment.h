@@ -23,6 +23,7 @@ struct run_options {
 	const struct carrier *carrier;
 	double max_failures; /* asks without a reply that are borne: a number or, below 1, a share
 			      */
+	bool keep_prompts;   /* write what was asked beside the replies */
 	int clip_threads;    /* that read clips for asks */
 	struct clip_store *clips; /* parts of clips made before; NULL: none are kept */
 	const struct log *log;
