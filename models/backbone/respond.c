@@ -67,7 +67,8 @@ struct responder *responder_new(const struct responder_config *cfg, struct err *
 	size = tokenizer_size(cfg->tokenizer);
 	/* the rows of some embeddings are filled up to a round number: nobody writes those */
 	r->known = size < r->vocab ? size : r->vocab;
-	if (NEW_ARRAY(r->logp, (size_t)r->vocab) && !find_letters(r, err))
+	if (NEW_ARRAY(r->logp, (size_t)r->vocab) && NEW_ARRAY(r->seen, (size_t)r->vocab) &&
+	    !find_letters(r, err))
 		return r;
 	err_set(err, ERR_NOMEM, "responder: no memory");
 	responder_free(r);
@@ -84,6 +85,7 @@ void responder_free(struct responder *r)
 	bpe_ids_free(&r->made);
 	strbuf_free(&r->text);
 	free(r->logp);
+	free(r->seen);
 	sampler_free(&r->sampler);
 	free(r->letter);
 	choice_table_free(&r->choice);
@@ -244,13 +246,14 @@ int respond_put(struct responder *r, int id, struct err *err)
 static void penalise(struct responder *r, const struct ask_sampling *s)
 {
 	for (size_t i = 0; i < r->made.n; i++) {
-		bool again = false;
+		const int id = r->made.id[i];
 
-		for (size_t k = 0; k < i && !again; k++)
-			again = r->made.id[k] == r->made.id[i];
-		r->logp[r->made.id[i]] -=
-			(float)(s->frequency_penalty + (again ? 0 : s->presence_penalty));
+		r->logp[id] -=
+			(float)(s->frequency_penalty + (r->seen[id] ? 0 : s->presence_penalty));
+		r->seen[id] = true;
 	}
+	for (size_t i = 0; i < r->made.n; i++)
+		r->seen[r->made.id[i]] = false;
 }
 
 /* Goes on from r->logp. */

@@ -54,6 +54,7 @@ struct responder {
 	struct bpe_ids prompt, made;
 	struct strbuf text; /* written so far */
 	float *logp;	    /* (vocab) of the next token */
+	bool *seen;	    /* (vocab) scratch, false between uses */
 	struct sampler sampler;
 	struct letter_token *letter;
 	size_t n_letters, cap_letters;

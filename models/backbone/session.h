@@ -9,7 +9,8 @@
 
 #include "models/backbone/decoder.h"
 
-#define SESSION_PASS 512 /* tokens of one pass, which bounds its memory; large enough for full speed */
+#define SESSION_PASS                                                                               \
+	512 /* tokens of one pass, which bounds its memory; large enough for full speed */
 
 struct session;
 
