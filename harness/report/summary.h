@@ -27,7 +27,7 @@ struct row {
 	int n_runs;
 	struct spread f1, accuracy;
 	struct spread answered_f1; /* of the samples that have a label; n 0: a run has none */
-	struct interval interval; /* of the mean over seeds, by dialogue */
+	struct interval interval;  /* of the mean over seeds, by dialogue */
 	struct interval accuracy_interval;
 	struct confusion confusion;   /* all seeds added */
 	struct scores pooled;	      /* of that */

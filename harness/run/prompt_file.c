@@ -85,12 +85,12 @@ static int write_turn(const struct asked_request *rq, int v, int t, FILE *f, con
 	struct err e = { 0 };
 	struct ask ask;
 
-	if (rq->model->ask(rq->state, &rq->views->view[v], t, &ask, &mem, &e))
-		e = e.code == ERR_DATA ? (struct err){ 0 } : e;
-	else if (!add_line(&ask, split_name[c->dia[u->dialogue].split], &line, &e))
-		io_write_exact(f, line.s, line.len, path, &e);
-	if (e.code)
+	if (!rq->model->ask(rq->state, &rq->views->view[v], t, &ask, &mem, &e)) {
+		if (!add_line(&ask, split_name[c->dia[u->dialogue].split], &line, err))
+			io_write_exact(f, line.s, line.len, path, err);
+	} else if (e.code != ERR_DATA) {
 		*err = e;
+	}
 	strbuf_free(&line);
 	arena_free(&mem);
 	return err->code;
