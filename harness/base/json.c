@@ -75,6 +75,16 @@ static int check_duplicates(const cJSON *v, const char *what, struct err *err)
 	return err->code;
 }
 
+static void set_broken(const char *text, const char *end, const char *what, struct err *err)
+{
+	size_t line = 1;
+
+	for (const char *s = text; end && s < end; s++)
+		line += *s == '\n';
+	err_set(err, ERR_FORMAT, "%s: not valid JSON near byte %zu (line %zu)", what,
+		end ? (size_t)(end - text) : (size_t)0, line);
+}
+
 struct json *json_parse(const char *text, size_t len, const char *what, struct err *err)
 {
 	const char *end = NULL;
@@ -92,8 +102,7 @@ struct json *json_parse(const char *text, size_t len, const char *what, struct e
 	copy[len] = '\0';
 	v = cJSON_ParseWithLengthOpts(copy, len + 1, &end, true);
 	if (!v)
-		err_set(err, ERR_FORMAT, "%s: not valid JSON near byte %zu", what,
-			end ? (size_t)(end - copy) : (size_t)0);
+		set_broken(copy, end, what, err);
 	free(copy);
 	if (v && check_duplicates(v, what, err)) {
 		cJSON_Delete(v);

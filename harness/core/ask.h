@@ -187,6 +187,7 @@ struct ask_counts {
 	int64_t prompt_tokens, completion_tokens; /* as far as they are known */
 	double cost;				  /* all that was spent in this folder */
 	bool budget_hit;
+	bool away; /* the model is not to be had: an ask of another run would not reach it either */
 	/* Asks that were allowed in flight at once, and how often adaptive concurrency halved
 	 * them; least is most without it. */
 	int flying_least, flying_most, flying_halved;
@@ -271,7 +272,7 @@ struct backend_ops {
 	 * ask makes sense; ERR_INTERRUPTED: stop was set, asks in flight have no reply. */
 	int (*run)(void *state, const struct ask_source *source, const struct ask_sink *sink,
 		   struct err *err);
-	/* Adds to the counts what it alone knows; may be NULL. */
+	/* Adds to the counts what it alone knows, also after a start that failed; may be NULL. */
 	void (*account)(const void *state, struct ask_counts *counts);
 	/* Always called, accepts the zeroed state. */
 	void (*close)(void *state);

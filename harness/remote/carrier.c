@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "harness/base/io.h"
 #include "harness/base/json.h"
@@ -154,6 +155,10 @@ static int way_carry(void *ctx, const char *dir, unsigned needs, int64_t total,
 			err_set(err, ERR_NOMEM, "%s: no memory", w->spec);
 		else
 			drive(w->ops, state, source, sink, &o, counts, err);
+	} else {
+		if (w->ops->account)
+			w->ops->account(state, counts);
+		rmdir(dir); /* if nothing is in it */
 	}
 	w->ops->close(state);
 	free(state);

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 
 #include "harness/base/io.h"
+#include "harness/remote/redact.h"
 #include "harness/remote/key.h"
 
 #define PROFILE_MAX (1 << 20)
-#define KEY_MIN	    8 /* shorter ones could not be told from ordinary text */
 #define KEY_MAX	    4096
 
 const char *const dialect_name[DIALECTS] = { "openai", "vllm", "llama-server" };
@@ -205,6 +205,7 @@ static int read_can(struct endpoint *p, const char *what, struct err *err)
 /* Only what a request line may hold; a user, a query or a fragment would end up in logs. */
 static int check_url(struct endpoint *p, const char *what, struct err *err)
 {
+	static const char *const ends[] = { "/chat/completions", "/completions", "/models" };
 	size_t n = strlen(p->base_url);
 	const char *rest = strstr(p->base_url, "://");
 
@@ -223,7 +224,30 @@ static int check_url(struct endpoint *p, const char *what, struct err *err)
 				       "%s: \"base_url\" holds a byte that URLs do not", what);
 	while (n && p->base_url[n - 1] == '/')
 		p->base_url[--n] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (str_ends(p->base_url, ends[i]))
+			return err_set(err, ERR_FORMAT,
+				       "%s: \"base_url\" ends in %s, which is put behind it: leave "
+				       "it out",
+				       what, ends[i]);
 	return 0;
+}
+
+/* Whether the server is on this machine or in a network of one's own, as far as its name says: what
+ * is sent there meets nobody else. */
+static bool is_near(const char *base_url)
+{
+	static const char *const first[] = { "127.", "10.", "192.168." };
+	const char *host = strstr(base_url, "://") + 3;
+	const size_t n = strcspn(host, ":/");
+	const bool numbers = strspn(host, "0123456789.") == n;
+	const int second = numbers && str_starts(host, "172.") ? atoi(host + 4) : 0;
+
+	for (size_t i = 0; numbers && i < ARRAY_LEN(first); i++)
+		if (str_starts(host, first[i]))
+			return true;
+	return (second >= 16 && second <= 31) || str_starts(host, "[::1]") ||
+	       (*host != '[' && !memchr(host, '.', n));
 }
 
 static int read_extra(struct endpoint *p, const char *what, struct err *err)
@@ -301,6 +325,18 @@ static int read_adaptive(struct endpoint *p, const char *what, struct err *err)
 			  err);
 }
 
+static int check_version(const struct json *v, const char *what, struct err *err)
+{
+	const struct json *version = json_get(v, "schema_version");
+
+	if (!version)
+		return err_set(err, ERR_FORMAT, "%s: \"schema_version\" is needed (1)", what);
+	if (json_num(version, 0) != 1)
+		return err_set(err, ERR_FORMAT,
+			       "%s: \"schema_version\" is not 1, the only one that is known", what);
+	return 0;
+}
+
 static int read_fields(struct endpoint *p, const char *what, struct err *err)
 {
 	static const char *const tokens[] = { "max_tokens", "max_completion_tokens" };
@@ -308,12 +344,10 @@ static int read_fields(struct endpoint *p, const char *what, struct err *err)
 	static const enum choice_way usual[DIALECTS] = { CHOICE_JSON_SCHEMA, CHOICE_STRUCTURED,
 							 CHOICE_GRAMMAR };
 	const struct json *v = p->json;
-	int version;
 
 	if (json_type(v) != JSON_OBJECT)
 		return err_set(err, ERR_FORMAT, "%s: a profile is one JSON object", what);
-	if (check_fields(v, top_fields, what, err) ||
-	    get_whole(v, "schema_version", 0, 1, 1, what, &version, err) ||
+	if (check_fields(v, top_fields, what, err) || check_version(v, what, err) ||
 	    get_object(v, "retry", retry_fields, what, err) ||
 	    get_object(v, "timeouts", timeout_fields, what, err) ||
 	    get_object(v, "price", price_fields, what, err) ||
@@ -334,21 +368,30 @@ static int read_fields(struct endpoint *p, const char *what, struct err *err)
 	return err->code;
 }
 
-/* A key is one printable word: it goes into a header line, and is looked for in what comes back. */
-static int keep_key(struct endpoint *p, const char *key, size_t n, const char *what,
-		    struct err *err)
+/* A key is one printable word: it goes into a header line, and is looked for in what comes back.
+ * One that is too short for that is the dummy that some servers want. */
+static int keep_key(struct endpoint *p, const char *key, size_t n, const char *from,
+		    const char *what, struct err *err)
 {
 	while (n && (key[n - 1] == '\n' || key[n - 1] == '\r'))
 		n--;
-	if (n < KEY_MIN || n > KEY_MAX)
-		return err_set(err, ERR_ARG, "%s: the key must have %d to %d characters", what,
-			       KEY_MIN, KEY_MAX);
+	if (!n || n > KEY_MAX)
+		return err_set(err, ERR_ARG, "%s: the key in %.200s must have 1 to %d characters",
+			       what, from, KEY_MAX);
+	if (n < SECRET_MIN && !is_near(p->base_url))
+		return err_set(
+			err, ERR_ARG,
+			"%s: the key in %.200s has fewer than %d characters and could not be "
+			"kept out of what is written; only a server of this machine or of a "
+			"private network is sent such a one",
+			what, from, SECRET_MIN);
 	for (size_t i = 0; i < n; i++)
 		if (!isgraph((unsigned char)key[i]) || key[i] == '"' || key[i] == '\\')
-			return err_set(err, ERR_ARG,
-				       "%s: the key holds a blank, a quote or a character that is "
-				       "not printable",
-				       what);
+			return err_set(
+				err, ERR_ARG,
+				"%s: the key in %.200s holds a blank, a quote or a character "
+				"that is not printable",
+				what, from);
 	free(p->key);
 	p->key = mem_calloc(n + 1, 1);
 	if (!p->key)
@@ -369,7 +412,7 @@ static int key_from_file(struct endpoint *p, const char *path, const char *what,
 			       path, path);
 	if (io_read_file(path, KEY_MAX + 2, &text, &n, err))
 		return err->code;
-	keep_key(p, text, n, what, err);
+	keep_key(p, text, n, path, what, err);
 	memset(text, 0, n);
 	free(text);
 	return err->code;
@@ -392,7 +435,7 @@ static int fetch_key(struct endpoint *p, const char *what, struct err *err)
 			       "%s: the variable %.60s, which holds the key, is not "
 			       "set",
 			       what, name);
-	return keep_key(p, value, strlen(value), what, err);
+	return keep_key(p, value, strlen(value), name, what, err);
 }
 
 int endpoint_parse(struct endpoint *p, const char *text, size_t len, const char *what,
@@ -414,6 +457,16 @@ int endpoint_read(struct endpoint *p, const char *path, struct err *err)
 	size_t len;
 
 	*p = (struct endpoint){ 0 };
+	if (!strncasecmp(path, "http://", 7) || !strncasecmp(path, "https://", 8))
+		return err_set(err, ERR_ARG,
+			       "%s: a URL is no back-end: name a profile (JSON, merc-remote(5)) "
+			       "with it as \"base_url\"",
+			       path);
+	if (!io_is_file(path))
+		return err_set(err, ERR_MISSING,
+			       "%s: no such profile; a back-end is PROFILE.json, exec:COMMAND or "
+			       "replay:FILE",
+			       path);
 	if (io_read_file(path, PROFILE_MAX, &text, &len, err))
 		return err->code;
 	endpoint_parse(p, text, len, path, true, err);

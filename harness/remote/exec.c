@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "harness/base/base64.h"
 #include "harness/base/json.h"
-#include "harness/base/sha256.h"
 #include "harness/remote/ask_file.h"
+#include "harness/remote/exec_ask.h"
 #include "harness/remote/key.h"
 #include "harness/remote/ready.h"
 #include "harness/remote/redact.h"
@@ -25,6 +25,9 @@
 #define TRIES	   2   /* of one ask */
 #define CRASHES	   5   /* in a row that end the run */
 #define SHOWN	   300
+#define NOTICE_S   5.0	/* of silence that is told */
+#define REAP_TRIES 20	/* moments of 10 ms that an ended program has to be waited for */
+#define TAIL	   4096 /* bytes at the end of its standard error that are looked at */
 
 struct exec {
 	struct backend_env env;
@@ -33,8 +36,13 @@ struct exec {
 	int fd;	   /* both ways */
 	struct strbuf line, request, identity;
 	bool ready;	/* it has said what it is */
+	bool away;	/* it does not get ready */
+	bool heard;	/* it has replied to an ask */
 	unsigned needs; /* of the asks */
 	int crashes;	/* asks in a row that it did not survive */
+	int ends;	/* times that it ended, or was ended for its silence */
+	double notice;	/* when its silence is told, 0: not */
+	off_t said;	/* in exec.stderr: what came before is not of this run */
 };
 
 /* How waiting for a line ended. */
@@ -65,85 +73,11 @@ static int exec_open(void *state, const char *spec, const struct backend_env *en
 	return s->identity.oom ? err_set(err, ERR_NOMEM, "exec: no memory") : 0;
 }
 
-static void put_part(struct json_writer *w, const struct ask_part *p, bool shown)
-{
-	char hash[SHA256_HEX];
-
-	json_open_object(w, NULL);
-	json_put_str(w, "type", ask_part_name[p->type]);
-	if (p->type == ASK_TEXT) {
-		json_put_str(w, "text", p->data);
-	} else if (shown) {
-		sha256_hex(p->data, p->size, hash);
-		json_put_str(w, "sha256", hash);
-		json_put_int(w, "bytes", (int64_t)p->size);
-	} else {
-		json_put_str(w, "base64", "");
-		w->out->len -= w->out->oom ? 0 : 1; /* its closing quote comes after the digits */
-		base64_add(w->out, p->data, p->size);
-		strbuf_addc(w->out, '"');
-	}
-	json_close_object(w);
-}
-
-static int put_messages(struct json_writer *w, const struct ask *ask, bool shown, struct err *err)
-{
-	json_open_array(w, "messages");
-	for (int i = 0; i < ask->n_messages; i++) {
-		const struct ask_message *m = &ask->message[i];
-
-		json_open_object(w, NULL);
-		json_put_str(w, "role", m->role);
-		json_open_array(w, "content");
-		for (int k = 0; k < m->n_parts; k++) {
-			if (!m->part[k].data)
-				return err_set(err, ERR_INTERNAL,
-					       "%s: a part of the ask has no bytes", ask->id);
-			put_part(w, &m->part[k], shown);
-		}
-		json_close_array(w);
-		json_close_object(w);
-	}
-	json_close_array(w);
-	return 0;
-}
-
-/* shown: for people, hash and size in place of the bytes of media. */
-static int add_request(const struct ask *ask, bool shown, struct strbuf *out, struct err *err)
-{
-	const struct ask_sampling *p = &ask->sampling;
-	struct json_writer w;
-
-	json_begin(&w, out, 0);
-	json_open_object(&w, NULL);
-	json_put_str(&w, "id", ask->id);
-	json_put_int(&w, "index", ask->index);
-	json_put_str(&w, "task", ask->task);
-	json_put_str(&w, "mode", ask_mode_name[ask->mode]);
-	json_open_array(&w, "options");
-	for (int i = 0; i < ask->n_options; i++)
-		json_put_str(&w, NULL, ask->option[i]);
-	json_close_array(&w);
-	if (put_messages(&w, ask, shown, err))
-		return err->code;
-	json_open_object(&w, "sampling");
-	json_put_num(&w, "temperature", p->temperature);
-	json_put_num(&w, "top_p", p->top_p);
-	json_put_num(&w, "presence_penalty", p->presence_penalty);
-	json_put_num(&w, "frequency_penalty", p->frequency_penalty);
-	json_put_int(&w, "seed", p->seed);
-	json_put_int(&w, "max_tokens", p->max_tokens);
-	json_close_object(&w);
-	json_close_object(&w);
-	strbuf_addc(out, '\n');
-	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory for the request", ask->id) : 0;
-}
-
 static int exec_request(const void *state, const struct ask *ask, struct strbuf *out,
 			struct err *err)
 {
 	(void)state;
-	return add_request(ask, true, out, err);
+	return exec_put_ask(ask, true, out, err);
 }
 
 /* The child's side: its streams, then the shell. */
@@ -172,6 +106,8 @@ static int spawn(struct exec *s, struct err *err)
 		log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (s->env.dir && log < 0)
 		err_set(err, ERR_IO, "%s/exec.stderr: %s", s->env.dir, strerror(errno));
+	if (!s->ends)
+		s->said = log < 0 ? 0 : lseek(log, 0, SEEK_END);
 	free(path);
 	if (err->code)
 		return err->code;
@@ -214,8 +150,20 @@ static bool stopped(const struct exec *s)
 	return s->env.stop && *s->env.stop;
 }
 
+/* A program that does not flush what it writes looks like one that thinks. */
+static void tell_silence(struct exec *s)
+{
+	if (s->notice <= 0 || clock_s() < s->notice)
+		return;
+	s->notice = 0;
+	log_info(s->env.log,
+		 "waiting for '%.200s' to %s; if it is not at work, does it flush its standard "
+		 "output?",
+		 s->command, s->ready ? "reply to its first ask" : "say {\"ready\": true}");
+}
+
 /* Waits until fd is ready for the event. */
-static enum got wait_for(const struct exec *s, short event, double until)
+static enum got wait_for(struct exec *s, short event, double until)
 {
 	struct pollfd p = { s->fd, event, 0 };
 
@@ -224,6 +172,7 @@ static enum got wait_for(const struct exec *s, short event, double until)
 			return GOT_LINE;
 		if (clock_s() > until)
 			return GOT_LATE;
+		tell_silence(s);
 	}
 	return GOT_STOP;
 }
@@ -329,28 +278,98 @@ static int check_takes(const struct exec *s, const struct json *ready, struct er
 			     : 0;
 }
 
+/* --- why it is not there ---------------------------------------------------------------------- */
+
+/* Appends how the program ended, if it did. */
+static void add_end(struct exec *s, struct strbuf *out)
+{
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	int status = 0;
+	pid_t got = 0;
+
+	for (int k = 0; k < REAP_TRIES && !got; k++) {
+		got = waitpid(s->pid, &status, WNOHANG);
+		if (!got)
+			nanosleep(&moment, NULL);
+	}
+	if (got != s->pid)
+		strbuf_add(out, "it closed its standard output");
+	else if (WIFSIGNALED(status))
+		strbuf_addf(out, "signal %d ended it", WTERMSIG(status));
+	else
+		strbuf_addf(out, "it ended with status %d", WEXITSTATUS(status));
+	if (got == s->pid) {
+		kill(-s->pid, SIGKILL); /* what it started */
+		s->pid = 0;
+	}
+}
+
+/* Appends where its standard error is, and the last line of it. */
+static void add_last_words(const struct exec *s, struct strbuf *out)
+{
+	char *path = s->env.dir ? path_join(s->env.dir, "exec.stderr") : NULL, text[TAIL];
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	off_t from = end - s->said > TAIL ? end - TAIL : s->said;
+	ssize_t n = end > from ? pread(fd, text, (size_t)(end - from), from) : 0, first;
+
+	while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+		n--;
+	for (first = n; first > 0 && text[first - 1] != '\n'; first--)
+		continue;
+	if (n > 0) {
+		strbuf_addf(out, "; %s ends with: ", path);
+		redact_message(out, text + first, (size_t)(n - first), NULL, SHOWN);
+	} else if (fd >= 0) {
+		strbuf_add(out, "; it wrote nothing on standard error");
+		if (!end)
+			unlink(path);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+}
+
+static int not_ready(struct exec *s, enum got got, struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	if (got == GOT_LATE) {
+		strbuf_addf(&b, "it said nothing for %g s", EXEC_READY_S);
+	} else if (got == GOT_END) {
+		add_end(s, &b);
+	} else {
+		strbuf_add(&b, "its first line is ");
+		redact_message(&b, s->line.s, s->line.len, NULL, SHOWN);
+	}
+	add_last_words(s, &b);
+	s->away = true;
+	err_set(err, ERR_BACKEND, "exec: '%.200s' did not say {\"ready\": true}: %s", s->command,
+		strbuf_str(&b));
+	strbuf_free(&b);
+	return err->code;
+}
+
 /* Starts the program and reads what it is. */
 static int bring_up(struct exec *s, struct err *err)
 {
 	struct json *v = NULL;
+	struct err why = { 0 };
 	enum got got;
 
 	if (spawn(s, err))
 		return err->code;
+	s->notice = clock_s() + NOTICE_S;
 	got = read_line(s, EXEC_READY_S);
+	s->notice = 0;
 	if (got == GOT_STOP)
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if (got == GOT_LINE)
-		v = json_parse(s->line.s, s->line.len, "exec", err);
-	if (got != GOT_LINE || !json_bool(json_get(v, "ready"), false)) {
-		*err = (struct err){ 0 };
-		err_set(err, ERR_BACKEND,
-			"exec: '%.200s' did not say {\"ready\": true}; what it says on standard "
-			"error is in exec.stderr of the result folder",
-			s->command);
-	} else if (!check_takes(s, v, err)) {
+		v = json_parse(s->line.s, s->line.len, "exec", &why);
+	if (got != GOT_LINE || !json_bool(json_get(v, "ready"), false))
+		not_ready(s, got, err);
+	else if (!check_takes(s, v, err))
 		know(s, v, err);
-	}
 	json_free(v);
 	return err->code;
 }
@@ -419,6 +438,17 @@ static int judge(const struct exec *s, const struct ask *ask, struct arena *mem,
 	return err->code;
 }
 
+static int give_up(const struct exec *s, struct err *err)
+{
+	struct strbuf b = { 0 };
+
+	add_last_words(s, &b);
+	err_set(err, ERR_BACKEND, "exec: '%.200s' did not survive %d asks in a row%s", s->command,
+		CRASHES, strbuf_str(&b));
+	strbuf_free(&b);
+	return err->code;
+}
+
 /* One ask to its end. */
 static int converse(struct exec *s, const struct ask *ask, struct arena *mem, struct reply *r,
 		    struct err *err)
@@ -428,13 +458,14 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 
 	*r = reply_none;
 	strbuf_reset(&s->request);
-	if (add_request(ask, false, &s->request, err))
+	if (exec_put_ask(ask, false, &s->request, err))
 		return err->code;
 	for (int k = 1; k <= tries; k++) {
 		enum got got;
 
 		if (!s->pid && bring_up(s, err))
 			return err->code;
+		s->notice = s->heard ? 0 : clock_s() + NOTICE_S;
 		got = write_line(s, limit);
 		if (got == GOT_LINE)
 			got = read_line(s, limit);
@@ -444,6 +475,7 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 			const char *first = r->first_error;
 
 			s->crashes = 0;
+			s->heard = true;
 			*r = reply_none;
 			judge(s, ask, mem, r, err);
 			r->attempts = k;
@@ -452,6 +484,7 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 			break;
 		}
 		put_down(s);
+		s->ends++;
 		fail(r, got == GOT_LATE ? CAUSE_TIMEOUT : CAUSE_CRASH,
 		     got == GOT_LATE ? "no reply in time"
 				     : "the program ended or wrote more than one line",
@@ -460,12 +493,22 @@ static int converse(struct exec *s, const struct ask *ask, struct arena *mem, st
 		s->crashes += k == tries;
 	}
 	r->latency_ms = (clock_s() - start) * 1000;
-	if (s->crashes >= CRASHES)
-		err_set(err, ERR_BACKEND,
-			"exec: '%.200s' did not survive %d asks in a row; see exec.stderr in the "
-			"result folder",
-			s->command, CRASHES);
-	return err->code;
+	return s->crashes < CRASHES ? err->code : give_up(s, err);
+}
+
+/* A program that ended and went on is to be known of, whatever became of the asks. */
+static void tell_ends(struct exec *s)
+{
+	struct strbuf b = { 0 };
+
+	if (s->ends) {
+		add_last_words(s, &b);
+		log_info(s->env.log,
+			 "warning: '%.200s' ended in %d asks, or said nothing in time%s",
+			 s->command, s->ends, strbuf_str(&b));
+	}
+	s->ends = 0;
+	strbuf_free(&b);
 }
 
 static int exec_run(void *state, const struct ask_source *source, const struct ask_sink *sink,
@@ -494,7 +537,14 @@ static int exec_run(void *state, const struct ask_source *source, const struct a
 			sink->settle(sink->ctx, err);
 		arena_free(&mem);
 	}
+	if (!err->code)
+		tell_ends(s);
 	return err->code;
+}
+
+static void exec_account(const void *state, struct ask_counts *counts)
+{
+	counts->away = ((const struct exec *)state)->away;
 }
 
 static void exec_close(void *state)
@@ -517,5 +567,6 @@ const struct backend_ops backend_exec = {
 	.start = exec_start,
 	.identity = exec_identity,
 	.run = exec_run,
+	.account = exec_account,
 	.close = exec_close,
 };

@@ -190,6 +190,7 @@ static void http_account(const void *state, struct ask_counts *counts)
 	counts->flying_least = a->most ? a->least : h->n;
 	counts->flying_most = a->most ? a->most : h->n;
 	counts->flying_halved = a->halved;
+	counts->away = h->away;
 }
 
 static void http_close(void *state)

@@ -139,6 +139,8 @@ static bool judge_status(struct http *h, struct flight *f, long status, struct e
 	case 401:
 	case 403:
 	case 404:
+		/* likelihood has a path of its own, which some servers lack */
+		h->away = status != 404 || f->ask->mode != ASK_LIKELIHOOD;
 		err_set(err, ERR_BACKEND, "profile %s: %s: the server refuses %s; check %s",
 			h->profile.name, f->r.first_error,
 			status == 404 ? "the model or the path" : "the key",

@@ -45,6 +45,7 @@ struct http {
 	int busy;   /* places with an ask, */
 	int flying; /* and those whose request is out */
 	struct adaptive adaptive;
+	bool away;     /* not to be had: no other ask would reach it */
 	int lost;      /* asks in a row that ended without a connection */
 	double paused; /* until when nothing is sent */
 	struct rng rng;

@@ -4,12 +4,15 @@
 #include "harness/remote/http_parts.h"
 
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "harness/remote/key.h"
+#include "harness/remote/redact.h"
 #include "harness/remote/served.h"
 
-#define LOOK_S 0.05 /* how long a signal to stop may go unseen */
+#define NOTE_SHOWN 200
+#define LOOK_S	   0.05 /* how long a signal to stop may go unseen */
 
 /* GET of a whole URL into f->body, or POST of a body; *status 0: no reply. */
 static CURLcode fetch(struct flight *f, const char *url, const char *body, long *status)
@@ -42,10 +45,103 @@ static void nap(const struct http *h, double seconds)
 		nanosleep(&look, NULL);
 }
 
-/* GET that waits for a server that is not up yet, as long as the profile's retries last. */
+/* Somebody takes the connection, but not in TLS. */
+static bool no_tls(const struct http *h, const struct flight *f, CURLcode rc)
+{
+	curl_off_t agreed = 0;
+	long port = 0; /* ours, once there is a connection */
+
+	curl_easy_getinfo(f->easy, CURLINFO_LOCAL_PORT, &port);
+	curl_easy_getinfo(f->easy, CURLINFO_APPCONNECT_TIME_T, &agreed);
+	return rc == CURLE_SSL_CONNECT_ERROR ||
+	       (rc == CURLE_OPERATION_TIMEDOUT && port > 0 && !agreed &&
+		!strncasecmp(h->profile.base_url, "https:", 6));
+}
+
+/* What a server that is not there may mean. */
+static const char *remedy(const struct http *h, const struct flight *f, CURLcode rc)
+{
+	static const struct {
+		CURLcode rc;
+		const char *text;
+	} row[] = {
+		{ CURLE_OK, "; is the model still being loaded?" },
+		{ CURLE_COULDNT_RESOLVE_HOST, "; is the host in base_url right?" },
+		{ CURLE_COULDNT_CONNECT, "; is it started, and is the port in base_url right?" },
+		{ CURLE_PEER_FAILED_VERIFICATION,
+		  "; for a certificate of your own name \"ca_file\"" },
+	};
+
+	if (no_tls(h, f, rc))
+		return "; base_url says https: does the server?";
+	if (f->too_large)
+		return ", longer than max_reply_bytes";
+	for (size_t i = 0; i < ARRAY_LEN(row); i++)
+		if (row[i].rc == rc)
+			return row[i].text;
+	return "";
+}
+
+static void add_failure(const struct flight *f, CURLcode rc, long status, struct strbuf *out)
+{
+	if (f->too_large)
+		strbuf_add(out, "the reply is too long");
+	else if (rc)
+		strbuf_add(out, curl_easy_strerror(rc));
+	else
+		strbuf_addf(out, "HTTP status %ld", status);
+}
+
+static int give_up(struct http *h, const struct flight *f, const char *url, CURLcode rc,
+		   long status, struct err *err)
+{
+	const char *note = json_str(json_get(h->profile.json, "note"), "");
+	struct strbuf b = { 0 };
+
+	add_failure(f, rc, status, &b);
+	strbuf_add(&b, remedy(h, f, rc));
+	if (*note) {
+		strbuf_add(&b, " (note: ");
+		redact_message(&b, note, strlen(note), h->profile.key, NOTE_SHOWN);
+		strbuf_add(&b, ")");
+	}
+	h->away = true;
+	err_set(err, ERR_BACKEND, "profile %s: %s does not answer: %s", h->profile.name, url,
+		strbuf_str(&b));
+	strbuf_free(&b);
+	return err->code;
+}
+
+/* Seconds to wait before the request is sent again, negative: it is of no use. */
+static double patience(struct http *h, const struct flight *f, int tries, double most, CURLcode rc)
+{
+	curl_off_t after = 0;
+
+	if (tries >= h->profile.retries || f->too_large || no_tls(h, f, rc) ||
+	    rc == CURLE_PEER_FAILED_VERIFICATION)
+		return -1;
+	curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &after);
+	if ((double)after > h->profile.retry_after_cap_s)
+		return -1;
+	return after > 0 ? (double)after : rng_uniform(&h->rng) * most;
+}
+
+/* The first failure is told while the next ones are waited for. */
+static void tell_failure(const struct http *h, const struct flight *f, CURLcode rc, long status)
+{
+	struct strbuf b = { 0 };
+
+	add_failure(f, rc, status, &b);
+	log_info(h->env.log, "profile %s: no answer yet (%s); trying %d more times",
+		 h->profile.name, strbuf_str(&b), h->profile.retries);
+	strbuf_free(&b);
+}
+
+/* GET that waits for a server that is not up yet, or has no time now, as long as the profile's
+ * retries last. */
 static long get_patiently(struct http *h, struct flight *f, const char *url, struct err *err)
 {
-	double most = h->profile.retry_base_s;
+	double most = h->profile.retry_base_s, wait;
 	long status = 0;
 
 	for (int k = 0; !err->code; k++) {
@@ -53,14 +149,16 @@ static long get_patiently(struct http *h, struct flight *f, const char *url, str
 
 		if (h->env.stop && *h->env.stop)
 			err_set(err, ERR_INTERRUPTED, "interrupted");
-		if (err->code || (!rc && status < 500))
+		if (err->code || (!rc && status < 500 && status != 408 && status != 429))
 			break;
-		if (k == h->profile.retries || f->too_large || rc == CURLE_PEER_FAILED_VERIFICATION)
-			err_set(err, ERR_BACKEND, "profile %s: %s does not answer: %s %ld",
-				h->profile.name, url, rc ? curl_easy_strerror(rc) : "HTTP status",
-				rc ? (long)rc : status);
-		else
-			nap(h, rng_uniform(&h->rng) * most);
+		wait = patience(h, f, k, most, rc);
+		if (wait < 0) {
+			give_up(h, f, url, rc, status, err);
+		} else {
+			if (!k)
+				tell_failure(h, f, rc, status);
+			nap(h, wait);
+		}
 		most = most * 2 < h->profile.retry_cap_s ? most * 2 : h->profile.retry_cap_s;
 	}
 	return status;
@@ -77,7 +175,8 @@ static int ask_models(struct http *h, struct json_writer *w, struct err *err)
 	strbuf_free(&url);
 	if (err->code)
 		return err->code;
-	if (status == 401 || status == 403)
+	h->away = status == 401 || status == 403;
+	if (h->away)
 		return err_set(err, ERR_BACKEND,
 			       "profile %s: HTTP status %ld: the server refuses the key; check "
 			       "key_env or key_file",
@@ -85,8 +184,9 @@ static int ask_models(struct http *h, struct json_writer *w, struct err *err)
 	if (status != 200)
 		log_info(h->env.log, "profile %s: no list of models (HTTP status %ld)",
 			 h->profile.name, status);
-	return served_models(&h->profile, status == 200 ? strbuf_str(&f->body) : NULL, f->body.len,
-			     w, err);
+	h->away = served_models(&h->profile, status == 200 ? strbuf_str(&f->body) : NULL,
+				f->body.len, w, err) != 0;
+	return err->code;
 }
 
 /* llama-server's own paths lie beside /v1. */

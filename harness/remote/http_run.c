@@ -67,12 +67,13 @@ static int finish(struct round *u, struct flight *f, struct err *err)
 	f->state = FLIGHT_FREE;
 	f->ask = NULL;
 	h->busy--;
-	if (h->lost > 2 * h->n + 8)
-		err_set(err, ERR_BACKEND,
-			"profile %s: no connection for %d asks in a row; once the server is back, "
-			"run the same command with --retry-failed",
-			h->profile.name, h->lost);
-	return err->code;
+	if (h->lost <= 2 * h->n + 8)
+		return err->code;
+	h->away = true;
+	return err_set(err, ERR_BACKEND,
+		       "profile %s: no connection for %d asks in a row; once the server is back, "
+		       "run the same command with --retry-failed",
+		       h->profile.name, h->lost);
 }
 
 /* Has the source's descriptor watched until it can be read once; op ADD, MOD or DEL. */

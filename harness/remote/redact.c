@@ -210,7 +210,7 @@ void redact_secret(struct strbuf *out, const char *text, size_t n, const char *s
 	size_t done = 0;
 
 	/* no spelling is shorter than the secret */
-	if (!x.len || n < x.len) {
+	if (x.len < SECRET_MIN || n < x.len) {
 		strbuf_addn(out, text, n);
 		return;
 	}

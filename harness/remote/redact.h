@@ -10,12 +10,13 @@
 
 #include "harness/base/str.h"
 
-#define REDACTED "[redacted]"
+#define REDACTED   "[redacted]"
+#define SECRET_MIN 8 /* bytes; a shorter one cannot be told from ordinary text */
 
 /* Appends the n bytes at text with every occurrence of the secret replaced: as it is, with any of
  * its characters behind backslashes or as \u and \x escapes, %XX or &#N; (upper and lower case), in
- * hexadecimal, and in base64 of a text that holds it anywhere (both alphabets).  secret NULL or "":
- * the text as it is. */
+ * hexadecimal, and in base64 of a text that holds it anywhere (both alphabets).  secret NULL or
+ * shorter than SECRET_MIN: the text as it is. */
 void redact_secret(struct strbuf *out, const char *text, size_t n, const char *secret);
 
 /* For messages: the secret, what follows "Authorization", "Cookie", "Bearer" and their like up to
