@@ -44,8 +44,8 @@ struct mock {
 	enum mock_dialect dialect;
 	double told; /* when one was told to wait */
 	struct link link[CONNECTIONS];
-	long waiting;
-	uint64_t seen[SEEN]; /* requests of the cases that differ the second time */
+	long waiting, listed; /* listed: requests for the list of models */
+	uint64_t seen[SEEN];  /* requests of the cases that differ the second time */
 	int n_seen;
 	FILE *log, *dump, *facts;
 };
@@ -266,7 +266,9 @@ static void serve_get(struct mock *m, struct link *l, const char *path)
 	struct strbuf b = { 0 };
 
 	strbuf_addf(&b, props, can, can);
-	if (!strcmp(path, "/v1/models"))
+	if (!strcmp(path, "/v1/models") && m->o.busy && !m->listed++)
+		respond(l, 429, "", "{}", 2);
+	else if (!strcmp(path, "/v1/models"))
 		respond(l, 200, "", models, sizeof(models) - 1);
 	else if (!strcmp(path, "/props"))
 		respond(l, 200, "", strbuf_str(&b), b.len);

@@ -32,6 +32,7 @@ struct mock_options {
 	 * media "image WIDTHxHEIGHT", "sound SECONDS", "video BYTES", in their order */
 	const char *facts;
 	bool blind;	     /* neither sees nor hears */
+	bool busy;	     /* the first request for the list of models gets status 429 */
 	const char *rejects; /* a field that is refused with status 400, NULL: none */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The mock server for shell tests: mock_server PORTFILE DELAY_MS [KEY [LOG]] [OPTION...], with the
- * options dialect=NAME, dump=FILE, facts=FILE, rejects=FIELD and blind of mock.h behind those.
- * Writes its port to the file and serves until it is killed.
+ * options dialect=NAME, dump=FILE, facts=FILE, rejects=FIELD, blind and busy of mock.h behind
+ * those. Writes its port to the file and serves until it is killed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,8 @@ static bool take(struct mock_options *o, const char *arg)
 			return true;
 		}
 	o->blind |= !strcmp(arg, "blind");
-	return !strcmp(arg, "blind");
+	o->busy |= !strcmp(arg, "busy");
+	return !strcmp(arg, "blind") || !strcmp(arg, "busy");
 }
 
 int main(int argc, char **argv)

@@ -75,6 +75,15 @@ profile tls "https://127.0.0.1:$(cat "$dir/plain.port")/v1" 5
 check "https where http is spoken, without further tries" says 5 'base_url says https: does the server?' ask "$dir/tls.json" tls
 check "which is not tried again" [ "$(grep -c 'no answer yet' "$dir/err")" = 0 ]
 
+# the identity, and with it every key, holds what the list of models says
+serve calm openai 2
+serve busy openai 2 busy
+check "a list of models at the first request" status 0 ask "$dir/calm.json" calm -q
+check "one at the second, after status 429, is waited for" status 0 ask "$dir/busy.json" busy
+check "and is the same" [ "$(grep -o 'served.*owned_by[^,]*' "$dir/calm/summary.json")" = \
+	"$(grep -o 'served.*owned_by[^,]*' "$dir/busy/summary.json")" ]
+check "not nothing" grep -q 'served.*owned_by' "$dir/busy/summary.json"
+
 # what is no profile
 check "a URL" says 2 'a URL is no back-end: name a profile' ask http://127.0.0.1:8000/v1 url -q
 check "a name" says 4 'no such profile; a back-end is PROFILE.json, exec:COMMAND or replay:FILE' ask gpt-4o name -q
