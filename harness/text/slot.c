@@ -21,9 +21,14 @@ static bool opens_token(const char *s)
 /* The same of '['.  "[LAUGHTER]" of a transcript is none. */
 static bool opens_bracket(const char *s)
 {
-	static const char *const word[] = {
-		"/",	  "INST]",	   "IMG",    "TOOL_",	   "AVAILABLE_TOOLS",
-		"AUDIO]", "SYSTEM_PROMPT", "THINK]", "BEGIN_AUDIO"
+	static const char *const word[] = { /* Mistral's */
+					    "/", "INST]", "IMG", "TOOL_", "AVAILABLE_TOOLS",
+					    "AUDIO]", "SYSTEM_PROMPT", "THINK]", "BEGIN_AUDIO",
+					    "CONTROL_", "PREFIX]", "MIDDLE]", "SUFFIX]", "ARGS]",
+					    "CALL_ID]", "MODEL_SETTINGS]",
+					    /* EXAONE's, GLM's, InternLM's, BERT's */
+					    "|", "gMASK]", "sMASK]", "MASK]", "UNUSED_TOKEN",
+					    "CLS]", "SEP]", "PAD]", "UNK]", "BOS]", "EOS]"
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(word); i++)

@@ -10,7 +10,8 @@
 /* Appends the text so that it holds no marker of a chat or of a prompt:
  *   - a blank behind '<' unless a blank, a digit, '=' or the end follows it ("< |im_start|>",
  *     "< /s>"), and between '|' and '>';
- *   - a blank behind '[' of "[INST]", "[/…" and of Mistral's other control tokens;
+ *   - a blank behind '[' of "[INST]", "[/…", "[|…" and of control tokens of Mistral, GLM, InternLM
+ *     and BERT;
  *   - a blank between two '#', so that there is no "##";
  *   - a blank before the colon of "user:", "assistant:", "system:", "human:" as whole words, in
  *     any case;
