@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Asks a second of weights on disk, each read from its beginning and with what it shares with the
  * one before kept; in processor time, in turns, the median of the rounds.  Not a test.
- *   bench_respond ASKS.jsonl TOKENIZER [bf16|q8_0|q4_0|f32] [ROUNDS]
- * asks as merc ask reads them, all of text; TOKENIZER a file or folder.  The weights are invented
- * (d 512, 8 layers, 8 heads, ff 1376, tied): they write max_tokens tokens where others would stop.
+ *   bench_respond [ASKS.jsonl TOKENIZER [bf16|q8_0|q4_0|f32 [ROUNDS]]]
+ * asks as merc ask reads them, all of text; TOKENIZER a file or folder.  Without them invented
+ * dialogues and the bytes as tokens, about four times as many as a published tokenizer makes.  The
+ * weights are invented (d 512, 8 layers, 8 heads, ff 1376, tied): they write max_tokens tokens
+ * where others would stop.
  */
 #include "tests/test.h"
 
 #include <sys/resource.h>
 
+#include "tests/published_fixture.h"
 #include "tests/weights_fixture.h"
 
 #include "harness/base/mem.h"
@@ -16,6 +19,8 @@
 #include "models/backbone/respond.h"
 
 #define ROUNDS_MAX 99
+#define DIALOGUES  4
+#define TURNS	   8
 
 struct bench {
 	struct llama *base;
@@ -114,22 +119,61 @@ static int by_value(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
+/* DIR/asks.jsonl: each turn is asked about behind all before it. */
+static void invent_asks(const char *dir)
+{
+	char *path = path_join(dir, "asks.jsonl");
+	struct err err = { 0 };
+	FILE *f = fopen(path, "w");
+
+	CHECK(f);
+	for (int d = 0; d < DIALOGUES; d++)
+		for (int t = 0; t < TURNS; t++) {
+			fprintf(f,
+				"{\"id\":\"d%d_%d\",\"sampling\":{\"max_tokens\":2},\"messages\":[{"
+				"\"content\":\"Judge the emotion of the speaker of the last "
+				"utterance.\\n",
+				d, t);
+			for (int i = 0; i <= t; i++)
+				fprintf(f, "%c: Number %d of %d was never said like that!\\n",
+					'A' + i % 2, i * 7, d);
+			fprintf(f, "Which label names it best: joy, sadness or anger?\"}]}\n");
+		}
+	io_close(f, path, &err);
+	CHECK_OK(&err);
+	free(path);
+}
+
+static void invent_tokenizer(const char *dir)
+{
+	static const char *const none[] = { NULL };
+
+	fixture_write_tokenizer(dir, none, 288);
+}
+
 int main(int argc, char **argv)
 {
 	const int rounds = argc > 4 ? atoi(argv[4]) : 5;
+	char *dir = scratch_make(), *asks = path_join(dir, "asks.jsonl");
 	double s[2][ROUNDS_MAX];
 	struct bench b = { 0 };
 
-	if (argc < 3 || rounds < 1 || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: %s ASKS.jsonl TOKENIZER [bf16|q8_0|q4_0|f32] [ROUNDS]\n",
-			argv[0]);
+	if (argc == 2 || rounds < 1 || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: %s [ASKS.jsonl TOKENIZER [TYPE [ROUNDS]]]\n", argv[0]);
 		return 2;
 	}
-	start(&b, argv[2], argc > 3 ? argv[3] : "bf16");
-	pass(&b, argv[1], true); /* warm */
+	if (argc > 1) {
+		free(asks);
+		asks = str_dup(argv[1]);
+	} else {
+		invent_asks(dir);
+		invent_tokenizer(dir);
+	}
+	start(&b, argc > 2 ? argv[2] : dir, argc > 3 ? argv[3] : "bf16");
+	pass(&b, asks, true); /* warm */
 	for (int i = 0; i < rounds; i++)
 		for (int keeps = 0; keeps < 2; keeps++)
-			s[keeps][i] = pass(&b, argv[1], keeps);
+			s[keeps][i] = pass(&b, asks, keeps);
 	for (int keeps = 0; keeps < 2; keeps++)
 		qsort(s[keeps], (size_t)rounds, sizeof(double), by_value);
 	printf("{\"prompt_tokens\":%ld,\"completion_tokens\":%ld,\"from_the_start_s\":%.3f,"
@@ -140,5 +184,7 @@ int main(int argc, char **argv)
 	decoder_free(b.d);
 	llama_close(b.base);
 	tokenizer_free(b.t);
+	free(asks);
+	scratch_remove(dir);
 	return 0;
 }

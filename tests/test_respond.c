@@ -46,14 +46,15 @@ static void check_likelihood(struct teller *x, const char *text, const char *con
 	struct bpe_ids front = { 0 };
 	struct err err = { 0 };
 
-	tokenizer_encode(x->t, text, strlen(text), TOKENIZER_BOS, &front, &err);
+	tokenizer_encode(x->t, text, strlen(text), TOKENIZER_BOS | TOKENIZER_SPECIAL, &front, &err);
 	CHECK(r.status == ANSWER_OK && r.n_options == n);
 	for (int j = 0; j < n; j++) {
 		struct bpe_ids ids = { 0 };
 		struct strbuf all = { 0 };
 
 		strbuf_addf(&all, "%s %s", text, option[j]);
-		tokenizer_encode(x->t, all.s, all.len, TOKENIZER_BOS, &ids, &err);
+		tokenizer_encode(x->t, all.s, all.len, TOKENIZER_BOS | TOKENIZER_SPECIAL, &ids,
+				 &err);
 		CHECK_OK(&err);
 		CHECK(r.option[j].known && r.option[j].tokens == (int)(ids.n - front.n));
 		CHECK(r.option[j].bytes == (int)strlen(option[j]));
@@ -88,6 +89,25 @@ static void test_likelihood(void **state)
 	check_likelihood(&x, long_text, some + 2, 1);
 	check_likelihood(&x, "Tom", many, 40);
 	teller_end(&x);
+}
+
+/* A finished chat as text: what is spelled out there are special tokens, as servers read it. */
+static void test_finished_chat(void **state)
+{
+	static const char text[] = "<|im_start|>user\nHow?<|im_end|>\n<|im_start|>assistant\nIt is";
+	static const char *const option[] = { "joy", "sadness", "anger" };
+	char *dir = invent(WEIGHT_F32, false);
+	struct question q;
+	struct teller x;
+
+	(void)state;
+	invented(&x, dir, "qwen2", 1, NULL);
+	check_likelihood(&x, text, option, 3);
+	/* of 59 bytes 34 are three special tokens and two are "an"; " joy" is two tokens */
+	CHECK(answer(&x, question(&q, ASK_LIKELIHOOD, text, option, 1)).prompt_tokens ==
+	      59 - 34 + 3 - 1 + 2);
+	teller_end(&x);
+	scratch_remove(dir);
 }
 
 /* Servers find tokens by their place in the text: one that reaches across the border has none. */
@@ -419,9 +439,10 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_likelihood), cmocka_unit_test(test_border),
-		cmocka_unit_test(test_choice),	   cmocka_unit_test(test_letters),
-		cmocka_unit_test(test_generate),   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_likelihood), cmocka_unit_test(test_finished_chat),
+		cmocka_unit_test(test_border),	   cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_letters),	   cmocka_unit_test(test_generate),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

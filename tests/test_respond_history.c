@@ -106,6 +106,32 @@ static void hashes(const char *dir, char weights[HASH_HEX], char table[HASH_HEX]
 	teller_end(&x);
 }
 
+static void check_adapters(const char *dir)
+{
+	char *weights = path_join(dir, "w.gguf"), bare[HASH_HEX], none[HASH_HEX], some[HASH_HEX];
+	struct decoder_config c = { .lora_rank = 4, .lora_alpha = 8, .lora_on = LORA_ALL };
+	struct decoder_config plain = { .threads = 1 };
+	struct err err = { 0 };
+	struct llama *base = llama_open(weights, &err);
+	struct decoder *d, *p;
+
+	CHECK_OK(&err);
+	c.base = plain.base = base;
+	d = fresh(&c, 1);
+	p = fresh(&plain, 1);
+	decoder_hash(p, bare, &err);
+	decoder_hash(d, none, &err);
+	d->ps.data[d->ps.size / 2] += 1;
+	decoder_hash(d, some, &err);
+	CHECK_OK(&err);
+	assert_string_not_equal(bare, none);
+	assert_string_not_equal(none, some);
+	decoder_free(d);
+	decoder_free(p);
+	llama_close(base);
+	free(weights);
+}
+
 static void test_hashes(void **state)
 {
 	char *one = invent(WEIGHT_F32, false), *two = invent(WEIGHT_F32, false),
@@ -125,6 +151,8 @@ static void test_hashes(void **state)
 	assert_string_not_equal(a[0], b[0]);
 	assert_string_equal(a[1], b[1]);
 	free(path);
+	/* an adapter, and another one of the same shape */
+	check_adapters(one);
 	scratch_remove(one);
 	scratch_remove(two);
 }
