@@ -107,11 +107,18 @@ rm "$dir/gap/output_repeated_splits_test/dia0_utt1.mp4"
 cat >"$dir/voice.json" <<'E2'
 {"schema_version": 1, "name": "voice", "title": "Voice", "model": "prompted", "see": ["speech"], "selection": "none"}
 E2
-check "a turn of which nothing is seen makes a run incomplete" status 3 \
+check "a turn of which nothing is seen makes a run incomplete, and what helps is told" \
+	says 3 '1 have no clip that can be read: --only-clips leaves out what has none; --max-failures' \
 	run "$dir/voice.json" "$dir/vllm.json" -r "$dir/gap"
 check "and it alone has no answer" [ "$(counts voice-on-vllm decode_fail) $(counts voice-on-vllm ok)" = "1 $((tests - 1))" ]
 check "more seconds than are ever sent are refused before anything is asked" says 2 seconds \
 	run "$dir/both.json" "$dir/vllm.json" --set seconds=1000
+
+# clips that are not there
+rm "$dir"/gap/output_repeated_splits_test/dia0_*.mp4
+"$merc" run "$dir/both.json" -c meld -r "$dir/gap" --results "$dir/gapped" --backend "$dir/vllm.json" 2>"$dir/why"
+check "clips that are not there are told" grep -q 'warning: [0-9]* of [0-9]* utterances have no clip and will end as decode_fail; --only-clips leaves' "$dir/why"
+check "before anything is asked" [ "$(grep -n 'warning: .* have no clip' "$dir/why" | cut -d: -f1)" -lt "$(grep -n 'asks' "$dir/why" | grep -v warning | head -n 1 | cut -d: -f1)" ]
 
 # examples
 check "examples come from the train split" run "$dir/text.json" exec:scripts/examples/exec_majority.sh --set shots=5
@@ -148,6 +155,7 @@ check "the very same" grep -q "$tests from other folders" "$dir/ask.out"
 check "a server that fails makes it incomplete, and says why" says 3 "$tests of $tests answers are without a label: server $tests" \
 	"$merc" run "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/results" --backend "$dir/vllm.json" \
 	--set system=case=broken,template=zero-shot
+check "at what first" grep -q "got none from the back-end (server $tests; first: dia.*_utt.*: server: HTTP status 50.*--retry-failed asks them again" "$dir/err"
 broken=$(basename "$dir"/results/runs/meld-text-on-vllm-*)
 check "its result is there" [ "$(grep -c '"status":"backend_fail"' "$dir/results/runs/$broken/predictions.jsonl")" = "$tests" ]
 check "without a time of replies that never came" grep -q '"stages": {}' "$dir/results/runs/$broken/manifest.json"
@@ -180,6 +188,14 @@ KEY=the-right-key
 serve locked openai 2
 unset KEY
 check "a server that refuses the key ends it with 5" says 5 "refuses the key" run "$dir/text.json" "$dir/locked.json"
+check "is not asked for each run of a suite" says 5 "1 of 3 runs failed, 2 more that ask the same model were not begun: .*refuses the key" \
+	run "$dir/text.json" "$dir/locked.json" --seeds 1,2,3
+check "but once, for a run that is named" [ "$(grep -c 'meld-text-on-locked-s1.* failed: ' "$dir/err") $(grep -c ' failed: ' "$dir/err")" = "1 1" ]
+check "leaves no folder" [ "$(ls -d "$dir"/results/asks/meld-text-on-locked* 2>/dev/null | wc -l)" = 0 ]
+printf '{"schema_version": 1, "name": "mixed", "title": "M", "seeds": [1], "runs": [{"recipe": "text.json"}, {"recipe": "%s"}]}' \
+	"$PWD/scripts/experiments/majority.json" >"$dir/mixed.json"
+check "runs that ask nobody are done all the same" says 5 "1 of 2 runs failed: " run "$dir/mixed.json" "$dir/locked.json" --results "$dir/mixed"
+check "their result is there" [ -d "$dir"/mixed/runs/meld-majority-* ]
 
 # other ways to a model
 check "a program" status 0 run "$dir/text.json" exec:scripts/examples/exec_majority.sh

@@ -203,6 +203,23 @@ static void finish(struct asking *a)
 			confusion_add(&p->confusion, p->gold[i], p->answer[i].label);
 }
 
+/* Told before anything is paid for. */
+static void tell_missing_clips(const struct asked_request *rq)
+{
+	const struct views *vs = rq->views;
+	int missing = 0;
+
+	for (int v = 0; v < vs->n; v++)
+		for (int t = 0; t < vs->view[v].n; t++)
+			missing += vs->view[v].target[t] &&
+				   !views_have_clip(rq->bank->corpus, vs->index[v][t], rq->see);
+	if (missing)
+		log_info(rq->log,
+			 "warning: %d of %d utterances have no clip and will end as decode_fail; "
+			 "--only-clips leaves them out",
+			 missing, vs->n_target);
+}
+
 static struct inquiry inquiry_of(struct asking *a)
 {
 	const struct asked_request *rq = a->rq;
@@ -247,6 +264,7 @@ int asked_predict(struct predictions *p, const struct asked_request *rq, struct 
 	for (int i = 1, v = 0; !err->code && i < p->n; i++)
 		while (v < p->group[i])
 			a.first[++v] = i;
+	tell_missing_clips(rq);
 	if (!err->code && !look_at_first(rq, out, err) &&
 	    !inquiry_carry(&q, rq->carrier, rq->dir, &out->counts, &out->served, err) &&
 	    !look_for_alike(rq, p, err))
@@ -311,6 +329,23 @@ static void write_causes(struct json_writer *w, const struct predictions *p)
 	json_close_object(w);
 }
 
+/* The first ask that ended without a reply of the back-end, and what was said. */
+static void write_first_failure(struct json_writer *w, const struct corpus *c,
+				const struct predictions *p)
+{
+	struct strbuf b = { 0 };
+	int i = 0;
+
+	while (i < p->n && p->answer[i].status != ANSWER_BACKEND_FAIL)
+		i++;
+	if (i < p->n)
+		strbuf_addf(&b, "%s: %s: %s", c->utt[p->utt[i]].id, p->answer[i].cause,
+			    p->reply[i].first_error);
+	put_text(w, "first_failure", b.s);
+	w->out->oom |= b.oom;
+	strbuf_free(&b);
+}
+
 /* JSON text of ours as a value. */
 static void put_object(struct json_writer *w, const char *key, const char *text)
 {
@@ -348,6 +383,7 @@ void asked_write(struct json_writer *w, const struct carrier *c, const struct as
 	json_put_int(w, "completion_tokens", n->completion_tokens);
 	json_put_num(w, "cost", n->cost);
 	write_causes(w, p);
+	write_first_failure(w, corpus, p);
 	json_close_object(w);
 }
 

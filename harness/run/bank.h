@@ -85,6 +85,8 @@ struct views_request {
 };
 int views_make(struct views *v, const struct bank *b, const struct views_request *rq,
 	       struct err *err);
+/* Has utterance i the clips that `see` (SEE_SOUND, SEE_PICTURES) wants? */
+bool views_have_clip(const struct corpus *c, int i, unsigned see);
 void views_free(struct views *v);
 
 #endif

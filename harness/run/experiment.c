@@ -356,7 +356,23 @@ static int write_result(struct flight *f, double start, struct run_outcome *out,
 /* Asks of a finished run, those that ended without a reply, and what they cost. */
 struct failures {
 	double all, clip, backend, cost;
+	struct strbuf causes; /* of the back-end's, with their numbers */
+	char first[256];      /* the first of those: utterance, cause and what was said */
 };
+
+/* Why asks ended without a reply of the back-end. */
+static void read_causes(const struct json *asked, struct failures *n)
+{
+	for (int k = CAUSE_CONNECTION; k < CAUSE_MEDIA; k++) {
+		const double count =
+			json_num(json_get(json_get(asked, "cause"), reply_cause_name[k]), 0);
+
+		if (count > 0)
+			strbuf_addf(&n->causes, "%s%s %.0f", n->causes.len ? ", " : "",
+				    reply_cause_name[k], count);
+	}
+	snprintf(n->first, sizeof(n->first), "%s", json_str(json_get(asked, "first_failure"), ""));
+}
 
 static int read_failures(const struct flight *f, struct failures *n, struct err *err)
 {
@@ -371,6 +387,7 @@ static int read_failures(const struct flight *f, struct failures *n, struct err 
 	};
 	for (const struct json *c = json_at(counts, 0); c; c = json_next(c))
 		n->all += json_num(c, 0);
+	read_causes(json_get(m, "asked"), n);
 	if (!path)
 		err_set(err, ERR_NOMEM, "%s: no memory", f->record.id);
 	json_free(m);
@@ -382,12 +399,22 @@ static int read_failures(const struct flight *f, struct failures *n, struct err 
 static int judge_failures(const struct flight *f, const struct failures *n, struct err *err)
 {
 	const double borne = f->o->max_failures, failed = n->clip + n->backend;
+	struct strbuf b = { 0 };
 
-	if (failed > (borne < 1 ? borne * n->all : borne))
-		err_set(err, ERR_INCOMPLETE,
-			"%s: %.0f of %.0f asks ended without a reply (its predictions.jsonl says "
-			"which); --retry-failed asks again, --max-failures bears it",
-			f->record.id, failed, n->all);
+	if (failed <= (borne < 1 ? borne * n->all : borne))
+		return 0;
+	if (n->clip > 0)
+		strbuf_addf(&b, "; %.0f have no clip that can be read%s", n->clip,
+			    f->o->only_clips ? "" : ": --only-clips leaves out what has none");
+	if (n->backend > 0)
+		strbuf_addf(&b,
+			    "; %.0f got none from the back-end (%s; first: %s): once that is "
+			    "mended, --retry-failed asks them again",
+			    n->backend, strbuf_str(&n->causes), n->first);
+	err_set(err, ERR_INCOMPLETE,
+		"%s: %.0f of %.0f asks ended without a reply%s; --max-failures bears them",
+		f->record.id, failed, n->all, strbuf_str(&b));
+	strbuf_free(&b);
 	return err->code;
 }
 
@@ -405,27 +432,33 @@ static int check_backend(const struct flight *f, struct err *err)
  * replaced. */
 static bool is_done(struct flight *f, struct run_options *o, double *cost, struct err *err)
 {
-	struct failures n;
+	struct failures n = { 0 };
 
 	if (o->again || !experiment_done(o->results, f->record.id))
 		return false;
-	if (!f->recipe->model->ask || read_failures(f, &n, err))
+	if (!f->recipe->model->ask)
 		return true;
-	*cost = n.cost;
-	o->again = n.backend > 0 && o->carrier->retry_failed;
-	if (!o->again)
-		judge_failures(f, &n, err);
+	if (!read_failures(f, &n, err)) {
+		*cost = n.cost;
+		o->again = n.backend > 0 && o->carrier->retry_failed;
+		if (!o->again)
+			judge_failures(f, &n, err);
+	}
+	strbuf_free(&n.causes);
 	return !o->again;
 }
 
 /* Trains, answers, writes the result. */
 static int carry_out(struct flight *f, double start, struct run_outcome *out, struct err *err)
 {
-	struct failures n;
+	struct failures n = { 0 };
 
 	if (train(f, err) || write_result(f, start, out, err) || !f->recipe->model->ask)
 		return err->code;
-	return read_failures(f, &n, err) ? err->code : judge_failures(f, &n, err);
+	if (!read_failures(f, &n, err))
+		judge_failures(f, &n, err);
+	strbuf_free(&n.causes);
+	return err->code;
 }
 
 int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
@@ -450,6 +483,7 @@ int experiment_run(const struct bank *bank, const struct recipe *recipe, uint64_
 	else
 		carry_out(&f, start, out, err);
 	out->cost = f.asked.counts.cost;
+	out->away = f.asked.counts.away;
 end:
 	flight_end(&f);
 	return err->code;

@@ -35,6 +35,7 @@ struct run_outcome {
 	bool skipped;	    /* was there already */
 	double weighted_f1; /* NaN when skipped */
 	double cost;	    /* of all asks of the run, those of earlier commands too */
+	bool away; /* the served model is not to be had: others would not reach it either */
 };
 
 /* The id that experiment_run() gives this run, without running it. */
@@ -66,6 +67,7 @@ int experiment_predict(const char *run_dir, const struct bank *bank, bool only_m
  * time.  without, set: as in recipe_read, for every run.  Goes on after a failed run
  * and reports the first failure at the end (ERR_INCOMPLETE; ERR_BACKEND if a served model was
  * not to be had); *done and *skipped are counted.  Each run knows what those before it have spent.
+ * Once a served model is not to be had, no further run that asks is begun.
  * Temporary folders of killed processes are removed before and after. */
 int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep,
 	      const char *without, const char *set, int jobs, const struct run_options *o,

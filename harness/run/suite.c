@@ -136,6 +136,9 @@ struct suite {
 	struct child child[64];
 	const bool *keep; /* (plan->n) runs to be done here */
 	int jobs, next, ended, failed, *done, *skipped;
+	int unasked; /* not begun, because */
+	bool away;   /* the served model is not to be had */
+	const char *without, *set;
 	int worst; /* code of the failure that is told */
 	bool told; /* the runs know that they are to stop */
 	struct progress progress;
@@ -160,11 +163,15 @@ static void note_end(struct suite *s, int run, const struct report *rep)
 	/* who begins later inherits it */
 	if (s->o->carrier)
 		s->o->carrier->spend(s->o->carrier->ctx, rep->outcome.cost);
+	s->away |= rep->outcome.away;
 	if (rep->code) {
 		note_failure(s, rep);
 		if (!*s->o->stop)
-			log_error(s->o->log, "%s%sfailed: %s", label ? label : "",
-				  label ? ": " : "", rep->msg);
+			log_error(s->o->log, "%s failed: %s",
+				  label		     ? label
+				  : *rep->outcome.id ? rep->outcome.id
+						     : "a run",
+				  rep->msg);
 		return;
 	}
 	if (rep->outcome.skipped)
@@ -225,18 +232,34 @@ static int wait_some(struct suite *s, struct err *err)
 	return 0;
 }
 
-/* Next run worth doing, or plan->n. */
-static int next_run(const struct suite *s)
+/* Would the run ask a served model? */
+static bool asks(const struct suite *s, int run)
 {
-	int i = s->next;
+	struct recipe r = { 0 };
+	struct err ignored = { 0 };
+	bool yes = !recipe_planned(&r, s->plan, run, s->bank->corpus->name, s->without, s->set,
+				   &ignored) &&
+		   r.model->ask;
 
-	while (i < s->plan->n && !s->keep[i])
-		i++;
-	return i;
+	recipe_free(&r);
+	return yes;
+}
+
+/* Next run worth doing, or plan->n. */
+static int next_run(struct suite *s)
+{
+	for (; s->next < s->plan->n; s->next++) {
+		if (!s->keep[s->next])
+			continue;
+		if (!s->away || !asks(s, s->next))
+			break;
+		s->unasked++;
+	}
+	return s->next;
 }
 
 /* Fills free places; returns how many children run. */
-static int start_more(struct suite *s, const char *without, const char *set, struct err *err)
+static int start_more(struct suite *s, struct err *err)
 {
 	int running = 0;
 
@@ -244,7 +267,8 @@ static int start_more(struct suite *s, const char *without, const char *set, str
 		int run = next_run(s);
 
 		if (!s->child[i].pid && run < s->plan->n && !*s->o->stop && !err->code &&
-		    !start_child(&s->child[i], run, s->bank, s->plan, without, set, s->o, err))
+		    !start_child(&s->child[i], run, s->bank, s->plan, s->without, s->set, s->o,
+				 err))
 			s->next = run + 1;
 		running += s->child[i].pid > 0;
 	}
@@ -256,8 +280,16 @@ int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep
 	      int *done, int *skipped, struct err *err)
 {
 	struct suite s = {
-		.bank = bank, .plan = plan, .keep = keep, .o = o, .done = done, .skipped = skipped
+		.bank = bank,
+		.plan = plan,
+		.keep = keep,
+		.o = o,
+		.done = done,
+		.skipped = skipped,
+		.without = without,
+		.set = set,
 	};
+	struct strbuf more = { 0 };
 	int kept = 0;
 
 	*done = *skipped = 0;
@@ -266,7 +298,7 @@ int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep
 		kept += keep[i];
 	if (!remove_leftovers(o->results, err)) {
 		progress_start(&s.progress, o->log, bank->corpus->name, kept);
-		while (start_more(&s, without, set, err) && !wait_some(&s, err))
+		while (start_more(&s, err) && !wait_some(&s, err))
 			;
 		progress_end(&s.progress, NULL);
 		remove_leftovers(o->results, err);
@@ -276,8 +308,11 @@ int suite_run(const struct bank *bank, const struct plan *plan, const bool *keep
 	if (*o->stop)
 		return err_set(err, ERR_INTERRUPTED,
 			       "interrupted; the same command goes on from here");
+	if (s.unasked)
+		strbuf_addf(&more, ", %d more that ask the same model were not begun", s.unasked);
 	if (s.failed)
-		return err_set(err, s.worst == ERR_BACKEND ? ERR_BACKEND : ERR_INCOMPLETE,
-			       "%d of %d runs failed: %s", s.failed, kept, s.failure);
-	return 0;
+		err_set(err, s.worst == ERR_BACKEND ? ERR_BACKEND : ERR_INCOMPLETE,
+			"%d of %d runs failed%s: %s", s.failed, kept, strbuf_str(&more), s.failure);
+	strbuf_free(&more);
+	return err->code;
 }

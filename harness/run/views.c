@@ -10,10 +10,15 @@
 /* Has the utterance a clip, as the request asks for one? */
 static bool has_media(const struct bank *b, int i, unsigned see)
 {
-	const struct utterance *u = &b->corpus->utt[i];
-
 	if (!(see & SEE_MEDIA))
 		return b->m[i].ms[STAGE_DECODE] > 0;
+	return views_have_clip(b->corpus, i, see);
+}
+
+bool views_have_clip(const struct corpus *c, int i, unsigned see)
+{
+	const struct utterance *u = &c->utt[i];
+
 	return (!(see & SEE_SOUND) || u->audio.path) && (!(see & SEE_PICTURES) || u->video.path);
 }
 
