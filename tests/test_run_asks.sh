@@ -160,8 +160,10 @@ broken=$(basename "$dir"/results/runs/meld-text-on-vllm-*)
 check "its result is there" [ "$(grep -c '"status":"backend_fail"' "$dir/results/runs/$broken/predictions.jsonl")" = "$tests" ]
 check "without a time of replies that never came" grep -q '"stages": {}' "$dir/results/runs/$broken/manifest.json"
 check "which stays incomplete" status 3 run "$dir/text.json" "$dir/vllm.json" --set system=case=broken,template=zero-shot
+check "and is no result, for a reason" grep -q '"why_limited": "'$tests' of '$tests' asks' "$dir/results/runs/$broken/manifest.json"
 check "unless failures are borne" status 0 run "$dir/text.json" "$dir/vllm.json" \
 	--set system=case=broken,template=zero-shot --max-failures 1000
+check "which makes it one" grep -q '"result_class": "full"' "$dir/results/runs/$broken/manifest.json"
 journal=$(ls "$dir"/results/asks/meld-text-on-vllm-*/journal.jsonl)
 before=$(wc -l <"$journal")
 check "failed asks are asked again on demand" status 3 run "$dir/text.json" "$dir/vllm.json" \

@@ -162,6 +162,32 @@ static bool is_described(const struct cue_files *files, int i)
 	return false;
 }
 
+static void add_cues(struct strbuf *s, const struct cue_set *c)
+{
+	for (int k = 0; c && k < CUE_MAX; k++)
+		if (c->ok[k])
+			strbuf_addf(s, "|%d %.9g", k, c->v[k]);
+	strbuf_addc(s, '\n');
+}
+
+/* What the files say, whatever the clips gave: runs on it differ from runs on other files. */
+static int hash_cues(struct bank *b, const struct cue_files *files, struct err *err)
+{
+	struct strbuf s = { 0 };
+
+	for (int i = 0; i < b->corpus->n_utt; i++) {
+		add_cues(&s, cue_files_speech(files, i));
+		add_cues(&s, cue_files_behaviour(files, i));
+		for (int p = 0; p < PART_COUNT; p++)
+			add_text(&s, cue_files_sentence(files, i, p));
+	}
+	hash_hex(strbuf_str(&s), s.len, b->cues);
+	if (s.oom)
+		err_set(err, ERR_NOMEM, "hashing: no memory");
+	strbuf_free(&s);
+	return err->code;
+}
+
 /* Recorded measurements stand in where the clip gave none. */
 static void take_recorded(struct bank *b, const struct cue_files *files)
 {
@@ -191,7 +217,8 @@ int bank_build(struct bank *b, struct corpus *corpus, const struct gold *gold,
 		err_set(err, ERR_NOMEM, "%s: no memory", corpus->root);
 	if (!err->code && o->media)
 		measure_corpus(b, corpus, o, err);
-	if (!err->code && o->cues && !cue_files_load(&files, corpus, o->cues, err))
+	if (!err->code && o->cues && !cue_files_load(&files, corpus, o->cues, err) &&
+	    !hash_cues(b, &files, err))
 		take_recorded(b, &files);
 	if (!err->code && !wording_make(&w, b, o->words, err) &&
 	    (b->words = wording_json(&w, &b->mem, err)) &&

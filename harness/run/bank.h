@@ -33,8 +33,9 @@ struct bank {
 	unsigned heard;	    /* enum see: what the train split really offers; of the recording itself
 			     * (SEE_MEDIA): the test split */
 	int n_media, n_cached, n_failed, n_recorded; /* utterances */
-	int n_described;	 /* utterances with sentences from files: a teacher's */
-	char content[33];	 /* hash of ids, splits, labels */
+	int n_described;  /* utterances with sentences from files: a teacher's */
+	char content[33]; /* hash of ids, splits, labels */
+	char cues[33];	  /* hash of what came from files in place of clips; "": nothing did */
 	char seen[SEE_BITS][33]; /* hash of what each modality (bit of enum see) holds */
 	char *words; /* JSON of the quantiles behind the words, to be kept with a model */
 	struct arena mem;

@@ -138,6 +138,10 @@ static struct run_record record_of(const struct bank *bank, const struct recipe 
 		.seed = seed,
 		.see = effective_see(bank, recipe),
 		.limited = o->limit > 0 || o->only_clips,
+		.why_limited = o->limit > 0    ? "only the first dialogues of each split (--limit)"
+			       : o->only_clips ? "only utterances with a clip (--only-clips)"
+					       : "",
+		.max_failures = o->max_failures,
 		.carrier = recipe->model->ask ? o->carrier : NULL,
 		.threads = o->threads,
 	};
@@ -418,6 +422,18 @@ static int judge_failures(const struct flight *f, const struct failures *n, stru
 	return err->code;
 }
 
+/* What is borne may be more than it was, or less. */
+static int reclassify(const struct flight *f, const struct failures *n, struct err *err)
+{
+	char why[RECORD_WHY];
+
+	if (f->record.limited)
+		return 0;
+	record_why_failed((int64_t)(n->clip + n->backend), (int64_t)n->all, f->o->max_failures,
+			  why);
+	return record_class(f->final, why, err);
+}
+
 static int check_backend(const struct flight *f, struct err *err)
 {
 	if (f->recipe->model->ask && !f->o->carrier)
@@ -441,7 +457,7 @@ static bool is_done(struct flight *f, struct run_options *o, double *cost, struc
 	if (!read_failures(f, &n, err)) {
 		*cost = n.cost;
 		o->again = n.backend > 0 && o->carrier->retry_failed;
-		if (!o->again)
+		if (!o->again && !reclassify(f, &n, err))
 			judge_failures(f, &n, err);
 	}
 	strbuf_free(&n.causes);

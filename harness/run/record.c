@@ -17,8 +17,9 @@
 #include "harness/run/environment.h"
 #include "harness/run/see.h"
 
-#define SCHEMA	   1
-#define REPLICATES 10000
+#define SCHEMA	     1
+#define REPLICATES   10000
+#define MAX_MANIFEST ((size_t)16 << 20)
 
 int record_file(const char *dir, const char *name, struct strbuf *b, struct err *err)
 {
@@ -382,6 +383,7 @@ int record_corpus(struct json_writer *w, const struct bank *bank, struct err *er
 	json_put_int(w, "described", bank->n_described);
 	json_put_int(w, "failed", bank->n_failed);
 	json_close_object(w);
+	json_put_str(w, "cues", bank->cues[0] ? bank->cues : NULL);
 	json_put_str(w, "hash", bank->content);
 	json_close_object(w);
 	return 0;
@@ -408,9 +410,68 @@ static void write_numbers(struct json_writer *w, const struct run_record *r,
 	json_close_object(w);
 }
 
+void record_why_failed(int64_t failed, int64_t n, double borne, char why[RECORD_WHY])
+{
+	why[0] = '\0';
+	if ((double)failed > (borne < 1 ? borne * (double)n : borne) &&
+	    !str_format(why, RECORD_WHY,
+			"%lld of %lld asks ended without a reply, more than --max-failures bears",
+			(long long)failed, (long long)n))
+		why[0] = '\0';
+}
+
+/* Of a run that is being recorded; "": it is a result. */
+static void judge(const struct run_record *r, const struct predictions *p, char why[RECORD_WHY])
+{
+	int failed = 0;
+
+	for (int i = 0; i < p->n; i++)
+		failed += p->answer[i].status == ANSWER_DECODE_FAIL ||
+			  p->answer[i].status == ANSWER_BACKEND_FAIL;
+	why[0] = '\0';
+	if (r->carrier)
+		record_why_failed(failed, p->n, r->max_failures, why);
+	if (r->limited && !str_copy(why, RECORD_WHY, r->why_limited))
+		why[0] = '\0';
+}
+
+static void put_class(struct json_writer *w, const char *why_limited)
+{
+	json_put_str(w, "result_class", *why_limited ? "limited" : "full");
+	if (*why_limited)
+		json_put_str(w, "why_limited", why_limited);
+}
+
+int record_class(const char *dir, const char *why_limited, struct err *err)
+{
+	char *path = path_join(dir, "manifest.json");
+	struct json *m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
+	struct strbuf b = { 0 };
+	struct json_writer w;
+
+	if (!path)
+		err_set(err, ERR_NOMEM, "%s: no memory", dir);
+	if (m && strcmp(json_str(json_get(m, "why_limited"), ""), why_limited)) {
+		json_begin(&w, &b, 1);
+		json_open_object(&w, NULL);
+		for (const struct json *v = json_at(m, 0); v; v = json_next(v)) {
+			if (!strcmp(json_key(v), "result_class"))
+				put_class(&w, why_limited);
+			else if (strcmp(json_key(v), "why_limited"))
+				json_put_value(&w, json_key(v), v);
+		}
+		json_close_object(&w);
+		record_file(dir, "manifest.json", &b, err);
+	}
+	json_free(m);
+	free(path);
+	return err->code;
+}
+
 int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
 		    struct err *err)
 {
+	char why[RECORD_WHY];
 	struct strbuf b = { 0 };
 	struct json_writer w;
 	char ended[32];
@@ -421,7 +482,8 @@ int record_manifest(const struct run_record *r, const struct predictions *p, con
 	json_put_int(&w, "schema_version", SCHEMA);
 	json_put_str(&w, "id", r->id);
 	json_put_str(&w, "status", "complete");
-	json_put_str(&w, "result_class", r->limited ? "limited" : "full");
+	judge(r, p, why);
+	put_class(&w, why);
 	if (record_corpus(&w, r->bank, err)) {
 		strbuf_free(&b);
 		return err->code;

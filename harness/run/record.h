@@ -10,6 +10,7 @@
 #include "harness/run/recipe.h"
 
 #define RUN_ID_MAX 200
+#define RECORD_WHY 160
 
 struct epoch_row {
 	char stage[16];
@@ -24,9 +25,12 @@ struct run_record {
 	const struct bank *bank;
 	const struct recipe *recipe;
 	uint64_t seed;
-	unsigned see;	/* what the model was shown: recipe, model and corpus together */
-	unsigned taken; /* what of it, of the turns that are answered, it took in */
-	bool limited;	/* --limit or only clips: not a result */
+	unsigned see;		 /* what the model was shown: recipe, model and corpus together */
+	unsigned taken;		 /* what of it, of the turns that are answered, it took in */
+	bool limited;		 /* --limit or only clips: not a result */
+	const char *why_limited; /* in words; "": it is not */
+	double max_failures; /* of a system that asks: more make it no result, which its id does not
+				tell */
 	int64_t parameters;
 	const void *state; /* of the model */
 	struct epoch_row *epoch;
@@ -59,6 +63,11 @@ int record_predictions(const struct run_record *r, const struct predictions *p, 
 int record_metrics(const struct run_record *r, const struct predictions *p, const char *dir,
 		   struct err *err);
 int record_log(const struct run_record *r, const char *dir, struct err *err);
+/* Why a run with failed of n asks without a reply is no result, in words; "": it is one.  borne: a
+ * number of failures or, below 1, a share. */
+void record_why_failed(int64_t failed, int64_t n, double borne, char why[RECORD_WHY]);
+/* Writes the result_class of a result that is there again; "": full. */
+int record_class(const char *dir, const char *why_limited, struct err *err);
 int record_manifest(const struct run_record *r, const struct predictions *p, const char *dir,
 		    struct err *err);
 
