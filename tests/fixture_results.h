@@ -19,12 +19,16 @@ struct fixture_run {
 	const struct label_set *labels;
 	double skill; /* probability of the right answer */
 	int seed, dialogues;
-	double failures; /* probability of a reply without a label */
-	bool texts;	 /* predictions have speakers and texts of 1 to 20 words */
-	bool beliefs;	 /* scores are probabilities: FIXTURE_SURE for the answer */
-	double ceiling;	 /* in the manifest; 0: none */
-	bool all_scores; /* metrics.json has those of the classes and more */
-	int flip;	 /* so many-th sample (from 1) is answered by the next label; 0: none */
+	double failures;	    /* probability of a reply without a label */
+	bool texts;		    /* predictions have speakers and texts of 1 to 20 words */
+	bool beliefs;		    /* scores are probabilities: FIXTURE_SURE for the answer */
+	double ceiling;		    /* in the manifest; 0: none */
+	bool all_scores;	    /* metrics.json has those of the classes and more */
+	const char *options, *cues; /* JSON of the recipe's options; hash of cue files; or NULL */
+	const char *asked;	    /* JSON of "asked" of a system that asks, or NULL */
+	const char *why_limited;    /* NULL: a full run */
+	unsigned variant;	    /* told apart in its id */
+	int flip; /* so many-th sample (from 1) is answered by the next label; 0: none */
 };
 
 /* Confidence of every answer where a run has beliefs; the rest is spread evenly. */
@@ -56,6 +60,17 @@ static inline void fixture_words(struct json_writer *w, const char *key, const c
 	json_close_array(w);
 }
 
+static inline void fixture_json(struct json_writer *w, const char *key, const char *text)
+{
+	struct err err = { 0 };
+	struct json *v = text ? json_parse(text, strlen(text), key, &err) : NULL;
+
+	CHECK_OK(&err);
+	if (v)
+		json_put_value(w, key, v);
+	json_free(v);
+}
+
 static inline void fixture_stage(struct json_writer *w, const char *name, double p50)
 {
 	json_open_object(w, name);
@@ -79,7 +94,9 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	json_put_int(&w, "schema_version", 1);
 	json_put_str(&w, "id", id);
 	json_put_str(&w, "status", "complete");
-	json_put_str(&w, "result_class", "full");
+	json_put_str(&w, "result_class", f->why_limited ? "limited" : "full");
+	if (f->why_limited)
+		json_put_str(&w, "why_limited", f->why_limited);
 	json_open_object(&w, "corpus");
 	json_put_str(&w, "name", f->corpus);
 	json_put_str(&w, "kind", f->kind);
@@ -90,6 +107,8 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	for (int i = 0; i < f->labels->n; i++)
 		json_put_str(&w, NULL, f->labels->word[i]);
 	json_close_array(&w);
+	if (f->cues)
+		json_put_str(&w, "cues", f->cues);
 	json_put_str(&w, "hash", "00112233445566778899aabbccddeeff");
 	json_close_object(&w);
 	json_put_str(&w, "system", f->system);
@@ -99,6 +118,8 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	fixture_words(&w, "see", f->see);
 	json_put_int(&w, "seed", f->seed);
 	json_put_str(&w, "selection", f->selection);
+	fixture_json(&w, "options", f->options);
+	fixture_json(&w, "asked", f->asked);
 	if (f->ceiling > 0) {
 		json_open_object(&w, "ceiling");
 		json_put_num(&w, "weighted_f1", f->ceiling);
@@ -149,6 +170,11 @@ static inline void fixture_prediction(const struct fixture_run *f, int d, int t,
 	json_put_str(&w, "gold", f->labels->word[gold]);
 	json_put_str(&w, "label", label < 0 ? NULL : f->labels->word[label]);
 	json_put_str(&w, "status", label < 0 ? "parse_fail" : "ok");
+	if (f->asked) { /* every second reply is more than its label */
+		json_put_str(&w, "strict", label < 0 || t % 2 ? NULL : f->labels->word[label]);
+		json_put_str(&w, "cause", label >= 0 ? "whole" : t % 2 ? "two" : "none");
+		json_put_int(&w, "attempts", 1 + (t == 0));
+	}
 	if (f->texts) {
 		json_put_str(&w, "speaker", t % 3 == 1 ? "Ann" : d % 4 ? "Bob" : "Cy");
 		json_put_str(&w, "text",
@@ -254,7 +280,7 @@ static inline void fixture_run_write(const char *runs_dir, const char *root,
 
 	CHECK(str_format(id, sizeof(id), "%s-%s%s%s-s%d-%08x", f->corpus, f->system,
 			 f->without ? "-without-" : "", f->without ? f->without : "", f->seed,
-			 f->kind[0] == 'r' ? 0x4ea1u : 0xca1u));
+			 (f->kind[0] == 'r' ? 0x4ea1u : 0xca1u) + f->variant * 0x10000));
 	dir = path_join(runs_dir, id);
 	io_mkdirs(dir, &err);
 	CHECK_OK(&err);

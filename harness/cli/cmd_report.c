@@ -12,10 +12,10 @@ static const struct opt_spec report_opts[] = {
 	OPT_RESULTS,
 	{ .name = "output",
 	  .type = OPT_STR,
-	  .fallback = "results/report",
+	  .fallback = "",
 	  .letter = 'o',
 	  .arg = "DIR",
-	  .help = "folder to write" },
+	  .help = "folder to write (RESULTS/report)" },
 	{ .name = "claims",
 	  .type = OPT_STR,
 	  .fallback = "results/reference/claims.json",
@@ -54,16 +54,19 @@ static int run_report(struct cli *c, struct err *err)
 	const char *profiles = opt_str(&c->opts, "profiles");
 	char *runs = path_join(opt_str(&c->opts, "results"), "runs");
 	char *usual = path_join(opt_str(&c->opts, "results"), "profiles");
+	char *beside = path_join(opt_str(&c->opts, "results"), "report");
+	const char *output = opt_str(&c->opts, "output");
 
 	o.profiles = *profiles ? profiles : usual;
-	if (!runs || !usual)
+	if (!runs || !usual || !beside)
 		err_set(err, ERR_NOMEM, "report: no memory");
 	else if (*profiles && !io_is_dir(profiles))
 		err_set(err, ERR_MISSING, "--profiles %s: no such folder", profiles);
 	else
-		report_write(runs, opt_str(&c->opts, "output"), &o, &c->log, err);
+		report_write(runs, *output ? output : beside, &o, &c->log, err);
 	free(runs);
 	free(usual);
+	free(beside);
 	return 0;
 }
 

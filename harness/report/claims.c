@@ -34,8 +34,8 @@ static const char *our_name(const char *published, const char *dataset)
 static const char *name_here(const struct summary *s, const char *published, const char *dataset)
 {
 	for (int i = 0; i < s->n_rows; i++)
-		if (!strcmp(s->row[i].system, published))
-			return s->row[i].system;
+		if (!strcmp(s->row[i].first->system, published))
+			return s->row[i].first->system;
 	return our_name(published, dataset);
 }
 
@@ -183,7 +183,8 @@ static bool bears_on(const struct summary *s, const struct subject *u, const str
 {
 	static const char *const part[] = { "behaviour", "face", "body", "posture" };
 
-	if (!isfinite(r->drop.value) || !u->system || strcmp(s->row[r->versus].system, u->system))
+	if (!isfinite(r->drop.value) || !u->system ||
+	    strcmp(s->row[r->versus].first->system, u->system))
 		return false;
 	if (strcmp(u->kind, "ablation"))
 		return !r->without[0];
@@ -225,12 +226,14 @@ static struct obtained describe(const struct summary *s, const struct subject *u
 		if (!*text_of(u->claim, "metric"))
 			list_drops(s, u, b, &words);
 		if (got.row)
-			strbuf_addf(&words,
-				    "%.2f [%.2f to %.2f]; %d seed%s, n %d, selection %s, labels %s",
-				    got.value * 100, got.interval.lo * 100, got.interval.hi * 100,
-				    got.row->n_runs, got.row->n_runs == 1 ? "" : "s",
-				    got.row->first->n, got.row->first->selection,
-				    got.row->first->policy);
+			strbuf_addf(
+				&words,
+				"%s%s%.2f [%.2f to %.2f]; %d seed%s, n %d, selection %s, labels %s",
+				got.row->system != got.row->first->system ? got.row->system : "",
+				got.row->system != got.row->first->system ? ": " : "",
+				got.value * 100, got.interval.lo * 100, got.interval.hi * 100,
+				got.row->n_runs, got.row->n_runs == 1 ? "" : "s", got.row->first->n,
+				got.row->first->selection, got.row->first->policy);
 		if (words.len)
 			strbuf_addf(out, "%s%s: %s", out->len ? "; " : "", board->title,
 				    strbuf_str(&words));
@@ -330,8 +333,10 @@ static void no_run(const struct summary *s, const struct claims *c, const struct
 		reason = "no run on this corpus";
 	if (!reason && u->metric == METRIC_COUNT && *text_of(u->claim, "metric"))
 		reason = "a metric that is not computed here";
-	strbuf_addf(out, "not runnable: %s",
-		    reason ? reason : "no run on real data in this folder");
+	if (reason)
+		strbuf_addf(out, "not runnable: %s", reason);
+	else
+		strbuf_addf(out, "not runnable: no run of %s on real data in this folder", name);
 }
 
 /* "meld, test, weighted F1, backbone, ": where a claim was made. */
@@ -428,12 +433,15 @@ static void published_cells(const struct json *claim, struct table *t)
 }
 
 static void claim_row(const struct summary *s, const struct claims *c, const struct subject *u,
-		      struct table *t)
+		      enum claims_part part, struct table *t)
 {
 	struct strbuf words = { 0 }, real = { 0 }, drawn = { 0 };
 	struct obtained on_real = describe(s, u, false, &real);
 	struct obtained on_drawn = describe(s, u, true, &drawn);
 
+	if ((part == CLAIMS_OBTAINED || part == CLAIMS_NOT_OBTAINED) &&
+	    (part == CLAIMS_OBTAINED) != (real.len + drawn.len > 0))
+		goto done;
 	published_cells(u->claim, t);
 	if (on_real.row)
 		verdict(u, &on_real, &words);
@@ -447,12 +455,14 @@ static void claim_row(const struct summary *s, const struct claims *c, const str
 	text_and_reset(t, on_drawn.value, &drawn);
 	text_and_reset(t, NAN, &words);
 	table_text(t, text_of(u->claim, "source"));
+done:
 	strbuf_free(&words);
 	strbuf_free(&real);
 	strbuf_free(&drawn);
 }
 
-void tables_claims(const struct summary *s, const struct claims *c, bool ours, struct table *t)
+void tables_claims(const struct summary *s, const struct claims *c, enum claims_part part,
+		   struct table *t)
 {
 	table_column(t, COLUMN_TEXT, "system", NULL);
 	table_column(t, COLUMN_KEY, "dataset", NULL);
@@ -473,8 +483,8 @@ void tables_claims(const struct summary *s, const struct claims *c, bool ours, s
 		struct subject u = subject_of(s, v);
 
 		/* a claim about another backbone is about another system */
-		if ((u.system && !*text_of(v, "backbone")) == ours)
-			claim_row(s, c, &u, t);
+		if ((u.system && !*text_of(v, "backbone")) == (part != CLAIMS_FIELD))
+			claim_row(s, c, &u, part, t);
 	}
 }
 

@@ -26,9 +26,14 @@ struct claims {
 int claims_load(struct claims *c, const char *claims_path, const char *notes_path, struct err *err);
 void claims_free(struct claims *c);
 
-/* Claims about systems this program has (ours), or about the rest of the field and
- * about our systems on backbones that are not here. */
-void tables_claims(const struct summary *s, const struct claims *c, bool ours, struct table *t);
+enum claims_part {
+	CLAIMS_OURS,	     /* about systems this program has: */
+	CLAIMS_OBTAINED,     /* those that something was obtained for */
+	CLAIMS_NOT_OBTAINED, /* and the others */
+	CLAIMS_FIELD,	     /* about the rest of the field, and our systems on other backbones */
+};
+void tables_claims(const struct summary *s, const struct claims *c, enum claims_part part,
+		   struct table *t);
 /* What was not run, and why. */
 void tables_not_run(const struct claims *c, struct table *t);
 

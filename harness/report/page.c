@@ -7,6 +7,7 @@
 
 #include "harness/base/io.h"
 #include "harness/report/page_parts.h"
+#include "harness/report/plots_parts.h"
 #include "harness/report/tables.h"
 
 #define LARGE_DROP .05 /* true drops from here on should be seen */
@@ -15,6 +16,7 @@ static const char *const section[][2] = {
 	{ "headline", "Headline" },
 	{ "claims", "Published, real, calibrated" },
 	{ "results", "Results" },
+	{ "served", "Served models" },
 	{ "ablations", "Ablations" },
 	{ "confusion", "Confusion" },
 	{ "per-class", "By label" },
@@ -26,7 +28,7 @@ static const char *const section[][2] = {
 	{ "reproduce", "How to reproduce" },
 };
 
-static void put_head(struct strbuf *out)
+static void put_head(struct strbuf *out, bool asks)
 {
 	static const char *const theme[] = { "auto", "light", "dark" };
 
@@ -56,7 +58,8 @@ static void put_head(struct strbuf *out)
 		"A calibrated number says whether a system finds what is there. It says nothing "
 		"about the paper's numbers.</p>\n<nav>");
 	for (size_t i = 0; i < ARRAY_LEN(section); i++)
-		strbuf_addf(out, "<a href=\"#%s\">%s</a> ", section[i][0], section[i][1]);
+		if (asks || strcmp(section[i][0], "served"))
+			strbuf_addf(out, "<a href=\"#%s\">%s</a> ", section[i][0], section[i][1]);
 	strbuf_add(out, "</nav>\n</header>\n<main>\n");
 }
 
@@ -127,6 +130,8 @@ static void put_tile(struct strbuf *out, const struct summary *s, const struct b
 	html_escape(out, b->title);
 	strbuf_addf(out, "<b>%.2f %%</b><p>weighted F1 of ", r->f1.mean * 100);
 	html_escape(out, r->system);
+	if (strcmp(r->first->system, MAIN_SYSTEM))
+		strbuf_addf(out, ", the highest of %d here", plot_count(s, r->board));
 	if (isfinite(r->f1.std))
 		strbuf_addf(out, ", mean of %d seeds (std %.2f)", r->n_runs, r->f1.std * 100);
 	strbuf_addf(out, "; 95 %% interval over %d dialogues %.2f to %.2f</p>", r->interval.groups,
@@ -145,26 +150,41 @@ static void put_tile(struct strbuf *out, const struct summary *s, const struct b
 static void put_headline(const struct page *p, struct strbuf *out)
 {
 	const struct summary *s = p->summary;
+	int full = 0;
 
 	put_section(out, "headline");
 	strbuf_add(out, "<div class=\"tiles\">\n");
 	for (int b = 0; b < s->n_boards; b++) {
 		const struct row *r = plots_main_row(s, b);
 
-		if (r)
+		if (r && !s->board[b].limited)
 			put_tile(out, s, &s->board[b], r);
+		full += r && !s->board[b].limited;
 	}
 	strbuf_add(out, "</div>\n");
+	if (!full)
+		strbuf_add(out, "<p>No result yet: all runs in this folder are limited (<a "
+				"href=\"#not-run\">why</a>).</p>\n");
+}
+
+static void put_folded(const struct table *t, const char *what, struct strbuf *out)
+{
+	if (!table_rows(t))
+		return;
+	strbuf_addf(out, "<details><summary>%d %s</summary>\n", table_rows(t), what);
+	table_html(t, out);
+	strbuf_add(out, "</details>\n");
 }
 
 static void put_claims(const struct page *p, struct strbuf *out)
 {
-	struct table ours = { 0 }, field = { 0 };
+	struct table ours = { 0 }, none = { 0 }, field = { 0 };
 
 	put_section(out, "claims");
-	tables_claims(p->summary, p->claims, true, &ours);
-	tables_claims(p->summary, p->claims, false, &field);
-	ours.words = field.words = true;
+	tables_claims(p->summary, p->claims, CLAIMS_OBTAINED, &ours);
+	tables_claims(p->summary, p->claims, CLAIMS_NOT_OBTAINED, &none);
+	tables_claims(p->summary, p->claims, CLAIMS_FIELD, &field);
+	ours.words = none.words = field.words = true;
 	strbuf_add(out, "<p>Each published claim beside what was obtained here, in per cent or "
 			"points; in brackets the 95 % interval. A verdict is given on real data "
 			"only, and only where label set, split, selection and backbone are known "
@@ -172,16 +192,13 @@ static void put_claims(const struct page *p, struct strbuf *out)
 	if (table_rows(&ours))
 		table_html(&ours, out);
 	else
-		strbuf_add(out, "<p class=\"note\">No list of claims was given.</p>\n");
-	if (table_rows(&field)) {
-		strbuf_addf(out,
-			    "<details><summary>%d published numbers of other systems and "
-			    "backbones</summary>\n",
-			    table_rows(&field));
-		table_html(&field, out);
-		strbuf_add(out, "</details>\n");
-	}
+		strbuf_addf(out, "<p class=\"note\">%s</p>\n",
+			    table_rows(&none) ? "No run here is of a system with such a claim."
+					      : "No list of claims was given.");
+	put_folded(&none, "published claims that no run here bears on", out);
+	put_folded(&field, "published numbers of other systems and backbones", out);
 	table_free(&ours);
+	table_free(&none);
 	table_free(&field);
 }
 
@@ -225,6 +242,15 @@ static const struct {
 	      "Every run by itself, one dot a seed; the line is the mean. How far "
 	      "seeds scatter is another question than how far the test set decides." } },
 	  tables_results },
+	{ "served",
+	  "Systems that ask a served model. A mode is a task of its own: answers that were written "
+	  "freely, chosen under a constraint and scored are not to be compared as one. Strict "
+	  "counts "
+	  "replies that are a label and nothing else; answered only is over the utterances with a "
+	  "label. Asks, tokens and cost (in the unit of the profile's prices) are of all runs "
+	  "together; attempts count what was sent again.",
+	  { { PLOT_OVERVIEW, NULL } },
+	  tables_served },
 	{ "ablations",
 	  "An ablation is the same model with less to see, trained again. The drop is the full "
 	  "system's weighted F1 minus this one's, paired by dialogue over the seeds both have; "
@@ -262,7 +288,8 @@ static const struct {
 	  NULL },
 	{ "latency",
 	  "Time an utterance takes in each stage. Percentiles without interpolation; of several "
-	  "runs, the slowest counts.",
+	  "runs, the slowest counts. A served model's is the time to its complete reply, and its "
+	  "utterances a second are by the clock on the wall, with all requests in flight.",
 	  { { PLOT_LATENCY, "Milliseconds an utterance: dot p50, triangle p90, end of the line "
 			    "p99; logarithmic." },
 	    { PLOT_LATENCY_CDF,
@@ -275,6 +302,8 @@ static const struct {
 static int put_topics(const struct page *p, struct strbuf *out, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(topic); i++) {
+		if (topic[i].table == tables_served && !tables_any_asks(p->summary, -1))
+			continue;
 		put_section(out, topic[i].id);
 		strbuf_addf(out, "<p>%s</p>\n", topic[i].text);
 		for (int b = 0; b < p->summary->n_boards; b++) {
@@ -336,6 +365,26 @@ static int put_profiles(const struct page *p, struct strbuf *out, struct err *er
 	return 0;
 }
 
+static void put_limited(const struct result_list *l, struct strbuf *out)
+{
+	bool any = false;
+
+	for (int i = 0; i < l->n; i++) {
+		const struct result *r = &l->run[i];
+
+		if (!r->limited)
+			continue;
+		strbuf_add(out,
+			   any ? "<li>" : "<p>Ran, but are limited and no result:</p>\n<ul>\n<li>");
+		html_escape(out, r->id);
+		strbuf_add(out, *r->why_limited ? ": " : "");
+		html_escape(out, r->why_limited);
+		strbuf_add(out, "</li>\n");
+		any = true;
+	}
+	strbuf_add(out, any ? "</ul>\n" : "");
+}
+
 static void put_not_run(const struct page *p, struct strbuf *out)
 {
 	const struct result_list *l = &p->summary->runs;
@@ -351,6 +400,7 @@ static void put_not_run(const struct page *p, struct strbuf *out)
 	table_free(&t);
 	if (p->no_gnuplot)
 		strbuf_add(out, "<p>gnuplot is not installed: no pictures were drawn.</p>\n");
+	put_limited(l, out);
 	if (!l->n_problem)
 		return;
 	strbuf_add(out, "<p>Could not be used:</p>\n<ul>\n");
@@ -431,7 +481,7 @@ static void put_end(struct strbuf *out)
 
 int page_write(const struct page *p, struct strbuf *out, struct err *err)
 {
-	put_head(out);
+	put_head(out, tables_any_asks(p->summary, -1));
 	put_headline(p, out);
 	put_claims(p, out);
 	/* profiles belong to the last topic, latency */

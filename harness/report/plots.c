@@ -14,10 +14,14 @@ long plot_color_number(const struct summary *s, const char *system)
 
 const struct row *plots_main_row(const struct summary *s, int board)
 {
-	for (int i = 0; i < s->n_rows; i++)
-		if (s->row[i].board == board && !s->row[i].without[0])
-			return &s->row[i];
-	return NULL;
+	const struct row *best = summary_find(s, board, MAIN_SYSTEM, "");
+
+	if (best)
+		return best;
+	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r))
+		if (!best || r->f1.mean > best->f1.mean)
+			best = r;
+	return best;
 }
 
 const struct row *plot_next(const struct summary *s, int board, const struct row *row)
@@ -154,7 +158,7 @@ bool plot_overview(struct plot *p, const struct summary *s, int board)
 bool plot_is_ablation(const struct row *r, int board)
 {
 	return r->board == board && isfinite(r->drop.value) &&
-	       (r->without[0] || !strcmp(r->system, "llmerc"));
+	       (r->without[0] || !strcmp(r->first->system, "llmerc"));
 }
 
 static void ablation_row(struct plot *p, const struct summary *s, const struct row *r, int y)

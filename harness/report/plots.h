@@ -29,9 +29,13 @@ int plots_write(const struct summary *s, int board, enum plot_kind kind, const c
 		char slug[96], bool *drawn, struct err *err);
 /* "#rrggbb" of a system. */
 const char *plots_color(const struct summary *s, const char *system);
+/* How often the colours were used up before this system; a dash or shape tells it from the others.
+ */
+int plots_round(const struct summary *s, const char *system);
 /* "#rrggbb" of a label; index: which of its set it is, for labels that have no colour. */
 const char *plots_label_color(const char *label, int index);
-/* The row whose confusions and losses are drawn: the main system, else the first. */
+/* The row of the headline, whose confusions and losses are drawn: the main system's, else that with
+ * the highest score. */
 const struct row *plots_main_row(const struct summary *s, int board);
 
 #endif

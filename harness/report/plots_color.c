@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "harness/base/str.h"
 
 /* Okabe and Ito, "Color Universal Design": eight colours that people with protan, deutan and
  * tritan sight tell apart; their yellow, which cannot be seen on white, is left out, and grey is
@@ -17,8 +18,12 @@ static const struct {
 		    { "bow", "#CC79A7" },
 		    { "majority", "#5C5C5C" } };
 
-/* Systems without a colour of their own take these in order of appearance. */
+/* Systems without a colour of their own take these in order of appearance, and then those of
+ * systems that are not there. */
 static const char *const spare_color[] = { "#56B4E9", "#884422", "#8833DD" };
+
+#define FIXED_COUNT ARRAY_LEN(fixed_color)
+#define SPARE_COUNT ARRAY_LEN(spare_color)
 
 /* The same emotion has the same colour in every corpus. */
 static const struct {
@@ -32,27 +37,80 @@ static const struct {
 	{ "negative", "#D55E00" },   { "positive", "#0072B2" },
 };
 
-static const char *color_known(const char *system)
+/* Is name the system, or one of its rows with other options, "bow (lr=0.1)"? */
+static bool is_of(const char *name, const char *system)
 {
-	for (size_t i = 0; i < ARRAY_LEN(fixed_color); i++)
-		if (!strcmp(fixed_color[i].name, system))
-			return fixed_color[i].color;
-	return NULL;
+	const size_t n = strlen(system);
+
+	return str_starts(name, system) && (!name[n] || str_starts(name + n, " ("));
 }
 
-const char *plots_color(const struct summary *s, const char *system)
+/* Of rows with other options the first has the system's own colour. */
+static const char *color_known(const struct summary *s, const char *name)
 {
-	const char *known = color_known(system);
+	const char *color = NULL, *system = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed_color) && !color; i++)
+		if (is_of(name, fixed_color[i].name)) {
+			system = fixed_color[i].name;
+			color = fixed_color[i].color;
+		}
+	for (int i = 0; color && strcmp(name, system) && i < s->n_rows; i++)
+		if (is_of(s->row[i].system, system))
+			return strcmp(s->row[i].system, name) ? NULL : color;
+	return color;
+}
+
+static bool has_system(const struct summary *s, const char *system)
+{
+	for (int i = 0; i < s->n_rows; i++)
+		if (is_of(s->row[i].system, system))
+			return true;
+	return false;
+}
+
+/* Systems without a colour of their own that come before this one. */
+static size_t others_before(const struct summary *s, const char *system)
+{
 	size_t before = 0;
 
-	for (int i = 0; !known && i < s->n_rows && strcmp(s->row[i].system, system); i++) {
-		bool again = color_known(s->row[i].system) != NULL;
+	for (int i = 0; i < s->n_rows && strcmp(s->row[i].system, system); i++) {
+		bool again = color_known(s, s->row[i].system) != NULL;
 
 		for (int j = 0; j < i; j++)
 			again |= !strcmp(s->row[j].system, s->row[i].system);
 		before += !again;
 	}
-	return known ? known : spare_color[before % ARRAY_LEN(spare_color)];
+	return before;
+}
+
+/* Spare colours and those of systems that are not there. */
+static int free_colors(const struct summary *s, const char *color[SPARE_COUNT + FIXED_COUNT])
+{
+	int n = 0;
+
+	for (size_t i = 0; i < SPARE_COUNT; i++)
+		color[n++] = spare_color[i];
+	for (size_t i = 0; i < FIXED_COUNT; i++)
+		if (!has_system(s, fixed_color[i].name))
+			color[n++] = fixed_color[i].color;
+	return n;
+}
+
+const char *plots_color(const struct summary *s, const char *system)
+{
+	const char *known = color_known(s, system), *color[SPARE_COUNT + FIXED_COUNT];
+	const int n = free_colors(s, color);
+
+	return known ? known : color[others_before(s, system) % (size_t)n];
+}
+
+int plots_round(const struct summary *s, const char *system)
+{
+	const char *color[SPARE_COUNT + FIXED_COUNT];
+	const int n = free_colors(s, color);
+
+	return color_known(s, system) ? 0 : (int)(others_before(s, system) / (size_t)n);
 }
 
 const char *plots_label_color(const char *label, int index)

@@ -97,9 +97,11 @@ bool plot_confusion_others(struct plot *p, const struct summary *s, int board)
 			   "set tics font \",11\"\nset title font \",12\"\n"
 			   "set style fill solid 1 noborder\n" HEAT_PALETTE);
 	plot_tics(p, 'y', name, k, true);
-	for (const struct row *r = plot_next(s, board, main_row); r; r = plot_next(s, board, r)) {
+	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
 		int columns = confusion_columns(&r->confusion);
 
+		if (r == main_row)
+			continue;
 		plot_tics(p, 'x', name, columns, false);
 		strbuf_add(&p->gp, "set xtics rotate by -45\n");
 		plot_panel(p, i, n, OTHERS_ACROSS, 0);

@@ -70,6 +70,14 @@ static const struct {
 	  "answered alone. Ceiling: best reachable weighted F1 for what the "
 	  "system sees (calibrated corpora only).",
 	  tables_results, tables_results },
+	{ "served", "Served models",
+	  "Systems that ask a served model. Modes are different tasks: constrained, scored and "
+	  "free "
+	  "answers are not to be compared as one. Strict: only replies that are a label and "
+	  "nothing "
+	  "else; answered only: of the utterances with a label. Asks, tokens and cost of all runs "
+	  "together, in the units of the profile's prices; attempts count requests sent again.",
+	  tables_served, tables_served },
 	{ "per-class", "F1 by label", "Per cent, from the answers of all seeds together.",
 	  tables_per_class, tables_per_class_long },
 	{ "ablation", "Ablations",
@@ -135,6 +143,8 @@ static int write_corpus_tables(const struct report *r, struct err *err)
 		struct strbuf form[FORM_COUNT] = { 0 };
 		struct table all = { 0 };
 
+		if (corpus_table[i].make == tables_served && !tables_any_asks(s, -1))
+			continue;
 		begin_forms(form, corpus_table[i].title);
 		strbuf_addf(&form[FORM_MARKDOWN], "%s\n", corpus_table[i].note);
 		strbuf_add(&form[FORM_LATEX], "\\noindent ");
@@ -174,7 +184,7 @@ static int write_claims(const struct report *r, bool ours, struct err *err)
 {
 	struct table t = { 0 };
 
-	tables_claims(&r->summary, &r->claims, ours, &t);
+	tables_claims(&r->summary, &r->claims, ours ? CLAIMS_OURS : CLAIMS_FIELD, &t);
 	write_table(r, ours ? "claims" : "claims-field",
 		    ours ? "Published claims beside what was obtained"
 			 : "Published numbers of other systems",

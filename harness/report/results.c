@@ -160,6 +160,8 @@ static int read_manifest(struct result *r, const char *dir, const char *path, st
 	r->corpus_hash = json_str(json_get(corpus, "hash"), "");
 	class = json_str(json_get(m, "result_class"), "full");
 	r->limited = strcmp(class, "full") != 0;
+	r->why_limited = json_str(json_get(m, "why_limited"), "");
+	r->asks = json_get(m, "asked") != NULL;
 	r->complete = !strcmp(r->status, "complete");
 	if (strcmp(r->kind, "calibrated") && strcmp(r->kind, "real"))
 		return err_set(err, ERR_FORMAT,
@@ -172,7 +174,7 @@ static int read_manifest(struct result *r, const char *dir, const char *path, st
 	r->ceiling.process = json_num(json_get(json_get(m, "ceiling"), "weighted_f1"), NAN);
 	r->ceiling.test = json_num(json_get(json_get(m, "ceiling"), "test_weighted_f1"), NAN);
 	read_stages(r);
-	return 0;
+	return result_read_traits(r, path, err);
 }
 
 struct reading {
@@ -219,6 +221,8 @@ static int add_prediction(void *ctx, const struct json *v, long line, struct err
 	int status = status_index(json_str(json_get(v, "status"), NULL));
 	struct prediction p = { .gold = label_index(r, json_str(json_get(v, "gold"), NULL)),
 				.label = label_index(r, label),
+				.strict = label_index(r, json_str(json_get(v, "strict"), NULL)),
+				.attempts = (int)json_num(json_get(v, "attempts"), 0),
 				.ms = json_num(json_get(v, "prompt_ms"), NAN) +
 				      json_num(json_get(v, "model_ms"), NAN) };
 
@@ -240,6 +244,8 @@ static int add_prediction(void *ctx, const struct json *v, long line, struct err
 			       answer_status_name[p.status], label ? label : "(none)");
 	if (p.status == ANSWER_EXCLUDED)
 		return 0; /* not part of the denominator */
+	if (p.status != ANSWER_OK && take_text(r, v, "cause", in->path, &p.cause, err))
+		return err->code;
 	if (!GROW_ARRAY(r->pred, r->cap, (size_t)r->n + 1))
 		return err_set(err, ERR_NOMEM, "%s: no memory", in->path);
 	r->pred[r->n++] = p;
@@ -283,6 +289,8 @@ static int by_place(const void *a, const void *b)
 
 static int number_dialogues(struct result *r, const char *path, struct err *err)
 {
+	struct confusion strict = { .k = r->k };
+
 	qsort(r->pred, (size_t)r->n, sizeof(*r->pred), by_place);
 	for (int i = 0; i < r->n; i++) {
 		struct prediction *p = &r->pred[i];
@@ -293,8 +301,10 @@ static int number_dialogues(struct result *r, const char *path, struct err *err)
 		r->groups += !i || strcmp(p[-1].dialogue, p->dialogue) != 0;
 		p->group = r->groups - 1;
 		confusion_add(&r->confusion, p->gold, p->label);
+		confusion_add(&strict, p->gold, p->strict);
 	}
 	scores_compute(&r->confusion, &r->scores);
+	scores_compute(&strict, &r->strict);
 	return 0;
 }
 
@@ -407,6 +417,7 @@ void result_free(struct result *r)
 	json_free(r->metrics);
 	free(r->pred);
 	free(r->epoch);
+	free(r->trait);
 	arena_free(&r->mem);
 	*r = (struct result){ 0 };
 }

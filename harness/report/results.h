@@ -31,6 +31,10 @@ struct prediction {
 	enum answer_status status;
 	int group; /* number of its dialogue, in the order of the sorted predictions */
 	double ms; /* prompt and model; NaN: not recorded */
+	/* Of systems that ask: */
+	int strict;	   /* label by the strict rule, -1: none */
+	int attempts;	   /* requests that were sent for it */
+	const char *cause; /* why there is no label; NULL: there is, or the file does not say */
 };
 
 /* One line of log.jsonl.  dev: NaN when no dev score was asked for. */
@@ -47,13 +51,24 @@ struct stage_times {
 	double total_s, mean_ms, p50_ms, p90_ms, p99_ms;
 };
 
+/* Something that a run's recipe or back-end says: "lr" "0.002". */
+struct trait {
+	const char *key, *value;
+	bool option; /* of the model */
+};
+
 struct result {
 	struct arena mem;
 	struct json *manifest, *metrics; /* as on disk */
 	const char *id, *status, *system, *model, *title, *selection, *started;
 	const char *corpus, *kind, *root, *policy, *labels_name, *corpus_hash;
 	bool complete; /* status complete: predictions, metrics and log are loaded */
-	bool limited;  /* a partial run: never a result */
+	bool limited;  /* saw part of the corpus, or failed at too much of it: never a result */
+	const char *why_limited; /* "" where the manifest does not say */
+	bool asks;		 /* a served model: the manifest has "asked" */
+	struct trait *trait;	 /* (n_trait) in the manifest's order */
+	int n_trait;
+	size_t cap_trait;
 	int k;
 	const char *label[LABEL_MAX];
 	const char *without[WITHOUT_MAX]; /* sorted */
@@ -65,6 +80,7 @@ struct result {
 	size_t cap;
 	struct confusion confusion;
 	struct scores scores;
+	struct scores strict;	    /* of systems that ask: by the strict rule */
 	struct calibration beliefs; /* of the answered; n 0: the scores are no probabilities */
 	bool has_ceiling;	    /* the manifest has it */
 	struct ceiling ceiling;
@@ -98,6 +114,13 @@ void results_free(struct result_list *l);
 /* Adds a sentence about something that had to be left out, and logs it. */
 int results_problem(struct result_list *l, const struct log *log, struct err *err, const char *fmt,
 		    ...) __attribute__((format(printf, 4, 5)));
+
+/* Are they runs of one system that differ in the seed alone? */
+bool results_same_recipe(const struct result *a, const struct result *b);
+/* Do their models have the same options? */
+bool results_same_options(const struct result *a, const struct result *b);
+/* Reads the traits out of r->manifest; part of result_load(). */
+int result_read_traits(struct result *r, const char *path, struct err *err);
 
 /* Counts by dialogue for resampling; caller frees t. */
 int result_tally(const struct result *r, struct tally *t, struct err *err);

@@ -8,8 +8,6 @@
 #include "harness/base/io.h"
 #include "harness/base/str.h"
 
-#define MAIN_SYSTEM "bemerc"
-
 /* The order people read the tables in; what is not listed follows, by name. */
 static const char *const system_order[] = { "bemerc", "llmerc", "speechcue", "bow", "majority" };
 static const char *const without_order[] = { "",	"behaviour", "face",	 "body",
@@ -49,17 +47,8 @@ static bool same_board(const struct result *a, const struct result *b)
 	return !strcmp(a->corpus, b->corpus) && !strcmp(a->kind, b->kind) &&
 	       !strcmp(a->labels_name, b->labels_name) && !strcmp(a->policy, b->policy) &&
 	       !strcmp(a->corpus_hash, b->corpus_hash) && !strcmp(a->root, b->root) &&
-	       a->limited == b->limited;
-}
-
-static bool same_row(const struct result *a, const struct result *b)
-{
-	if (!same_board(a, b) || strcmp(a->system, b->system) || a->n_without != b->n_without)
-		return false;
-	for (int i = 0; i < a->n_without; i++)
-		if (strcmp(a->without[i], b->without[i]))
-			return false;
-	return true;
+	       a->limited == b->limited &&
+	       (!a->limited || !results_same_samples(a, b, &(struct err){ 0 }));
 }
 
 static int name_board(struct summary *s, struct board *b, const struct result *r, struct err *err)
@@ -71,9 +60,11 @@ static int name_board(struct summary *s, struct board *b, const struct result *r
 		upper[i] = r->corpus[i] >= 'a' && r->corpus[i] <= 'z' ? (char)(r->corpus[i] - 32)
 								      : r->corpus[i];
 	for (const struct board *o = s->board; o < b; o++)
-		same += !strcmp(o->sample->corpus, r->corpus) && !strcmp(o->sample->kind, r->kind);
+		same += !strcmp(o->sample->corpus, r->corpus) &&
+			!strcmp(o->sample->kind, r->kind) && o->limited == b->limited;
 	if ((same > 1 && !str_format(again, sizeof(again), "-%d", same)) ||
-	    !str_format(b->slug, sizeof(b->slug), "%s-%s%s", r->corpus, r->kind, again) ||
+	    !str_format(b->slug, sizeof(b->slug), "%s-%s%s%s", r->corpus, r->kind,
+			r->limited ? "-limited" : "", again) ||
 	    !str_format(b->title, sizeof(b->title), "%s%s%s", upper, again,
 			r->limited ? ", limited: not a result" : "") ||
 	    !str_format(b->name, sizeof(b->name), "%s (%s)", b->title, r->kind))
@@ -95,11 +86,13 @@ static int read_calibration(struct board *b, struct result_list *runs, const str
 		b->sample->root, b->sample->id, b->name);
 }
 
-/* Calibrated corpora first, then by name. */
+/* Results first, of them calibrated corpora, then by name. */
 static int by_kind(const void *a, const void *b)
 {
 	const struct board *x = a, *y = b;
 
+	if (x->limited != y->limited)
+		return (int)x->limited - (int)y->limited;
 	return x->calibrated != y->calibrated ? (int)y->calibrated - (int)x->calibrated
 					      : strcmp(x->slug, y->slug);
 }
@@ -121,7 +114,9 @@ static int make_boards(struct summary *s, const struct log *log, struct err *err
 			b->sample = r->has_ceiling ? b->sample : r;
 			continue;
 		}
-		*b = (struct board){ .sample = r, .calibrated = !strcmp(r->kind, "calibrated") };
+		*b = (struct board){ .sample = r,
+				     .calibrated = !strcmp(r->kind, "calibrated"),
+				     .limited = r->limited };
 		if (name_board(s, b, r, err))
 			return err->code;
 		s->n_boards++;
@@ -144,7 +139,7 @@ static int by_seed(const void *a, const void *b)
 	return strcmp(y->started, x->started); /* newest first */
 }
 
-/* Of two runs with the same seed (an option changed in between) the newer counts. */
+/* Of two runs with the same seed and recipe (what they see changed in between) the newer counts. */
 static int keep_newest(struct row *w, struct result_list *runs, const struct log *log,
 		       struct err *err)
 {
@@ -166,7 +161,8 @@ static int add_run(struct summary *s, const struct result *r, struct err *err)
 {
 	struct row *w = s->row;
 
-	while (w < s->row + s->n_rows && !same_row(w->first, r))
+	while (w < s->row + s->n_rows &&
+	       !(same_board(w->first, r) && results_same_recipe(w->first, r)))
 		w++;
 	if (w == s->row + s->n_rows) {
 		*w = (struct row){ .system = r->system, .model = r->model, .first = r };
@@ -181,17 +177,29 @@ static int add_run(struct summary *s, const struct result *r, struct err *err)
 	return 0;
 }
 
+/* Of rows that differ in options: most runs, then the oldest. */
+static int by_standing(const struct row *x, const struct row *y)
+{
+	int d = y->n_runs - x->n_runs;
+
+	if (!d)
+		d = strcmp(x->first->started, y->first->started);
+	return d ? d : strcmp(x->first->id, y->first->id);
+}
+
 static int by_reading(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 	int d = x->board - y->board;
 
 	if (!d)
-		d = compare_ranked(system_order, ARRAY_LEN(system_order), x->system, y->system);
+		d = compare_ranked(system_order, ARRAY_LEN(system_order), x->first->system,
+				   y->first->system);
 	if (!d)
 		d = (x->first->n_without > 1) - (y->first->n_without > 1);
-	return d ? d
-		 : compare_ranked(without_order, ARRAY_LEN(without_order), x->without, y->without);
+	if (!d)
+		d = compare_ranked(without_order, ARRAY_LEN(without_order), x->without, y->without);
+	return d ? d : by_standing(x, y);
 }
 
 /* Every run of a row sees the same: one that holds the ceiling speaks for all. */
@@ -318,32 +326,48 @@ static int score_row(struct row *w, const struct summary_options *o, struct err 
 	return err->code;
 }
 
-static int find_row(const struct summary *s, int board, const char *system, const char *without)
+/* The first in reading order that has like's options (like NULL: any), else the first. */
+static int find_row(const struct summary *s, int board, const char *system, const char *without,
+		    const struct row *like)
 {
-	for (int i = 0; i < s->n_rows; i++)
-		if (s->row[i].board == board && !strcmp(s->row[i].system, system) &&
-		    !strcmp(s->row[i].without, without))
+	int found = -1;
+
+	for (int i = 0; i < s->n_rows; i++) {
+		const struct row *w = &s->row[i];
+
+		if (w->board != board || strcmp(w->first->system, system) ||
+		    strcmp(w->without, without))
+			continue;
+		if (!like || results_same_options(w->first, like->first))
 			return i;
-	return -1;
+		found = found < 0 ? i : found;
+	}
+	return found;
 }
 
 const struct row *summary_find(const struct summary *s, int board, const char *system,
 			       const char *without)
 {
-	int i = find_row(s, board, system, without);
+	int i = find_row(s, board, system, without, NULL);
 
 	return i < 0 ? NULL : &s->row[i];
 }
 
-/* An ablation against the full system, any other system against the main one. */
+/* An ablation against the full system, any other system against the main one; limited runs against
+ * nothing. */
 static int compare_row(struct summary *s, struct row *w, const struct summary_options *o,
 		       struct err *err)
 {
+	const char *system = w->without[0] ? w->first->system : MAIN_SYSTEM;
+
 	w->drop = (struct interval){ .value = NAN, .lo = NAN, .hi = NAN, .se = NAN, .p = NAN };
 	w->true_drop = NAN;
-	w->versus = find_row(s, w->board, w->without[0] ? w->system : MAIN_SYSTEM, "");
+	w->versus = -1;
+	if (s->board[w->board].limited)
+		return 0;
+	w->versus = find_row(s, w->board, system, "", w->without[0] ? w : NULL);
 	if (w->versus < 0 && w->without[0])
-		w->versus = find_row(s, w->board, w->model, "");
+		w->versus = find_row(s, w->board, w->model, "", w);
 	if (w->versus < 0 || &s->row[w->versus] == w) {
 		w->versus = -1;
 		return 0;
@@ -360,13 +384,17 @@ static int make_rows(struct summary *s, const struct summary_options *o, const s
 	for (int i = 0; i < s->runs.n; i++)
 		if (s->runs.run[i].complete && add_run(s, &s->runs.run[i], err))
 			return err->code;
+	for (int i = 0; i < s->n_rows; i++) {
+		if (keep_newest(&s->row[i], &s->runs, log, err))
+			return err->code;
+		s->row[i].first = s->row[i].run[0];
+	}
 	qsort(s->row, (size_t)s->n_rows, sizeof(*s->row), by_reading);
+	if (summary_name_rows(s, err))
+		return err->code;
 	for (int i = 0; i < s->n_rows; i++) {
 		struct row *w = &s->row[i];
 
-		if (keep_newest(w, &s->runs, log, err))
-			return err->code;
-		w->first = w->run[0];
 		find_ceiling(s->board[w->board].calibration, w);
 		if (score_row(w, o, err))
 			return err->code;
@@ -394,6 +422,7 @@ void summary_free(struct summary *s)
 		free(s->row[i].run);
 	free(s->board);
 	free(s->row);
+	arena_free(&s->mem);
 	results_free(&s->runs);
 	*s = (struct summary){ 0 };
 }

@@ -5,29 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const see_bit[SEE_BITS] = {
-	"text",	   "speech", "audio",	"face",	 "body",
-	"posture", "video",  "history", "sound", "pictures"
+/* In the words of recipes; what is part of one that was named is not named again. */
+static const struct {
+	unsigned see;
+	const char *word;
+} see_word[] = {
+	{ SEE_TEXT, "text" },		{ SEE_SPEECH, "speech" },     { SEE_AUDIO, "audio" },
+	{ SEE_BEHAVIOUR, "behaviour" }, { SEE_FACE, "face" },	      { SEE_BODY, "body" },
+	{ SEE_POSTURE, "posture" },	{ SEE_VIDEO, "video" },	      { SEE_HISTORY, "history" },
+	{ SEE_SOUND, "sound" },		{ SEE_PICTURES, "pictures" },
 };
 
-/* Few missing: "all but …". */
 void tables_see_words(unsigned see, char *dst, size_t size)
 {
-	unsigned missing = SEE_ALL & ~see, listed = see;
-	size_t at = 0, n_missing = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(see_bit); i++)
-		n_missing += missing >> i & 1;
-	if (!str_copy(dst, size, see ? "" : "nothing") || !see)
+	if (!str_copy(dst, size, see ? "" : "nothing"))
 		return;
-	if (n_missing <= 2) {
-		at = (size_t)snprintf(dst, size, n_missing ? "all but " : "all");
-		listed = missing;
-	}
-	for (size_t i = 0, n = 0; i < ARRAY_LEN(see_bit) && at < size; i++)
-		if (listed >> i & 1)
-			at += (size_t)snprintf(dst + at, size - at, "%s%s", n++ ? ", " : "",
-					       see_bit[i]);
+	for (size_t i = 0; i < ARRAY_LEN(see_word) && at < size; i++)
+		if ((see & see_word[i].see) == see_word[i].see) {
+			at += (size_t)snprintf(dst + at, size - at, "%s%s", at ? ", " : "",
+					       see_word[i].word);
+			see &= ~see_word[i].see;
+		}
 }
 
 static void key_columns(struct table *t)
@@ -80,7 +80,11 @@ static void sight_cell(const struct result *r, struct table *t)
 
 void tables_results(const struct summary *s, int board, struct table *t)
 {
+	const bool asks = tables_any_asks(s, board);
+
 	key_columns(t);
+	if (asks)
+		table_column(t, COLUMN_TEXT, "mode", NULL);
 	table_column(t, COLUMN_SHOWN, "weighted F1, %", "weighted_f1");
 	table_column(t, COLUMN_CSV, "weighted_f1_mean", NULL);
 	table_column(t, COLUMN_CSV, "weighted_f1_std", NULL);
@@ -101,6 +105,8 @@ void tables_results(const struct summary *s, int board, struct table *t)
 		if (board >= 0 && r->board != board)
 			continue;
 		key_cells(s, r, t);
+		if (asks)
+			table_text(t, tables_mode(r));
 		spread_cell(t, &r->f1);
 		table_number(t, r->f1.mean, 100, 2);
 		table_number(t, r->f1.std, 100, 2);
@@ -285,7 +291,11 @@ void tables_stages(const struct summary *s, int board, struct table *t)
 			table_number(t, x.p50_ms, 1, 3);
 			table_number(t, x.p90_ms, 1, 3);
 			table_number(t, x.p99_ms, 1, 3);
-			table_number(t, (double)x.n / x.total_s, 1, 1);
+			table_number(t,
+				     r->first->asks && !strcmp(x.name, "model")
+					     ? tables_asks_per_s(r)
+					     : (double)x.n / x.total_s,
+				     1, 1);
 			table_text(t, r->first->selection);
 		}
 	}

@@ -22,10 +22,21 @@ void tables_calibration(const struct summary *s, int board, struct table *t);
 void tables_ablation(const struct summary *s, int board, struct table *t);
 /* Latency percentiles and throughput of each stage. */
 void tables_stages(const struct summary *s, int board, struct table *t);
+/* Of systems that ask a served model: mode, the scores beside the headline, failures by cause,
+ * tokens and cost; no row for others. */
+void tables_served(const struct summary *s, int board, struct table *t);
 /* Every folder that was read, with seed, epochs, cost and origin. */
 void tables_runs(const struct summary *s, int board, struct table *t);
 
-/* "text, speech, history" or "all but face" for enum see; cut off at size. */
+/* Is there a row of such a system on the board (below 0: on any)? */
+bool tables_any_asks(const struct summary *s, int board);
+/* How such a system asks: "generate"; "" for others. */
+const char *tables_mode(const struct row *r);
+/* Its utterances a second by the clock on the wall, with all that was in flight; NaN: replies of
+ * earlier runs were used. */
+double tables_asks_per_s(const struct row *r);
+
+/* "text, speech, history" for enum see; cut off at size. */
 void tables_see_words(unsigned see, char *dst, size_t size);
 
 #endif

@@ -38,41 +38,13 @@ static int check_comparable(const struct result *a, const struct result *b, stru
 	return results_same_samples(a, b, err);
 }
 
-/* Everything of a run's recipe but the seed, as text. */
-static void recipe_text(const struct result *r, struct strbuf *out)
+/* Same recipe and no run of this seed yet? */
+static bool takes(const struct contender *c, const struct result *r)
 {
-	static const char *const part[] = { "system",  "model",	 "without",  "see",
-					    "options", "window", "selection" };
-	struct json_writer w;
-
-	json_begin(&w, out, 0);
-	json_open_array(&w, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
-		const struct json *v = json_get(r->manifest, part[i]);
-
-		if (v)
-			json_put_value(&w, NULL, v);
-		else
-			json_put_null(&w, NULL);
-	}
-	json_close_array(&w);
-}
-
-/* Same recipe and no run of this seed yet; -1 for no memory. */
-static int takes(const struct contender *c, const struct result *r)
-{
-	struct strbuf ours = { 0 }, theirs = { 0 };
-	int yes;
-
 	for (int i = 0; i < c->n_runs; i++)
 		if (c->run[i]->seed == r->seed)
-			return 0;
-	recipe_text(c->run[0], &ours);
-	recipe_text(r, &theirs);
-	yes = ours.oom || theirs.oom ? -1 : !strcmp(strbuf_str(&ours), strbuf_str(&theirs));
-	strbuf_free(&ours);
-	strbuf_free(&theirs);
-	return yes;
+			return false;
+	return results_same_recipe(c->run[0], r);
 }
 
 static int by_seed(const void *a, const void *b)
@@ -89,12 +61,9 @@ static int group_runs(struct lineup *l, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory");
 	for (int i = 0; i < l->n_results; i++) {
 		struct contender *c = l->system;
-		int same = 0;
 
-		while (c < l->system + l->n_systems && !(same = takes(c, &l->result[i])))
+		while (c < l->system + l->n_systems && !takes(c, &l->result[i]))
 			c++;
-		if (same < 0)
-			return err_set(err, ERR_NOMEM, "no memory");
 		if (c == l->system + l->n_systems) {
 			c->run = arena_array(&l->mem, (size_t)l->n_results, sizeof(*c->run));
 			if (!c->run)
