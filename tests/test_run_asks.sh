@@ -61,6 +61,9 @@ check "and sound" [ "$(grep -c '^<sound, ' "$dir/dry")" = "$tests" ]
 check "and says what it would cost" grep -q "$tests requests, .* cost at most [1-9]" "$dir/dry.sum"
 check "a dry run sends nothing" [ "$(asked vllm)" = 0 ]
 check "and leaves no result" [ ! -e "$dir/results/runs" ]
+"$merc" run "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/results" -b exec:scripts/examples/exec_majority.sh -n 2>&1 >/dev/null |
+	cat >"$dir/dry.sum"
+check "where no price is known, it says so" grep -q 'cost unknown: no price is known for exec_majority.sh' "$dir/dry.sum"
 check "without a back-end too" grep -q '^== test/' "$dir/dry"
 
 # a result
@@ -84,7 +87,12 @@ check "the dry run's prompts are those that were sent" [ "$dry" = "$sent" ]
 before=$(asked vllm)
 check "again: there already" run "$dir/both.json" "$dir/vllm.json"
 check "again: nothing was sent" [ "$(asked vllm)" = "$before" ]
+"$merc" run "$dir/both.json" -c meld -r "$dir/meld" --results "$dir/results" -b "$dir/vllm.json" -n >"$dir/dry" 2>"$dir/dry.sum"
+check "a dry run of it shows nothing to ask" [ "$(grep -c '^run meld-both.*, which is there$' "$dir/dry") $(grep -c '^==' "$dir/dry")" = "1 0" ]
 mv "$dir/results/runs" "$dir/first"
+"$merc" run "$dir/both.json" -c meld -r "$dir/meld" --results "$dir/results" -b "$dir/vllm.json" -n >"$dir/dry" 2>"$dir/dry.sum"
+check "without the result, that all replies are there" grep -q "$tests of them have their reply already" "$dir/dry.sum"
+check "and cost nothing" grep -q ': 0 requests, .* cost at most 0$' "$dir/dry.sum"
 check "without the result, with its replies" run "$dir/both.json" "$dir/vllm.json"
 check "nothing was asked twice" [ "$(($(asked vllm) - before))" -le 3 ]
 check "and the result is the same" scripts/same-results.sh "$dir/first" "$dir/results/runs"
@@ -126,9 +134,23 @@ check "and are recorded" [ "$(grep -h -A 24 '"shots": \[' "$dir"/results/runs/me
 	grep -c '"id": "dia')" = 5 ]
 rm -r "$dir"/results/runs/meld-text-on-exec*
 
+# a sweep
+"$merc" sweep "$dir/text.json" --axis window=0,1,3 -c meld -r "$dir/meld" --results "$dir/results" -b "$dir/vllm.json" --name context \
+	-n >"$dir/dry" 2>"$dir/dry.sum"
+check "a dry run of a sweep lists its runs" grep -q '3 to do here' "$dir/dry"
+check "and what they would ask and cost" grep -q "$((3 * tests)) requests, .* cost at most [1-9]" "$dir/dry.sum"
+
 # killed and going on
 check "the same in one go" run "$dir/text.json" "$dir/slow.json" --results "$dir/whole"
 whole=$(asked slow)
+for of in "$dir"/whole/asks/*; do
+	mkdir -p "$dir/part/asks/$(basename "$of")"
+	head -n 10 "$of/journal.jsonl" >"$dir/part/asks/$(basename "$of")/journal.jsonl"
+done
+"$merc" run "$dir/text.json" -c meld -r "$dir/meld" --results "$dir/part" -b "$dir/slow.json" -n 2>"$dir/dry.sum" >"$dir/dry"
+check "a dry run counts what is kept" grep -q '10 of them have their reply already' "$dir/dry.sum"
+check "and what is not" grep -q "$((tests - 10)) requests" "$dir/dry.sum"
+check "each reply that is there is marked" [ "$(grep -c '^== .*  its reply is there$' "$dir/dry")" = 10 ]
 for wait in .3 .5 .4; do
 	run "$dir/text.json" "$dir/slow.json" --concurrency 2 2>/dev/null &
 	sleep $wait

@@ -12,6 +12,7 @@
 #include "harness/base/io.h"
 #include "harness/cli/ask_folder.h"
 #include "harness/cli/backend.h"
+#include "harness/cli/dry_run.h"
 #include "harness/remote/ask_file.h"
 #include "harness/remote/carrier.h"
 #include "harness/remote/key.h"
@@ -145,37 +146,48 @@ static int end_well(struct asking *a, struct err *err)
 
 /* --- the verb -------------------------------------------------------------------------------- */
 
-static void show_estimate(const struct asking *a, const struct ask_estimate *sum, uint64_t bytes)
+static void show_estimate(const struct asking *a, const struct dry_run *d, uint64_t bytes)
 {
+	const struct ask_estimate *e = &d->estimate;
+	struct strbuf b = { 0 };
+
+	if (d->n_kept)
+		strbuf_addf(&b, "%lld have their reply already; ", (long long)d->n_kept);
+	dry_run_cost(&a->carrier, e->cost, &b);
 	log_info(&a->c->log,
 		 "%zu asks in %lld requests, %llu bytes; about %lld tokens in prompts, at most "
-		 "%lld in replies; cost: at most about %g; nothing was sent",
-		 a->file.n, (long long)sum->requests, (unsigned long long)bytes,
-		 (long long)sum->prompt_tokens, (long long)sum->completion_tokens, sum->cost);
+		 "%lld in replies; %s; nothing was sent",
+		 a->file.n, (long long)e->requests, (unsigned long long)bytes,
+		 (long long)e->prompt_tokens, (long long)e->completion_tokens, strbuf_str(&b));
+	strbuf_free(&b);
 }
 
 /* Every ask as it would be sent; out NULL: only whether it can be. */
 static int prepare_all(struct asking *a, FILE *out, struct err *err)
 {
+	struct dry_run d = { .carrier = &a->carrier };
 	struct strbuf b = { 0 };
-	struct ask_estimate sum = { 0 };
 	uint64_t bytes = 0;
 
+	if (out)
+		dry_run_folder(&d, *a->folder.dir ? a->folder.dir : NULL, err);
 	while (!err->code) {
 		const struct ask *ask = NULL;
 
 		if (ask_file_next(&a->file, &ask, err) != ASK_READY)
 			break;
 		strbuf_reset(&b);
-		if (!a->carrier.request(a->carrier.ctx, ask, &b, err) && out)
+		if (!a->carrier.request(a->carrier.ctx, ask, &b, err) && out) {
 			fprintf(out, "%s\n", strbuf_str(&b));
-		a->carrier.estimate(a->carrier.ctx, ask, &sum);
+			dry_run_count(&d, ask, NULL, err);
+		}
 		bytes += b.len;
 		ask_file_release(ask);
 	}
 	if (out && !err->code)
-		show_estimate(a, &sum, bytes);
+		show_estimate(a, &d, bytes);
 	a->file.next = 0;
+	kept_close(d.kept);
 	strbuf_free(&b);
 	return err->code;
 }

@@ -260,9 +260,13 @@ static int dry_run(struct teaching *t, struct err *err)
 {
 	const struct inquiry q = describe_inquiry(&t->d);
 	struct dry_run shown = { .carrier = &t->carrier };
+	char *journal = *t->folder.dir ? ask_folder_file(&t->folder, JOURNAL, err) : NULL;
 
-	if (!inquiry_show(&q, dry_run_show, &shown, err))
+	if (!err->code && !dry_run_folder(&shown, journal, err) &&
+	    !inquiry_show(&q, dry_run_show, &shown, err))
 		dry_run_sum(&shown, &t->c->log);
+	kept_close(shown.kept);
+	free(journal);
 	return err->code;
 }
 

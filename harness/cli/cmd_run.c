@@ -106,20 +106,26 @@ static struct run_options options_of(struct cli *c, const struct carrier *carrie
 	};
 }
 
-/* Every prompt of a run of a system that asks; of one that is left out, why. */
+/* Every prompt of a run of a system that asks, unless its result is there; of one that is left
+ * out, why. */
 static int dry_run_one(const struct bank *bank, const struct recipe *r, uint64_t seed,
 		       const struct run_options *o, struct dry_run *all, struct err *err)
 {
+	const bool again = o->again || (o->carrier && o->carrier->retry_failed);
 	struct strbuf why = { 0 };
 	char id[RUN_ID_MAX];
+	bool done;
 
 	if (experiment_id(bank, r, seed, o, id, err))
 		return err->code;
+	done = experiment_done(o->results, id);
 	if (!offer_worth(bank, r, &why)) {
 		printf("run %s, left out: %s\n", id, strbuf_str(&why));
+	} else if (done && !again) {
+		printf("run %s, which is there\n", id);
 	} else {
-		printf("run %s%s\n", id, experiment_done(o->results, id) ? ", which is there" : "");
-		experiment_show(bank, r, seed, o, dry_run_show, all, err);
+		printf("run %s%s\n", id, done ? ", which is there and is made again" : "");
+		dry_run_experiment(all, bank, r, seed, o, dry_run_show, err);
 	}
 	strbuf_free(&why);
 	return err->code;
@@ -140,6 +146,7 @@ static int dry_run(struct cli *c, const struct bank *bank, const struct plan *pl
 	}
 	if (!err->code && all.asks)
 		dry_run_sum(&all, &c->log);
+	kept_close(all.kept);
 	return err->code;
 }
 

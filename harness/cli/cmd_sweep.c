@@ -10,6 +10,7 @@
 
 #include "harness/base/io.h"
 #include "harness/cli/backend.h"
+#include "harness/cli/dry_run.h"
 #include "harness/cli/load.h"
 #include "harness/cli/sweeps.h"
 #include "harness/remote/carrier.h"
@@ -78,8 +79,8 @@ static const struct opt_spec sweep_opts[] = {
 	  .type = OPT_BOOL,
 	  .fallback = "false",
 	  .letter = 'n',
-	  .help = "run nothing; list the runs and, given --root, what is done and how long the "
-		  "rest takes" },
+	  .help = "run nothing; list the runs and, given --root, what is done, how long the rest "
+		  "takes and what it would ask" },
 	{ .name = "save",
 	  .type = OPT_BOOL,
 	  .fallback = "false",
@@ -203,6 +204,49 @@ static int list_runs(const struct sweeping *w, struct err *err)
 	return err->code;
 }
 
+static struct run_options options_of(const struct sweeping *w)
+{
+	const struct cli *c = w->c;
+
+	return (struct run_options){
+		.results = w->dir,
+		.save_model = opt_bool(&c->opts, "save"),
+		.limit = (int)opt_int(&c->opts, "limit"),
+		.threads = 1,
+		.carrier = w->carrier.ctx ? &w->carrier : NULL,
+		.keep_prompts = opt_bool(&c->opts, "keep-prompts"),
+		.max_failures = opt_num(&c->opts, "max-failures"),
+		.clip_threads = c->threads,
+		.clips = w->clips,
+		.log = &c->log,
+		.stop = c->stop,
+	};
+}
+
+/* What the runs to do would ask, and what that costs. */
+static int estimate_asks(const struct sweeping *w, struct err *err)
+{
+	const struct run_options o = options_of(w);
+	struct dry_run all = { .carrier = o.carrier };
+
+	for (int i = 0; i < w->sweep.plan.n && !err->code; i++) {
+		struct recipe r;
+
+		if (!w->keep[i] || w->sweep.run[i].done)
+			continue;
+		if (!recipe_planned(&r, &w->sweep.plan, i, w->bank.corpus->name, NULL,
+				    text_or_null(w->c, "set"), err) &&
+		    r.model->ask)
+			dry_run_experiment(&all, &w->bank, &r, w->sweep.plan.run[i].seed, &o,
+					   dry_run_count, err);
+		recipe_free(&r);
+	}
+	if (!err->code && all.asks)
+		dry_run_sum(&all, &w->c->log);
+	kept_close(all.kept);
+	return err->code;
+}
+
 static unsigned all_seen(const struct sweeping *w, struct err *err)
 {
 	unsigned seen = 0;
@@ -230,25 +274,6 @@ static int write_status(const struct sweeping *w, enum sweep_status status, stru
 		sweep_status_write(w->dir, w->sweep.hash, &w->shard, status, err);
 	close(hold);
 	return err->code;
-}
-
-static struct run_options options_of(const struct sweeping *w)
-{
-	const struct cli *c = w->c;
-
-	return (struct run_options){
-		.results = w->dir,
-		.save_model = opt_bool(&c->opts, "save"),
-		.limit = (int)opt_int(&c->opts, "limit"),
-		.threads = 1,
-		.carrier = w->carrier.ctx ? &w->carrier : NULL,
-		.keep_prompts = opt_bool(&c->opts, "keep-prompts"),
-		.max_failures = opt_num(&c->opts, "max-failures"),
-		.clip_threads = c->threads,
-		.clips = w->clips,
-		.log = &c->log,
-		.stop = c->stop,
-	};
 }
 
 static int carry_out(struct sweeping *w, struct err *err)
@@ -375,9 +400,9 @@ static int run_sweep(struct cli *c, struct err *err)
 		return 0;
 	environment_warn(&c->log);
 	if (!read_request(&w, d->name, &ranks, err) && !prepare(&w, &corpus, &gold, err)) {
-		if (opt_bool(&c->opts, "dry-run"))
-			list_runs(&w, err);
-		else
+		if (opt_bool(&c->opts, "dry-run") && !list_runs(&w, err) && w.bank.corpus)
+			estimate_asks(&w, err);
+		else if (!opt_bool(&c->opts, "dry-run"))
 			carry_out(&w, err);
 		/* a rank that is stopped or has no data to work on does not wait for the others:
 		 * that it ends so tells mpirun to end them */

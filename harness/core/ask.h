@@ -225,6 +225,7 @@ struct carrier {
 	 * runs of the same command paid it. */
 	void (*spend)(void *ctx, double cost);
 	bool retry_failed; /* replies that are backend_fail are asked for again */
+	bool priced;	   /* asks cost something, by the prices of the profile */
 	/* For measuring: a line of its own to the model, which keeps nothing and sends nothing
 	 * twice.  needs as for carry, 0 where another line has tried them; *served likewise.  NULL
 	 * with err set; hang_up accepts NULL.  Before the carrier is closed,

@@ -301,10 +301,11 @@ int carrier_open(struct carrier *c, const char *spec, const struct carrier_optio
 			       spec);
 	if (w->ops->open(w->state, w->spec, &w->env, err))
 		return err->code;
-	if (o->budget > 0 && !is_paid(w))
+	c->priced = is_paid(w);
+	if (o->budget > 0 && !c->priced)
 		return err_set(err, ERR_ARG,
-			       "%s: nothing costs anything there, so that a budget bounds nothing; "
-			       "give the profile a \"price\"",
+			       "%s: no price is known, so that a budget bounds nothing; give the "
+			       "profile a \"price\"",
 			       spec);
 	w->name = make_name(w, err);
 	c->name = w->name;

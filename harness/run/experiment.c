@@ -295,15 +295,16 @@ static int put_in_place(struct flight *f, struct err *err)
 	return err->code;
 }
 
-/* Folder of the replies.  A run over some of the dialogues shares it with the whole one. */
-static char *asks_dir(const struct flight *f, struct err *err)
+/* A run over some of the dialogues shares the folder with the whole one. */
+char *experiment_asks(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		      const struct run_options *o, struct err *err)
 {
-	struct run_record r = f->record;
+	struct run_record r = record_of(bank, recipe, seed, o);
 	struct strbuf b = { 0 };
 
 	r.limited = false;
 	if (!record_id(&r, err))
-		strbuf_addf(&b, "%s/asks/%s", f->o->results, r.id);
+		strbuf_addf(&b, "%s/asks/%s", o->results, r.id);
 	if (b.oom)
 		err_set(err, ERR_NOMEM, "%s: no memory", r.id);
 	return b.s;
@@ -329,7 +330,7 @@ static int answer(struct flight *f, struct predictions *p, struct err *err)
 
 	if (!m->ask)
 		return predict_views(p, m, f->state, &f->test, f->env.labels->n, f->o->stop, err);
-	rq.dir = dir = asks_dir(f, err);
+	rq.dir = dir = experiment_asks(f->bank, f->recipe, f->record.seed, f->o, err);
 	if (!err->code && !asked_predict(p, &rq, &f->asked, err)) {
 		f->record.asked = &f->asked;
 		if (f->o->keep_prompts && prompt_file_write(&rq, err))

@@ -41,6 +41,9 @@ struct run_outcome {
 /* The id that experiment_run() gives this run, without running it. */
 int experiment_id(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
 		  const struct run_options *o, char id[RUN_ID_MAX], struct err *err);
+/* The folder of its replies, which need not be there; NULL with err set.  The caller frees it. */
+char *experiment_asks(const struct bank *bank, const struct recipe *recipe, uint64_t seed,
+		      const struct run_options *o, struct err *err);
 /* Is the run's result in <results>/runs, whole? */
 bool experiment_done(const char *results, const char *id);
 
