@@ -386,35 +386,68 @@ static void test_media_requests(void **state)
 	endpoint_free(&p);
 }
 
+/* What a reply depends on tells keys apart, each by itself; what it does not does not. */
 static void test_keys(void **state)
 {
-	const struct ask_part hi = TEXT("hi"), ho = TEXT("ho");
-	const struct ask_message m = { "user", &hi, 1 }, other = { "user", &ho, 1 };
-	struct ask a = make_ask(&m, 1, ASK_GENERATE), b;
-	char hash[ASK_SHA_HEX], key[6][ASK_SHA_HEX];
+	static const char *const options[] = { "joy", "anger" }, *const turned[] = { "anger",
+										     "joy" };
+	static const char jpeg[] = { 1, 2, 3 }, wav[] = { 1, 2, 4 };
+	const struct ask_part hi = TEXT("hi"), ho = TEXT("ho"),
+			      pictures[] = {
+				      { .type = ASK_JPEG, .data = jpeg, .size = 3 },
+				      { .type = ASK_JPEG, .data = wav, .size = 3 },
+				      { .type = ASK_WAV, .data = jpeg, .size = 3 },
+			      };
+	const struct ask_message m = { "user", &hi, 1 }, other = { "user", &ho, 1 },
+				 said = { "assistant", &hi, 1 }, twice[] = { m, m },
+				 seen = { "user", &pictures[0], 1 },
+				 elsewhere = { "user", &pictures[1], 1 },
+				 heard = { "user", &pictures[2], 1 };
+	struct ask a[21];
+	char hash[ASK_SHA_HEX], key[ARRAY_LEN(a) + 1][ASK_SHA_HEX], same[ASK_SHA_HEX];
 	struct err err = { 0 };
+	int n = 0;
 
 	(void)state;
-	b = a;
-	for (int i = 0; i < 6; i++) {
-		if (i == 1)
-			b.sampling.temperature = -0.0;
-		if (i == 2)
-			b.index = 1;
-		if (i == 3)
-			b = a, b.message = &other;
-		if (i == 4)
-			b = a, b.settings = "{\"window\":3}";
-		ask_prompt_hash(&b, hash, NULL, &err);
-		ask_key(&b, i == 5 ? "{\"served\":2}" : "{\"served\":1}", hash, key[i], &err);
-		if (i == 4)
-			b = a;
+	for (size_t i = 0; i < ARRAY_LEN(a); i++)
+		a[i] = make_ask(&m, 1, ASK_GENERATE);
+	n++; /* the first stays as it is */
+	a[n++].id = "another";
+	a[n++].index = 1;
+	a[n++].task = "another/1";
+	a[n++].settings = "{\"window\":3}";
+	a[n++].message = &other;
+	a[n++].message = &said;
+	a[n].n_messages = 2, a[n++].message = twice;
+	a[n++].message = &seen;
+	a[n++].message = &elsewhere;
+	a[n++].message = &heard;
+	a[n++].mode = ASK_LETTERS;
+	a[n].option = options, a[n++].n_options = 2;
+	a[n].option = options, a[n++].n_options = 1;
+	a[n].option = turned, a[n++].n_options = 2;
+	a[n++].sampling.temperature = .5;
+	a[n++].sampling.top_p = .5;
+	a[n++].sampling.presence_penalty = .5;
+	a[n++].sampling.frequency_penalty = .5;
+	a[n++].sampling.seed = 1;
+	a[n++].sampling.max_tokens = 17;
+	CHECK(n == (int)ARRAY_LEN(a));
+	for (int i = 0; i < n; i++) {
+		ask_prompt_hash(&a[i], hash, NULL, &err);
+		ask_key(&a[i], "{\"served\":1}", hash, key[i], &err);
 	}
+	ask_prompt_hash(&a[0], hash, NULL, &err);
+	ask_key(&a[0], "{\"served\":2}", hash, key[n], &err);
+	a[0].sampling.temperature = -0.0;
+	a[0].media = (struct ask_media){ 3, 96, 2 }; /* of parts that have no bytes yet */
+	ask_key(&a[0], "{\"served\":1}", hash, same, &err);
 	CHECK_OK(&err);
-	assert_string_equal(key[0], key[1]);
-	for (int i = 1; i < 6; i++)
+	assert_string_equal(key[0], same);
+	for (int i = 1; i <= n; i++)
 		for (int k = 0; k < i; k++)
-			CHECK(i == 1 || strcmp(key[i], key[k]) != 0);
+			if (!strcmp(key[i], key[k]))
+				fail_msg("asks %d and %d have one key", k, i);
 }
 
 int main(void)
