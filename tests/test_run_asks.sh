@@ -119,6 +119,16 @@ check "a turn of which nothing is seen makes a run incomplete, and what helps is
 	says 3 '1 have no clip that can be read: --only-clips leaves out what has none; --max-failures' \
 	run "$dir/voice.json" "$dir/vllm.json" -r "$dir/gap"
 check "and it alone has no answer" [ "$(counts voice-on-vllm decode_fail) $(counts voice-on-vllm ok)" = "1 $((tests - 1))" ]
+cat >"$dir/heard.json" <<'E2'
+{"schema_version": 1, "name": "heard", "title": "Heard", "model": "prompted", "see": ["text", "sound"], "selection": "none"}
+E2
+check "a clip that is not there is a failure" status 3 run "$dir/heard.json" "$dir/vllm.json" -r "$dir/gap"
+check "of the one whose clip it is" grep -q '"id":"dia0_utt1".*"status":"decode_fail".*"cause":"media"' \
+	"$dir"/results/runs/meld-heard-on-vllm-*/predictions.jsonl
+rm -r "$dir"/results/runs/meld-heard-on-vllm-*
+check "unless only clips are answered" run "$dir/heard.json" "$dir/vllm.json" -r "$dir/gap" --only-clips
+check "which is a limited result of all others" sh -c "grep -q '\"result_class\": \"limited\"' '$dir'/results/runs/meld-heard-on-vllm-*/manifest.json &&
+	[ $(counts heard-on-vllm ok) = $((tests - 1)) ]"
 check "more seconds than are ever sent are refused before anything is asked" says 2 seconds \
 	run "$dir/both.json" "$dir/vllm.json" --set seconds=1000
 
