@@ -107,7 +107,7 @@ in_order()
 check 'lines are in the order of the corpus' in_order
 check 'its origin stands beside it' grep -q "\"sha256\": \"$(sha256sum <"$whole/teacher.jsonl" | cut -d' ' -f1)\"" "$whole/teacher.json"
 check 'and names prompt and model' sh -c 'grep -q "behaviour/1" "$1" && grep -q mock-1 "$1"' sh "$whole/teacher.json"
-check 'another configuration is refused' says 2 'name another folder' $describe -o "$whole" --window 3
+check 'another configuration is refused' says 2 "name another folder (--replies $whole/asks takes there" $describe -o "$whole" --window 3
 check 'recorded replies give the same file' sh -c '"$@" >/dev/null && cmp "$0/teacher.jsonl" "$0/../again/teacher.jsonl"' \
 	"$whole" "$merc" describe -q -c meld -r "$clips" -b "replay:$whole/asks/journal.jsonl" -o "$dir/again"
 
@@ -128,6 +128,8 @@ dry_run()
 		grep -q '19 requests, [0-9]* tokens in prompts, at most 9728 in replies, cost at most [0-9]'
 }
 check 'a dry run estimates' dry_run
+check 'and knows what is there' sh -c '"$@" -n 2>&1 >/dev/null | grep -q ": 0 requests"' sh \
+	"$merc" describe -c meld -r "$clips" -b "$dir/profile.json" -o "$whole"
 check 'a budget ends it' says 3 'budget' $describe -o "$dir/poor" --budget 6 --concurrency 1
 check 'the same command goes on' sh -c '"$@" >/dev/null && cmp "$0/llama-server/teacher.jsonl" "$0/poor/teacher.jsonl"' \
 	"$dir" $describe -o "$dir/poor"
@@ -247,6 +249,16 @@ seen()
 		[ -s "$dir/told" ] && [ -z "$(comm -23 "$dir/told" "$dir/have")" ] || return 1
 	done
 }
+# a teacher's file that is not about this corpus, or is none
+check 'another corpus' status 0 "$merc" data synth -q --layout meld -o "$dir/elsewhere" --dialogues 10 --seed 99
+check 'whose texts are others is refused' says 4 'have another text in .*elsewhere: it was written about another corpus' \
+	$merc run scripts/experiments/majority.json -q -c meld -r "$dir/elsewhere" --results "$dir/r" --cues "$whole/teacher.jsonl"
+mkdir "$dir/nothing"
+check 'a folder without any is told' says 0 "warning: --cues $dir/nothing: nothing there measures or describes" \
+	$merc run scripts/experiments/majority.json -c meld -r "$clips" --results "$dir/r" --cues "$dir/nothing"
+check 'a name that is wrong is told' says 4 'no such folder or file; give cue files' \
+	$merc run scripts/experiments/bemerc.json -c meld -r "$clips" --cache "$dir/unmeasured" --results "$dir/r" --cues "$dir/techer.jsonl"
+check 'before any clip is measured' [ "$(ls -A "$dir/unmeasured" 2>/dev/null | wc -l)" = 0 ]
 check 'sentences are the teacher'"'"'s' seen
 bemerc="$merc run -q scripts/experiments/bemerc.json -c meld -r $clips --save false --set dim=16,ff=32,epochs=2,align_epochs=1"
 taught()

@@ -163,14 +163,16 @@ int ask_folder_look(const struct ask_folder *f, const struct opt_values *opts,
 {
 	struct json *status = read_file(f, "status.json", err);
 	struct json *summary = err->code ? NULL : read_file(f, "summary.json", err);
+	const char *cut = strrchr(f->journal, '/');
+	const int below = cut ? (int)(cut - f->journal) : 0;
 
 	*done = false;
 	if (status &&
 	    strcmp(json_str(json_get(status, "configuration"), ""), f->configuration) != 0)
 		err_set(err, ERR_ARG,
 			"%s: holds the replies of other asks or another back-end; name another "
-			"folder",
-			f->dir);
+			"folder (--replies %s%s%.*s takes there what is asked alike)",
+			f->dir, f->dir, below ? "/" : "", below, f->journal);
 	*done = !err->code && summary &&
 		!strcmp(json_str(json_get(status, "status"), ""), "complete") &&
 		!opt_bool(opts, "retry-failed");

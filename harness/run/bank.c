@@ -189,7 +189,8 @@ static int hash_cues(struct bank *b, const struct cue_files *files, struct err *
 }
 
 /* Recorded measurements stand in where the clip gave none. */
-static void take_recorded(struct bank *b, const struct cue_files *files)
+static void take_recorded(struct bank *b, const struct cue_files *files,
+			  const struct bank_options *o)
 {
 	for (int i = 0; i < b->corpus->n_utt; i++) {
 		const struct cue_set *speech = cue_files_speech(files, i);
@@ -202,6 +203,11 @@ static void take_recorded(struct bank *b, const struct cue_files *files)
 		if (behaviour && !cue_set_any(&b->m[i].behaviour, BEHAVIOUR_CUE_COUNT))
 			b->m[i].behaviour = *behaviour;
 	}
+	if (!b->n_recorded && !b->n_described)
+		log_info(o->log,
+			 "warning: --cues %s: nothing there measures or describes an utterance of "
+			 "%s",
+			 o->cues, b->corpus->root);
 }
 
 int bank_build(struct bank *b, struct corpus *corpus, const struct gold *gold,
@@ -215,11 +221,13 @@ int bank_build(struct bank *b, struct corpus *corpus, const struct gold *gold,
 	b->turn = arena_array(&b->mem, (size_t)corpus->n_utt, sizeof(*b->turn));
 	if (!b->m || !b->turn)
 		err_set(err, ERR_NOMEM, "%s: no memory", corpus->root);
+	/* read before clips are measured, which takes long, and used after */
+	if (!err->code && o->cues && !cue_files_load(&files, corpus, o->cues, err))
+		hash_cues(b, &files, err);
 	if (!err->code && o->media)
 		measure_corpus(b, corpus, o, err);
-	if (!err->code && o->cues && !cue_files_load(&files, corpus, o->cues, err) &&
-	    !hash_cues(b, &files, err))
-		take_recorded(b, &files);
+	if (!err->code && o->cues)
+		take_recorded(b, &files, o);
 	if (!err->code && !wording_make(&w, b, o->words, err) &&
 	    (b->words = wording_json(&w, &b->mem, err)) &&
 	    !word_all(b, &w, o->cues ? &files : NULL, err) && !hash_content(b, err))

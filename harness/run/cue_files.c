@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/io.h"
+#include "harness/base/sha256.h"
 #include "harness/base/str.h"
 #include "harness/cue/behaviour.h"
 #include "harness/run/cue_reader.h"
@@ -14,6 +15,27 @@ enum {
 	LISTED_IDS = 8,	  /* utterances named in the issue about coverage */
 	AMBIGUOUS = -2,	  /* by_id: more than one split has this id */
 };
+
+bool cue_text_hash(const char *text, char out[CUE_TEXT_HASH])
+{
+	static const char blank[] = " \t";
+	struct strbuf words = { 0 };
+	char hash[SHA256_HEX];
+	bool done;
+
+	for (const char *s = text + strspn(text, blank); *s; s += strspn(s, blank)) {
+		const size_t n = strcspn(s, blank);
+
+		strbuf_addf(&words, "%s%.*s", words.len ? " " : "", (int)n, s);
+		s += n;
+	}
+	done = !words.oom;
+	sha256_hex(strbuf_str(&words), words.len, hash);
+	memcpy(out, hash, CUE_TEXT_HASH - 1);
+	out[CUE_TEXT_HASH - 1] = '\0';
+	strbuf_free(&words);
+	return done;
+}
 
 int cue_split(const char *name)
 {

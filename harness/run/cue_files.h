@@ -28,6 +28,11 @@ struct cue_record {
 	const char *sentence[PART_COUNT]; /* what face, body, posture do; NULL: nothing */
 };
 
+/* The first 16 digits of the SHA-256 of a text's words, one blank between them, and a NUL: of a
+ * line that says which text it was written about.  false: no memory. */
+#define CUE_TEXT_HASH 17
+bool cue_text_hash(const char *text, char out[CUE_TEXT_HASH]) __attribute__((warn_unused_result));
+
 /* The zeroed struct holds nothing. */
 struct cue_files {
 	struct cue_record *record; /* (n_utt) */
@@ -40,9 +45,9 @@ struct cue_files {
 
 /* Reads the file, or every file of the folder (several: separated by ':') that
  * belongs to this corpus.  Rows without an utterance, rows whose text is another
- * than the utterance's (they are not used), second rows for one utterance (the first
- * counts), files that are not used, a teacher's failures and the coverage become issues of c.
- * Broken files are errors with file and line.  On failure *out is freed. */
+ * than the utterance's (they are not used; ERR_DATA if most of a teacher's are), second rows for
+ * one utterance (the first counts), files that are not used, a teacher's failures and the coverage
+ * become issues of c. Broken files are errors with file and line.  On failure *out is freed. */
 int cue_files_load(struct cue_files *out, struct corpus *c, const char *dir, struct err *err);
 void cue_files_free(struct cue_files *f); /* accepts the zeroed struct */
 

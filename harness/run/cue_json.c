@@ -17,7 +17,7 @@ static bool is_ours(const char *key)
 	static const char *const name[] = { "id",	  "split",	    "speech",
 					    "status",	  "schema_version", "cause",
 					    "asked",	  "model",	    "prompt_hash",
-					    "media_hash", "reply_hash" };
+					    "media_hash", "reply_hash",	    "text_hash" };
 
 	for (size_t i = 0; i < ARRAY_LEN(name); i++)
 		if (!strcmp(key, name[i]))
@@ -66,6 +66,25 @@ static int read_member(struct cue_reader *r, const struct json *v, long line, in
 	return 0;
 }
 
+/* Was the line written about another text than the utterance's?  Then it is not used. */
+static bool is_of_other_text(struct cue_reader *r, const struct json *v, long line, int utt)
+{
+	const char *said = json_str(json_get(v, "text_hash"), "");
+	char hash[CUE_TEXT_HASH];
+
+	if (!*said)
+		return false;
+	if (!cue_text_hash(r->c->utt[utt].text, hash))
+		err_set(r->err, ERR_NOMEM, "%s: no memory", r->path);
+	if (r->err->code || !strcmp(said, hash))
+		return r->err->code != 0;
+	r->n_text++;
+	corpus_issue(r->c, ISSUE_WARN, "cue-text-differs", r->path, line, r->err,
+		     "%s: written about another text than the utterance's; the line is not used",
+		     r->c->utt[utt].id);
+	return true;
+}
+
 static int read_line(void *ctx, const struct json *v, long line, struct err *err)
 {
 	struct cue_reader *r = ctx;
@@ -81,7 +100,8 @@ static int read_line(void *ctx, const struct json *v, long line, struct err *err
 	if (name && split < 0)
 		return err_set(err, ERR_FORMAT, "%s:%ld: split '%s' is none of train, dev, test",
 			       r->path, line, name);
-	if (cue_find(r, split, id, line, &utt) || utt < 0 || has_failed(r, v))
+	if (cue_find(r, split, id, line, &utt) || utt < 0 || is_of_other_text(r, v, line, utt) ||
+	    has_failed(r, v))
 		return err->code;
 	for (const struct json *m = json_at(v, 0); m; m = json_next(m))
 		if (read_member(r, m, line, utt, &values))
@@ -95,6 +115,12 @@ int cue_read_lines(struct cue_reader *r)
 
 	if (json_lines(r->path, JSON_LIMIT, &torn, read_line, r, r->err))
 		return r->err->code;
+	if (r->n_text > (r->n_rows - r->n_unmatched) / 2)
+		return err_set(
+			r->err, ERR_DATA,
+			"%s: %d of its %d utterances have another text in %s: it was written "
+			"about another corpus",
+			r->path, r->n_text, r->n_rows - r->n_unmatched, r->c->root);
 	if (torn)
 		return corpus_issue(r->c, ISSUE_WARN, "cue-file-torn", r->path, 0, r->err,
 				    "the last line is cut short and not used");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/sha256.h"
+#include "harness/run/cue_files.h"
 
 #define LISTED 10 /* unreadable clips that are named */
 
@@ -246,6 +247,7 @@ static void add_line(const struct descriptions *d, const struct described *row, 
 	const struct corpus *c = d->corpus;
 	const struct utterance *u = &c->utt[row->utt];
 	struct json_writer w;
+	char text[CUE_TEXT_HASH];
 
 	json_begin(&w, out, 0);
 	json_open_object(&w, NULL);
@@ -257,6 +259,8 @@ static void add_line(const struct descriptions *d, const struct described *row, 
 	json_put_str(&w, "status", answer_status_name[row->status]);
 	put_known(&w, "cause", row->cause);
 	json_put_int(&w, "asked", row->asked);
+	w.out->oom |= !cue_text_hash(u->text, text);
+	json_put_str(&w, "text_hash", text);
 	put_known(&w, "model", row->model);
 	put_known(&w, "prompt_hash", row->prompt_hash);
 	put_known(&w, "media_hash", row->media_hash);
