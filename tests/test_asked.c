@@ -66,7 +66,9 @@ static void test_scores(void **state)
 	CHECK_NEAR(number(v, "answered_only", "macro_f1"), 2. / 3, 1e-12);
 	CHECK_NEAR(number(v, "answered_only", "weighted_f1"), 2. / 3, 1e-12);
 	CHECK_NEAR(number(v, "answered_only", "uar"), .638889, 1e-6);
-	CHECK(number(v, "strict", "n") == 10);
+	CHECK(number(v, "strict", "n") == 10 && !json_get(json_get(v, "strict"), "reason"));
+	CHECK_NEAR(number(v, "strict", "coverage"), .9, 1e-12);
+	CHECK(json_size(json_get(json_get(v, "strict"), "undefined")) == 0);
 	CHECK_NEAR(number(v, "strict", "accuracy"), .6, 1e-12);
 	CHECK_NEAR(number(v, "strict", "macro_f1"), .644444, 1e-6);
 	CHECK_NEAR(number(v, "strict", "weighted_f1"), .633333, 1e-6);
@@ -104,6 +106,10 @@ static void test_nothing(void **state)
 	}
 	v = written(&p);
 	CHECK(number(v, "answered_only", "n") == 0);
+	assert_string_equal(json_str(json_get(json_get(v, "answered_only"), "reason"), ""),
+			    "there is no sample");
+	CHECK(number(v, "strict", "coverage") == 0);
+	CHECK(json_size(json_get(json_get(v, "strict"), "undefined")) == 3);
 	CHECK(json_type(json_get(json_get(v, "answered_only"), "weighted_f1")) == JSON_NULL);
 	CHECK(number(v, "strict", "n") == 10 && number(v, "strict", "weighted_f1") == 0);
 	json_free(v);

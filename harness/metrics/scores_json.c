@@ -5,6 +5,9 @@ void scores_write(struct json_writer *w, const struct label_set *labels, const s
 {
 	json_put_int(w, "n", s->n);
 	json_put_int(w, "answered", s->answered);
+	json_put_num(w, "coverage", (double)s->answered / (double)s->n); /* NaN, null, of none */
+	if (!s->n)
+		json_put_str(w, "reason", "there is no sample");
 	json_put_num(w, "accuracy", s->accuracy);
 	json_put_num(w, "uar", s->uar);
 	json_put_num(w, "macro_f1", s->macro_f1);
@@ -22,6 +25,11 @@ void scores_write(struct json_writer *w, const struct label_set *labels, const s
 		json_close_object(w);
 	}
 	json_close_object(w);
+	json_open_array(w, "undefined");
+	for (int k = 0; k < labels->n; k++)
+		if (s->cls[k].undefined)
+			json_put_str(w, NULL, labels->word[k]);
+	json_close_array(w);
 }
 
 void confusion_write(struct json_writer *w, const struct label_set *labels,

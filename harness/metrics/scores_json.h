@@ -8,7 +8,8 @@
 #include "harness/metrics/bootstrap.h"
 #include "harness/metrics/scores.h"
 
-/* n, answered, accuracy … mcc, per_class. */
+/* n, answered, coverage, accuracy … mcc, per_class, and "undefined": labels that have a score of 0
+ * because its denominator is 0.  Without a sample scores are null, and "reason" says so. */
 void scores_write(struct json_writer *w, const struct label_set *labels, const struct scores *s);
 /* "confusion": labels and a row of counts for each true label, last column: no answer. */
 void confusion_write(struct json_writer *w, const struct label_set *labels,

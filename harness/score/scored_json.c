@@ -62,15 +62,6 @@ void scored_account(const struct scored *s, struct json_writer *w)
 	write_recorded(s, w);
 }
 
-static void write_undefined(const struct scored *s, struct json_writer *w)
-{
-	json_open_array(w, "undefined");
-	for (int k = 0; k < s->all.k; k++)
-		if (s->all.cls[k].undefined)
-			json_put_str(w, NULL, s->corpus->labels->word[k]);
-	json_close_array(w);
-}
-
 static void write_notes(const struct notes *notes, struct json_writer *w)
 {
 	json_open_object(w, "note_counts");
@@ -106,8 +97,6 @@ void scored_json(const struct scored *s, const struct notes *notes, const char *
 	json_put_str(&w, "selection", selection);
 	scored_account(s, &w);
 	scores_write(&w, labels, &s->all);
-	json_put_num(&w, "coverage", (double)s->all.answered / (double)s->all.n);
-	write_undefined(s, &w);
 	interval_write(&w, METRIC_WEIGHTED_F1, &s->interval);
 	confusion_write(&w, labels, &s->confusion);
 	json_open_object(&w, "answered_only");
