@@ -421,6 +421,7 @@ static const char *settings(const struct prompted *p, const struct prompted_scen
 	}
 	json_put_str(&w, "shots", p->n_shots ? p->shots_hash : NULL);
 	json_put_str(&w, "template", p->template);
+	json_put_str(&w, "unit", "turns");
 	json_put_int(&w, "window", s->view->window);
 	json_close_object(&w);
 	copy = b.oom ? NULL : arena_strdup(mem, b.s);

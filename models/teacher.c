@@ -87,6 +87,7 @@ static void add_settings(const struct describing *how, int window, struct strbuf
 	json_put_num(&w, "seconds", how->media.seconds);
 	json_put_int(&w, "side", how->media.side);
 	json_put_bool(&w, "sound", how->sound);
+	json_put_str(&w, "unit", "turns");
 	json_put_bool(&w, "video", how->video);
 	json_put_int(&w, "window", window);
 	json_close_object(&w);

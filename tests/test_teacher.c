@@ -218,10 +218,11 @@ static void test_prompt(void **state)
 	assert_string_equal(text_of(a.message), want);
 	CHECK(a.mode == ASK_GENERATE && a.sampling.temperature == 0 && a.media.frames == 8);
 	assert_string_equal(a.task, "behaviour/1");
-	assert_string_equal(a.settings,
-			    "{\"context_labels\":\"absent\",\"frames\":8,\"future\":false,"
-			    "\"media\":\"" ASK_MEDIA_FORM "\",\"pictures\":true,\"seconds\":30,"
-			    "\"side\":448,\"sound\":true,\"video\":false,\"window\":2}");
+	assert_string_equal(
+		a.settings,
+		"{\"context_labels\":\"absent\",\"frames\":8,\"future\":false,"
+		"\"media\":\"" ASK_MEDIA_FORM "\",\"pictures\":true,\"seconds\":30,"
+		"\"side\":448,\"sound\":true,\"unit\":\"turns\",\"video\":false,\"window\":2}");
 	arena_free(&mem);
 }
 
