@@ -39,7 +39,11 @@ static void test_open(void **state)
 	write_profile(path, 1, ".my model/2 (q4)", "");
 	check_name(path, "_my_model_2__q4_");
 	check_name("exec:LABEL=joy X=1 /opt/a=b/run.sh --model x", "run.sh");
-	check_name("exec:python3 mine.py", "python3");
+	/* two programs in one language are two systems */
+	check_name("exec:python3 mine.py", "mine.py");
+	check_name("exec:env X=1 /usr/bin/python3.11 -u ./a/other.py --fast", "other.py");
+	check_name("exec:sh", "sh");
+	check_name("exec:./run --port 3", "run");
 	CHECK(str_format(spec, sizeof(spec), "replay:%s/said.jsonl", dir));
 	write_text(spec + 7, "{\"id\":\"a\",\"text\":\"joy\"}\n");
 	check_name(spec, "said.jsonl");

@@ -43,19 +43,45 @@ static void leave_no_core(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
-/* The program of a command: the first word that sets no variable, without its folders. */
+/* Does a word only say how the program is started: a variable that it sets, an option, a language?
+ */
+static bool is_start(const char *word, size_t n)
+{
+	static const char *const language[] = { "python",  "perl", "ruby", "node",
+						"Rscript", "bash", "sh",   "env" };
+
+	if (*word == '-' || strcspn(word, "=") < strcspn(word, "/ \t"))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(language); i++) {
+		const size_t len = strlen(language[i]);
+
+		/* python3.11 too */
+		if (len <= n && !memcmp(word, language[i], len) &&
+		    strspn(word + len, "0123456789.") == n - len)
+			return true;
+	}
+	return false;
+}
+
+/* The program of a command, without its folders: the first word that is more than its start. */
 static void name_program(const char *command, struct strbuf *out)
 {
-	const char *word = command + strspn(command, " \t");
-	size_t n = strcspn(word, " \t"), from;
+	const char *first = command + strspn(command, " \t"), *word = first, *base;
+	size_t n;
 
-	while (word[n] && strcspn(word, "=") < strcspn(word, "/ \t")) {
-		word += n + strspn(word + n, " \t");
+	for (;;) {
 		n = strcspn(word, " \t");
+		base = word + n;
+		while (base > word && base[-1] != '/')
+			base--;
+		if (!n || !(is_start(word, n) || is_start(base, n - (size_t)(base - word))))
+			break;
+		word += n + strspn(word + n, " \t");
 	}
-	for (from = n; from && word[from - 1] != '/'; from--)
-		continue;
-	strbuf_addn(out, word + from, n - from);
+	if (n)
+		strbuf_addn(out, base, n - (size_t)(base - word));
+	else
+		strbuf_addn(out, first, strcspn(first, " \t"));
 }
 
 /* What the user calls it, as a part of a file name. */
