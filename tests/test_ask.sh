@@ -113,7 +113,7 @@ interrupted()
 	done
 	kill -TERM $pid
 	wait $pid
-	[ $? = 143 ] && grep -q '"status": "interrupted"' "$dir/int/status.json" &&
+	[ $? = 143 ] && grep -q 'interrupted; the same command goes on from here' "$dir/err" && grep -q '"status": "interrupted"' "$dir/int/status.json" &&
 		[ "$(wc -l <"$dir/int/journal.jsonl")" = 1 ] && [ ! -e "$dir/int/replies.jsonl" ]
 }
 head -n 1 "$dir/asks.jsonl" >"$dir/slow.jsonl"

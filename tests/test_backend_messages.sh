@@ -84,6 +84,29 @@ check "and is the same" [ "$(grep -o 'served.*owned_by[^,]*' "$dir/calm/summary.
 	"$(grep -o 'served.*owned_by[^,]*' "$dir/busy/summary.json")" ]
 check "not nothing" grep -q 'served.*owned_by' "$dir/busy/summary.json"
 
+# asked twice to end: at once, and not without a word
+twice()
+{
+	"$merc" ask -q -b 'exec:sleep 100' -a "$dir/asks.jsonl" -o "$dir/twice" 2>"$dir/err" &
+	pid=$!
+	for _ in $(seq 100); do
+		[ -s "$dir/twice/status.json" ] && break
+		sleep .1
+	done
+	kill -STOP $pid
+	kill -TERM $pid
+	kill -USR1 $pid
+	kill -CONT $pid
+	wait $pid
+	cat "$dir/err"
+	grep -q 'the same command goes on from' "$dir/err"
+}
+check "a second signal ends it with a word" twice
+sed 's/"can": [^]]*\]/"can": []/' "$dir/plain.json" >"$dir/dumb.json"
+echo '{"id": "a", "mode": "choice", "options": ["x", "y"], "messages": [{"role": "user", "content": "?"}]}' >"$dir/choice.jsonl"
+check "what a server cannot do" says 2 'mode choice is not listed under "can" of profile plain' \
+	"$merc" ask -q -b "$dir/dumb.json" -a "$dir/choice.jsonl" -o "$dir/dumb"
+
 # what is no profile
 check "a URL" says 2 'a URL is no back-end: name a profile' ask http://127.0.0.1:8000/v1 url -q
 check "a name" says 4 'no such profile; a back-end is PROFILE.json, exec:COMMAND or replay:FILE' ask gpt-4o name -q

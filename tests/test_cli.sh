@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.." || exit 99
 
 check "no verb is a usage error" says 2 "usage" "$merc"
 check "unknown verb" says 2 "no command 'frobnicate'" "$merc" frobnicate
+check "help about none" says 2 '^try: merc help$' "$merc" help tokenise
 check "unknown option" says 2 "unknown option" "$merc" list --frobnicate
 check "help goes to stdout" status 0 sh -c '"$1" help run | grep -q -- --seeds' sh "$merc"
 check "a failed write to stdout is an error" status 6 sh -c '"$1" list >/dev/full' sh "$merc"

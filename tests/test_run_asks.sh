@@ -238,6 +238,8 @@ check "answer as the model did" [ "$(of text-on-journal.jsonl predictions.jsonl 
 	"$(of text-on-slow predictions.jsonl | sed 's/"prompt_ms.*//')" ]
 check "the trained baseline beside them" "$merc" run -q scripts/experiments/majority.json -c meld \
 	-r "$dir/meld" --results "$dir/results"
+check "which asks nobody, and says so" says 0 'warning: --backend is not used: nothing in .*majority.json asks' \
+	"$merc" run scripts/experiments/majority.json -c meld -r "$dir/meld" --results "$dir/results" -b "$dir/vllm.json"
 check "the program scores as the baseline alone" [ \
 	"$(of text-on-exec_majority.sh metrics.json | grep -m1 '"weighted_f1"')" = \
 	"$(of majority metrics.json | grep -m1 '"weighted_f1"')" ]

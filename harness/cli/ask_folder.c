@@ -56,6 +56,18 @@ int ask_folder_status(const struct ask_folder *f, const char *status, struct err
 	return ask_folder_write(f, "status.json", &b, err);
 }
 
+void ask_folder_broken(const struct ask_folder *f, bool budget_hit, struct err *err)
+{
+	const bool interrupted = err->code == ERR_INTERRUPTED;
+	struct err late = { 0 };
+
+	ask_folder_status(f, interrupted || budget_hit ? "interrupted" : "error", &late);
+	if (interrupted) {
+		*err = (struct err){ 0 };
+		err_set(err, ERR_INTERRUPTED, "interrupted; the same command goes on from here");
+	}
+}
+
 /* --- summary --------------------------------------------------------------------------------- */
 
 void ask_summary_put(struct json_writer *w, const struct ask_counts *n)

@@ -25,6 +25,10 @@ int ask_folder_write(const struct ask_folder *f, const char *name, struct strbuf
 /* Replaces status.json. */
 int ask_folder_status(const struct ask_folder *f, const char *status, struct err *err);
 
+/* Notes in status.json how a command ended that was not to its end; of one that was interrupted,
+ * err says how it goes on. */
+void ask_folder_broken(const struct ask_folder *f, bool budget_hit, struct err *err);
+
 /* Counts as members of the open object. */
 void ask_summary_put(struct json_writer *w, const struct ask_counts *n);
 

@@ -196,7 +196,6 @@ static int carry_out(struct asking *a, struct err *err)
 {
 	const struct ask_source source = { .next = ask_file_next, .ctx = &a->file };
 	const struct ask_sink sink = { put_reply, NULL, a };
-	struct err late = { 0 };
 
 	if (ask_folder_status(&a->folder, "started", err))
 		return err->code;
@@ -207,10 +206,7 @@ static int carry_out(struct asking *a, struct err *err)
 	}
 	if (!err->code)
 		return end_well(a, err);
-	ask_folder_status(&a->folder,
-			  err->code == ERR_INTERRUPTED || a->counts.budget_hit ? "interrupted"
-									       : "error",
-			  &late);
+	ask_folder_broken(&a->folder, a->counts.budget_hit, err);
 	return err->code;
 }
 

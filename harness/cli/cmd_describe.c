@@ -240,17 +240,13 @@ static int end_well(struct teaching *t, struct err *err)
 static int carry_out(struct teaching *t, struct err *err)
 {
 	char *journal = ask_folder_file(&t->folder, JOURNAL, err);
-	struct err late = { 0 };
 
 	if (!err->code && !ask_folder_status(&t->folder, "started", err))
 		describe_carry(&t->d, &t->carrier, journal, &t->served, err);
 	free(journal);
 	if (!err->code)
 		return end_well(t, err);
-	ask_folder_status(&t->folder,
-			  err->code == ERR_INTERRUPTED || t->d.counts.budget_hit ? "interrupted"
-										 : "error",
-			  &late);
+	ask_folder_broken(&t->folder, t->d.counts.budget_hit, err);
 	return err->code;
 }
 

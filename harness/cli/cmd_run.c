@@ -185,6 +185,8 @@ static int run_plan(struct cli *c, const struct bank *bank, const struct plan *p
 static int plan_see(const struct cli *c, const struct plan *plan, const char *dataset,
 		    unsigned *seen, struct err *err)
 {
+	bool asks = false;
+
 	*seen = 0;
 	for (int i = 0; i < plan->n && !err->code; i++) {
 		struct recipe r;
@@ -192,6 +194,7 @@ static int plan_see(const struct cli *c, const struct plan *plan, const char *da
 		if (!recipe_planned(&r, plan, i, dataset, text_or_null(c, "without"),
 				    text_or_null(c, "set"), err)) {
 			*seen |= r.see;
+			asks |= r.model->ask != NULL;
 			if (r.model->ask && !*opt_str(&c->opts, "backend") &&
 			    !opt_bool(&c->opts, "dry-run"))
 				err_set(err, ERR_ARG,
@@ -201,6 +204,10 @@ static int plan_see(const struct cli *c, const struct plan *plan, const char *da
 		}
 		recipe_free(&r);
 	}
+	if (!err->code && !asks && *opt_str(&c->opts, "backend"))
+		log_info(&c->log,
+			 "warning: --backend is not used: nothing in %s asks a served model",
+			 c->operand[0]);
 	return err->code;
 }
 

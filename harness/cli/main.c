@@ -16,8 +16,16 @@ static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int sig)
 {
-	if (stop_signal)
-		_exit(128 + sig); /* asked twice: at once */
+	static const char text[] =
+		"\nmerc: ended at once; the same command goes on from what is kept\n";
+
+	if (stop_signal) {
+		/* asked twice: at once, whether the words get out or not */
+		ssize_t told = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+		(void)told;
+		_exit(128 + sig);
+	}
 	stop_signal = sig;
 }
 
@@ -69,7 +77,9 @@ static int run_verb(const struct verb *v, int argc, char **argv, int first)
 	}
 	if (err.code) {
 		fprintf(stderr, "merc: %s\n", err.msg);
-		if (err.code == ERR_ARG)
+		if (err.code == ERR_ARG && !strcmp(v->name, "help"))
+			fprintf(stderr, "try: merc help\n");
+		else if (err.code == ERR_ARG)
 			fprintf(stderr, "try: merc help %s\n", v->name);
 		status = err_exit_status(err.code);
 	}

@@ -25,7 +25,7 @@ static int check_can(const struct endpoint *p, unsigned needs, const char *who, 
 	for (int t = 0; t < ASK_PART_TYPES; t++)
 		if (needs & ASK_NEEDS_PART(t) && (p->can & part_row[t].can) != part_row[t].can)
 			return err_set(err, ERR_ARG,
-				       "%s: there are %s, which profile %s does not list under "
+				       "%s: it needs %s, which profile %s does not list under "
 				       "\"can\"",
 				       who, part_row[t].name, p->name);
 	for (int m = 0; m < ASK_MODES; m++)

@@ -38,6 +38,11 @@ struct journal {
 
 static int db_error(const struct journal *j, struct err *err)
 {
+	if (j->db && sqlite3_errcode(j->db) == SQLITE_FULL)
+		return err_set(err, ERR_IO,
+			       "%s: no space is left on its device: free some, and the same "
+			       "command goes on",
+			       j->index);
 	return err_set(err, ERR_IO, "%s: %s; it can be deleted, the journal beside it has all",
 		       j->index, j->db ? sqlite3_errmsg(j->db) : "no memory");
 }
