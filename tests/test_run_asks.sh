@@ -98,6 +98,10 @@ check "nothing was asked twice" [ "$(($(asked vllm) - before))" -le 3 ]
 check "and the result is the same" scripts/same-results.sh "$dir/first" "$dir/results/runs"
 check "some of the dialogues use the replies of all" run "$dir/both.json" "$dir/vllm.json" --limit 2
 check "and ask nothing" [ "$(($(asked vllm) - before))" -le 6 ]
+check "fewer of them are another result" run "$dir/both.json" "$dir/vllm.json" --limit 1
+check "and only clips a third" run "$dir/both.json" "$dir/vllm.json" --only-clips
+check "beside the whole one" [ "$(ls -d "$dir"/results/runs/meld-both-on-vllm-* | wc -l)" = 4 ]
+rm -r $(grep -l '"result_class": "limited"' "$dir"/results/runs/meld-both-on-vllm-*/manifest.json | xargs dirname)
 
 # what cannot be asked
 mkdir "$dir/words"

@@ -138,6 +138,8 @@ static struct run_record record_of(const struct bank *bank, const struct recipe 
 		.seed = seed,
 		.see = effective_see(bank, recipe),
 		.limited = o->limit > 0 || o->only_clips,
+		.limit = o->limit,
+		.only_clips = o->only_clips,
 		.why_limited = o->limit > 0    ? "only the first dialogues of each split (--limit)"
 			       : o->only_clips ? "only utterances with a clip (--only-clips)"
 					       : "",

@@ -84,6 +84,10 @@ int record_id(struct run_record *r, struct err *err)
 			json_put_str(&w, NULL, r->bank->seen[bit]);
 	json_close_array(&w);
 	json_put_bool(&w, "limited", r->limited);
+	if (r->limited) {
+		json_put_int(&w, "limit", r->limit);
+		json_put_bool(&w, "only_clips", r->only_clips);
+	}
 	write_spec(&w, r, r->see);
 	json_close_object(&w);
 	hash_hex(strbuf_str(&spec), spec.len, hash);

@@ -28,6 +28,8 @@ struct run_record {
 	unsigned see;		 /* what the model was shown: recipe, model and corpus together */
 	unsigned taken;		 /* what of it, of the turns that are answered, it took in */
 	bool limited;		 /* --limit or only clips: not a result */
+	int limit;		 /* of limited, both: the dialogues of each split, 0 for all; */
+	bool only_clips;	 /* utterances with a clip */
 	const char *why_limited; /* in words; "": it is not */
 	double max_failures; /* of a system that asks: more make it no result, which its id does not
 				tell */
