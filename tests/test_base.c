@@ -127,10 +127,55 @@ static void test_json(void **state)
 	refuse_json("{\"a\":1} x", ERR_FORMAT);
 	refuse_json("[1,", ERR_FORMAT);
 	refuse_json("\"\xff\"", ERR_FORMAT);
+	refuse_json("{\"a\":\"joy\\u0000 or anger\"}", ERR_FORMAT);
 	for (int i = 0; i < 80; i++)
 		strbuf_addc(&out, '[');
 	refuse_json(strbuf_str(&out), ERR_LIMIT);
 	strbuf_free(&out);
+}
+
+/* What a terminal would obey, in a text and as the same text shows it. */
+static void test_commands(void **state)
+{
+	static const char *const row[][2] = {
+		{ "\x1b[31m red\x07\r\x7f", "?[31m red???" },
+		{ "a\n\tb", "a  b" },
+		{ "\xc2\x9b 2J \xc2\xa0", "? 2J \xc2\xa0" },
+		{ "\xe2\x80\xae\xe2\x80\xa8\xe2\x81\xa6 \xe2\x80\x99", "??? \xe2\x80\x99" },
+		{ "\xff \xe2\x80", "? ??" },
+		{ "é中😀", "é中😀" },
+	};
+	struct err err = { 0 };
+	struct strbuf out = { 0 };
+	struct json_writer w;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		char text[64];
+
+		CHECK(str_copy(text, sizeof(text), row[i][0]));
+		utf8_tame(text);
+		assert_string_equal(text, row[i][1]);
+	}
+	err_set(&err, ERR_ARG, "no '%s'", "\x1b]8;;x\x1b\\");
+	assert_string_equal(err.msg, "no '?]8;;x?\\'");
+	err_wrap(&err, "%s", "\x1b[1m");
+	assert_string_equal(err.msg, "?[1m: no '?]8;;x?\\'");
+	json_begin(&w, &out, 0);
+	json_put_str(&w, NULL, "\x1b\xc2\x9b\xe2\x80\xae\xc2\xa0é");
+	assert_string_equal(strbuf_str(&out), "\"\\u001b\\u009b\\u202e\xc2\xa0é\"");
+	strbuf_free(&out);
+}
+
+static void test_names(void **state)
+{
+	static const char *const bad[] = { "",	   ".",	  "..",	     ".x",  "a/b", "../x",
+					   "a\nb", "a b", "\x1b[1m", "a;b", "é" };
+
+	(void)state;
+	CHECK(str_is_name("omnivox-cot_2.json") && str_is_name("-x") && str_is_name("a..b"));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK(!str_is_name(bad[i]));
 }
 
 static int count_line(void *ctx, const struct json *v, long line, struct err *err)
@@ -315,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_csv),	   cmocka_unit_test(test_json),
+		cmocka_unit_test(test_commands),   cmocka_unit_test(test_names),
 		cmocka_unit_test(test_json_lines), cmocka_unit_test(test_options),
 		cmocka_unit_test(test_rng),	   cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_pool),	   cmocka_unit_test(test_writes),

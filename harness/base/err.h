@@ -31,7 +31,8 @@ struct err {
 };
 
 /* Records the first failure; later calls keep it.  Returns the recorded code.
- * A message names the file (and line) and says what to do about it. */
+ * A message names the file (and line) and says what to do about it.  It may quote what stands in
+ * somebody's file: whatever a terminal would obey is taken out (utf8_tame()). */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prefixes the message with what the caller was doing.  Returns err->code. */

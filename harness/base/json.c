@@ -33,8 +33,11 @@ static int prescan(const char *s, size_t n, const char *what, struct err *err)
 		return err_set(err, ERR_FORMAT, "%s: NUL byte", what);
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == '"') {
-			for (i++; i < n && s[i] != '"'; i++)
+			for (i++; i < n && s[i] != '"'; i++) {
+				if (s[i] == '\\' && n - i > 5 && !memcmp(s + i, "\\u0000", 6))
+					return err_set(err, ERR_FORMAT, "%s: NUL in a text", what);
 				i += s[i] == '\\';
+			}
 		} else if (s[i] == '{' || s[i] == '[') {
 			if (++depth > MAX_DEPTH)
 				return err_set(err, ERR_LIMIT, "%s: nested deeper than %d", what,
@@ -236,12 +239,31 @@ void json_begin(struct json_writer *w, struct strbuf *out, int indent)
 	*w = (struct json_writer){ .out = out, .indent = indent };
 }
 
+/* What a terminal would obey, outside of ASCII: its bytes, 0 for what is written as it is. */
+static size_t put_command(struct strbuf *b, const char *s)
+{
+	size_t len;
+	int32_t cp;
+
+	if (*s != '\xc2' && *s != '\xe2')
+		return 0;
+	cp = utf8_decode(s, strnlen(s, 4), &len);
+	if (cp < 0 || !utf8_commands(cp))
+		return 0;
+	strbuf_addf(b, "\\u%04x", (unsigned)cp);
+	return len;
+}
+
 static void put_string(struct strbuf *b, const char *s)
 {
 	strbuf_addc(b, '"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (size_t len = 1; *s; s += len) {
+		const unsigned char c = (unsigned char)*s;
 
+		len = put_command(b, s);
+		if (len)
+			continue;
+		len = 1;
 		if (c == '"' || c == '\\')
 			strbuf_addf(b, "\\%c", c);
 		else if (c == '\n')

@@ -2,6 +2,8 @@
  * JSON.  Reading goes through cJSON behind checks that untrusted input needs
  * (size, UTF-8, depth, trailing text, duplicate keys); writing is our own, so
  * that numbers are %.17g in the C locale and keys keep the order of the calls.
+ * A NUL written as an escape is refused: C would read what stands before it for the whole.
+ * Texts are written as UTF-8, but what a terminal would obey (utf8_commands()) as escapes.
  * Only this module sees cJSON.
  */
 #ifndef HARNESS_BASE_JSON_H

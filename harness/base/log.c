@@ -7,8 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "harness/base/str.h"
+
 #define TERMINAL_EVERY_S 0.2
 #define PLAIN_EVERY_S	 10.0
+#define MESSAGE_MAX	 8192
+#define DETAIL_MAX	 200
 
 double clock_s(void)
 {
@@ -32,10 +36,14 @@ struct log log_stderr(int level)
 __attribute__((format(printf, 2, 0))) static void say(const struct log *l, const char *fmt,
 						      va_list ap)
 {
+	char text[MESSAGE_MAX];
+	const int n = vsnprintf(text, sizeof(text), fmt, ap);
+
+	/* it may quote what stands in somebody's file or came from a server */
+	utf8_tame(text);
 	if (l->who)
 		fprintf(l->out, "%s: ", l->who);
-	vfprintf(l->out, fmt, ap);
-	fputc('\n', l->out);
+	fprintf(l->out, "%s%s\n", text, n >= MESSAGE_MAX ? "…" : "");
 	fflush(l->out);
 }
 
@@ -58,6 +66,7 @@ void progress_start(struct progress *p, const struct log *log, const char *what,
 {
 	*p = (struct progress){ .log = log, .total = total, .start_s = clock_s() };
 	snprintf(p->what, sizeof(p->what), "%s", what);
+	utf8_tame(p->what);
 	p->last_s = p->start_s;
 }
 
@@ -68,15 +77,17 @@ static void show(struct progress *p, const char *detail, double now, bool end)
 	int64_t worked = p->done - p->cached;
 	double left = worked > 0 ? used / (double)worked * (double)(p->total - p->done) : 0;
 	int pct = p->total > 0 ? (int)(100 * p->done / p->total) : 100;
+	char more[DETAIL_MAX];
 
+	snprintf(more, sizeof(more), "%s%s", detail ? " " : "", detail ? detail : "");
+	utf8_tame(more);
 	fprintf(l->out, "%s%s: %lld/%lld %d%% %.0fs", l->terminal ? "\r\033[K" : "", p->what,
 		(long long)p->done, (long long)p->total, pct, used);
 	if (!end && worked > 0)
 		fprintf(l->out, " ETA %.0fs", left);
 	if (p->cached)
 		fprintf(l->out, " (%lld cached)", (long long)p->cached);
-	fprintf(l->out, "%s%s%s", detail ? " " : "", detail ? detail : "",
-		l->terminal && !end ? "" : "\n");
+	fprintf(l->out, "%s%s", more, l->terminal && !end ? "" : "\n");
 	fflush(l->out);
 	p->last_s = now;
 }

@@ -160,6 +160,17 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+bool str_is_name(const char *s)
+{
+	if (!*s || *s == '.')
+		return false;
+	for (; *s; s++)
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+		      (*s >= '0' && *s <= '9') || strchr("._-", *s)))
+			return false;
+	return true;
+}
+
 bool str_same_words(const char *a, const char *b)
 {
 	for (;;) {
@@ -242,6 +253,34 @@ size_t utf8_check(const char *s, size_t n)
 		i += len;
 	}
 	return n;
+}
+
+bool utf8_commands(int32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2028 && cp <= 0x202e) ||
+	       (cp >= 0x2066 && cp <= 0x2069);
+}
+
+void utf8_tame(char *s)
+{
+	char *to = s;
+	size_t len;
+
+	for (size_t n = strlen(s); n; s += len, n -= len) {
+		const int32_t cp = utf8_decode(s, n, &len);
+
+		if (cp < 0)
+			len = 1;
+		if (cp == '\n' || cp == '\t') {
+			*to++ = ' ';
+		} else if (cp < 0 || utf8_commands(cp)) {
+			*to++ = '?';
+		} else {
+			memmove(to, s, len);
+			to += len;
+		}
+	}
+	*to = '\0';
 }
 
 size_t utf8_encode(int32_t cp, char out[4])

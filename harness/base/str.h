@@ -45,6 +45,9 @@ char *path_join(const char *a, const char *b) __attribute__((warn_unused_result)
 const char *path_base(const char *path);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Whether it can be a part of a path that leads nowhere else: letters of ASCII, digits, '.', '_' and
+ * '-', not empty, not beginning with '.'. */
+bool str_is_name(const char *s);
 /* Equal but for the number of blanks and tabs between words, before and after. */
 bool str_same_words(const char *a, const char *b);
 
@@ -59,6 +62,12 @@ int parse_f64(const char *s, double min, double max, const char *what, double *o
 size_t utf8_check(const char *s, size_t n);
 /* Decodes one code point at s (n > 0 bytes left): *len bytes used; -1 if invalid. */
 int32_t utf8_decode(const char *s, size_t n, size_t *len);
+/* What a terminal obeys instead of showing it: control characters (C0, DEL, C1), line and paragraph
+ * separators, marks that turn the direction of text around. */
+bool utf8_commands(int32_t cp);
+/* Makes a text one line that any terminal shows as it is, in place: a blank for each tab and line
+ * feed, '?' for each other character of utf8_commands() and each byte that is no UTF-8. */
+void utf8_tame(char *s);
 /* Writes the UTF-8 of cp into out, returns its length 1..4. */
 size_t utf8_encode(int32_t cp, char out[4]);
 
