@@ -79,7 +79,7 @@ static void test_redact(void **state)
 
 	(void)state;
 	redact_secret(&b, "a " KEY KEY " b sk-planted", 14 + 2 * strlen(KEY) + 2, KEY);
-	assert_string_equal(strbuf_str(&b), "a " REDACTED REDACTED " b sk-planted");
+	assert_string_equal(strbuf_str(&b), "a " REDACTED REDACTED " b " REDACTED);
 	strbuf_free(&b);
 	check_message("x sk-planted+key\\/0123456789 y", "x " REDACTED " y", 100);
 	check_message("Authorization: Bearer abc\nmore", "Authorization " REDACTED " more", 100);
@@ -114,10 +114,19 @@ static void test_redact_spellings(void **state)
 		  REDACTED },
 		{ "sk-planted\\u002Bkey\\/0123456789", REDACTED },
 		{ "sk-planted&#43;key&#x2F;0123456789", REDACTED },
+		/* cut off */
+		{ "sk-planted+key/012345678", REDACTED },
+		{ "sk-planted+ke is no key", REDACTED " is no key" },
+		{ "a sk-pla", "a " REDACTED },
+		{ "sk%2dpl%61n", REDACTED },
+		{ "736b2d706c61", REDACTED },
+		{ "sk-planted%", REDACTED "%" },
+		{ "c2stcGxhbnRlZCtrZXkvMDEyMzQ1Njc", REDACTED },
 		/* not the key */
-		{ "sk-planted+key/012345678", "sk-planted+key/012345678" },
-		{ "73 6b 2d 70 6c 61 6e 74", "73 6b 2d 70 6c 61 6e 74" },
-		{ "c2stcGxhbnRlZCtrZXkvMDEyMzQ1Njc", "c2stcGxhbnRlZCtrZXkvMDEyMzQ1Njc" },
+		{ "sk-pla is no key", "sk-pla is no key" },
+		{ "sk-pl", "sk-pl" },
+		{ "73 6b 2d 70 6c 61 6e 74 and", "73 6b 2d 70 6c 61 6e 74 and" },
+		{ "c2stcGxhbnRl and", "c2stcGxhbnRl and" },
 		{ "%73%6b%2", "%73%6b%2" },
 		{ "The answer is joy \\n \\u0041 &#65; %41 QUFB.",
 		  "The answer is joy \\n \\u0041 &#65; %41 QUFB." },

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define LAYERS 16 /* of escapes around one character: each position looks at a bounded text */
+#define LAYERS		 16 /* of escapes around one character: each position looks at a bounded text */
+#define HALF_MIN	 8  /* characters of half a secret that is taken for it, at least */
+#define CUT_MIN		 6  /* the same at the end of a text that was cut off */
+#define LONGEST_SPELLING 24 /* of one character */
 
 /* What is looked for where. */
 struct search {
@@ -31,6 +34,23 @@ static bool hex_is(const struct search *x, size_t at, int digits, unsigned char 
 		v = v << 4 | (unsigned)hex_digit(x->text[at]);
 	}
 	return v == want;
+}
+
+/* Length of "&amp;" or the like at `at` for the character, 0: it is not there. */
+static size_t named_entity(const struct search *x, size_t at, char want)
+{
+	static const struct {
+		char c;
+		const char *name;
+	} row[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '\'', "&apos;" } };
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		const size_t n = strlen(row[i].name);
+
+		if (row[i].c == want && x->n - at >= n && !memcmp(x->text + at, row[i].name, n))
+			return n;
+	}
+	return 0;
 }
 
 /* Length of "&#N;" or "&#xN;" at `at` for the character, 0: it is not there. */
@@ -63,49 +83,71 @@ static size_t character(const struct search *x, size_t at, char want)
 		at++;
 	if (at >= x->n)
 		return 0;
-	if (x->text[at] == want)
-		return at - from + 1;
 	if (at > from && x->text[at] == 'u' && hex_is(x, at + 1, 4, w))
 		return at - from + 5;
 	if (at > from && x->text[at] == 'x' && hex_is(x, at + 1, 2, w))
 		return at - from + 3;
+	if (x->text[at] == '&' && named_entity(x, at, want))
+		return at - from + named_entity(x, at, want);
 	if (x->text[at] == '&' && entity(x, at, w))
 		return at - from + entity(x, at, w);
-	if (x->text[at] != '%')
-		return 0;
-	/* encoded twice, the percent sign is %25 */
-	for (int k = 0; k < LAYERS && hex_is(x, at + 1, 2, '%') && w != '%'; k++)
-		at += 2;
-	return hex_is(x, at + 1, 2, w) ? at - from + 3 : 0;
+	if (x->text[at] == '%') {
+		const size_t percent = at;
+
+		/* encoded twice, the percent sign is %25 */
+		for (int k = 0; k < LAYERS && hex_is(x, at + 1, 2, '%') &&
+				(want != '%' || hex_is(x, at + 3, 2, '%'));
+		     k++)
+			at += 2;
+		if (hex_is(x, at + 1, 2, w))
+			return at - from + 3;
+		at = percent;
+	}
+	return x->text[at] == want ? at - from + 1 : 0;
+}
+
+/* Whether i characters of a secret that does not go on at `at` give it away: all of them, half of
+ * them, or those that stand where the text was cut off. */
+static bool gives_away(const struct search *x, size_t i, size_t at)
+{
+	const size_t left = x->n - at;
+	/* of the spelling of one more character */
+	const bool begun = left < LONGEST_SPELLING && (left < 2 || strchr("%&\\", x->text[at]));
+
+	return i == x->len || (i >= HALF_MIN && i >= x->len / 2) || (i >= CUT_MIN && begun);
+}
+
+static size_t literal(const struct search *x, size_t from)
+{
+	size_t i = 0;
+
+	while (i < x->len && from + i < x->n && x->text[from + i] == x->secret[i])
+		i++;
+	return gives_away(x, i, from + i) ? i : 0;
 }
 
 static size_t plain(const struct search *x, size_t from)
 {
-	size_t at = from;
+	size_t at = from, i = 0, n;
 
-	for (size_t i = 0; i < x->len; i++) {
-		const size_t n = character(x, at, x->secret[i]);
-
-		if (!n)
-			return 0;
+	for (; i < x->len && (n = character(x, at, x->secret[i])) > 0; i++)
 		at += n;
-	}
-	return at - from;
+	return gives_away(x, i, at) ? at - from : 0;
 }
 
 /* Two digits a byte, perhaps with one character between bytes. */
 static size_t hexadecimal(const struct search *x, size_t from)
 {
-	size_t at = from;
+	size_t at = from, i = 0;
 
-	for (size_t i = 0; i < x->len; i++) {
-		if (i && at < x->n && strchr(": -,", x->text[at]))
-			at++;
-		if (!hex_is(x, at, 2, (unsigned char)x->secret[i]))
-			return 0;
-		at += 2;
+	for (; i < x->len; i++) {
+		const size_t apart = i && at < x->n && strchr(": -,", x->text[at]) ? 1 : 0;
+
+		if (!hex_is(x, at + apart, 2, (unsigned char)x->secret[i]))
+			break;
+		at += apart + 2;
 	}
-	return at - from;
+	return gives_away(x, i, at) ? at - from : 0;
 }
 
 static const char alphabet[2][65] = {
@@ -149,14 +191,13 @@ static size_t base64(const struct search *x, size_t from, size_t bit)
 
 	for (; bit + 6 <= bits; bit += 6) {
 		const unsigned v = six_bits(x, bit);
-		size_t n = 0;
+		size_t n = 0, breaks = at > from ? line_breaks(x, at) : 0;
 
-		at += at > from ? line_breaks(x, at) : 0;
 		for (int k = 0; k < 2 && !n; k++)
-			n = character(x, at, alphabet[k][v]);
+			n = character(x, at + breaks, alphabet[k][v]);
 		if (!n)
-			return 0;
-		at += n;
+			return gives_away(x, bit / 8, at) ? at - from : 0;
+		at += breaks + n;
 	}
 	if (at == from)
 		return 0;
@@ -191,7 +232,8 @@ static void mark_beginnings(const struct search *x, bool begins[256])
  * share bits with it. */
 static size_t spelled(const struct search *x, size_t at, size_t *back)
 {
-	size_t n = plain(x, at);
+	const size_t as_it_is = literal(x, at), spelt = plain(x, at);
+	size_t n = as_it_is > spelt ? as_it_is : spelt;
 
 	*back = 0;
 	if (!n)
@@ -209,8 +251,7 @@ void redact_secret(struct strbuf *out, const char *text, size_t n, const char *s
 	bool begins[256];
 	size_t done = 0;
 
-	/* no spelling is shorter than the secret */
-	if (x.len < SECRET_MIN || n < x.len) {
+	if (x.len < SECRET_MIN) {
 		strbuf_addn(out, text, n);
 		return;
 	}
@@ -246,18 +287,19 @@ static size_t secret_header(const char *s)
 /* At "scheme://": appends the URL without user and query; returns what of s it used. */
 static size_t add_url(struct strbuf *out, const char *s)
 {
-	size_t len = 3 + strcspn(s + 3, " \t\r\n\"'<>"), start = 3;
-	size_t host = 3 + strcspn(s + 3, "/?# \t\r\n\"'<>"), query = 3;
+	const size_t len = 3 + strcspn(s + 3, " \t\r\n\"'<>");
+	const size_t host = 3 + strcspn(s + 3, "/?# \t\r\n\"'<>");
+	const char *mark = memchr(s, '?', len);
+	const size_t query = mark ? (size_t)(mark - s) : len;
+	size_t start = 3;
 
-	while (query < len && s[query] != '?')
-		query++;
 	for (size_t i = 3; i < host; i++)
 		if (s[i] == '@')
 			start = i + 1;
 	strbuf_add(out, "://");
 	if (start > 3)
 		strbuf_add(out, REDACTED "@");
-	strbuf_addn(out, s + start, (query < len ? query : len) - start);
+	strbuf_addn(out, s + start, query - start);
 	if (query < len)
 		strbuf_add(out, "?" REDACTED);
 	return len;
@@ -268,13 +310,15 @@ static void add_clean(struct strbuf *out, const char *s, size_t n)
 	for (size_t i = 0; i < n;) {
 		size_t len = 1;
 
-		if (!(s[i] & 0x80) && ((unsigned char)s[i] < 0x20 || s[i] == 0x7f))
-			strbuf_addc(out, s[i] == '\n' || s[i] == '\t' ? ' ' : '?');
-		else if (utf8_decode(s + i, n - i, &len) < 0)
+		const int32_t cp = utf8_decode(s + i, n - i, &len);
+
+		if (cp == '\n' || cp == '\t')
+			strbuf_addc(out, ' ');
+		else if (cp < 0 || utf8_commands(cp))
 			strbuf_addc(out, '?');
 		else
 			strbuf_addn(out, s + i, len);
-		i += len ? len : 1;
+		i += cp < 0 ? 1 : len;
 	}
 }
 
