@@ -8,7 +8,9 @@
 
 #include "harness/remote/redact.h"
 
-#define SHOWN 300 /* bytes of a server's text in a message */
+#define SHOWN	   300	/* bytes of a server's text in a message */
+#define TOKENS_MAX 1e9	/* of a request */
+#define TIME_MAX   1e10 /* milliseconds that a server says it took */
 
 /* Everything one reading needs. */
 struct reading {
@@ -64,8 +66,17 @@ static void add_count(const struct json *v, int64_t *sum)
 {
 	double n = json_num(v, -1);
 
-	if (n >= 0 && n <= 9e15 && n == floor(n))
+	/* more would be nonsense, and sums of it could overflow */
+	if (n >= 0 && n <= TOKENS_MAX && n == floor(n))
 		*sum = (*sum < 0 ? 0 : *sum) + (int64_t)n;
+}
+
+static void add_time(const struct json *v, double *sum)
+{
+	const double ms = json_num(v, 0);
+
+	if (ms > 0 && ms <= TIME_MAX)
+		*sum += ms;
 }
 
 static void read_usage(struct reading *x, const struct json *v)
@@ -75,8 +86,8 @@ static void read_usage(struct reading *x, const struct json *v)
 	add_count(json_get(usage, "prompt_tokens"), &x->r->prompt_tokens);
 	add_count(json_get(usage, "completion_tokens"), &x->r->completion_tokens);
 	/* llama-server's */
-	x->r->reading_ms += fmax(0, json_num(json_get(timings, "prompt_ms"), 0));
-	x->r->writing_ms += fmax(0, json_num(json_get(timings, "predicted_ms"), 0));
+	add_time(json_get(timings, "prompt_ms"), &x->r->reading_ms);
+	add_time(json_get(timings, "predicted_ms"), &x->r->writing_ms);
 	x->r->model = keep(x, json_str(json_get(v, "model"), ""));
 	x->r->fingerprint = keep(x, json_str(json_get(v, "system_fingerprint"), ""));
 }

@@ -3,17 +3,22 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "harness/remote/http_parts.h"
 
-static bool loopback(const char *url)
+bool http_loopback(const char *url)
 {
+	static const char *const name[] = { "localhost", "[::1]" };
 	const char *host = strstr(url, "://") + 3;
+	const size_t n = strcspn(host, ":/"), n6 = *host == '[' ? strcspn(host, "]") + 1 : n;
 
-	return str_starts(host, "localhost") || str_starts(host, "127.") ||
-	       str_starts(host, "[::1]");
+	for (size_t i = 0; i < ARRAY_LEN(name); i++)
+		if (n6 == strlen(name[i]) && !strncasecmp(host, name[i], n6))
+			return true;
+	return str_starts(host, "127.") && strspn(host, "0123456789.") == n;
 }
 
 static int make_headers(struct http *h, struct err *err)
@@ -110,8 +115,8 @@ static int http_start(void *state, unsigned needs, struct err *err)
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return err_set(err, ERR_INTERNAL, "http: libcurl does not start");
-	if (*h->profile.key && str_starts(h->profile.base_url, "http:") &&
-	    !loopback(h->profile.base_url))
+	if (*h->profile.key && !strncasecmp(h->profile.base_url, "http:", 5) &&
+	    !http_loopback(h->profile.base_url))
 		log_error(h->env.log, "profile %s: the key travels unencrypted (base_url is http)",
 			  h->profile.name);
 	h->n = adapts(h) ? h->profile.adaptive.max : first(h);
@@ -205,6 +210,7 @@ static void http_close(void *state)
 		curl_easy_cleanup(f->easy);
 		strbuf_free(&f->request);
 		strbuf_free(&f->body);
+		strbuf_free(&f->request_id);
 		arena_free(&f->mem);
 	}
 	curl_multi_cleanup(h->multi);

@@ -9,7 +9,9 @@
 #include "harness/remote/redact.h"
 #include "harness/remote/reply_json.h"
 
-#define SHOWN 300
+#define SHOWN	   300
+#define ID_MAX	   127		       /* bytes of a request id that is kept */
+#define HEADER_MAX ((size_t)256 << 10) /* bytes of all header lines of a reply */
 
 static size_t on_body(char *data, size_t one, size_t n, void *ctx)
 {
@@ -28,17 +30,31 @@ static size_t on_header(char *data, size_t one, size_t n, void *ctx)
 {
 	static const char name[] = "x-request-id:";
 	struct flight *f = ctx;
-	size_t from = sizeof(name) - 1, len = 0;
+	size_t from = sizeof(name) - 1, end;
 
 	(void)one;
+	f->header_bytes += n;
+	if (f->header_bytes > HEADER_MAX) {
+		f->too_large = true;
+		return 0;
+	}
 	if (n < from || strncasecmp(data, name, from) != 0)
 		return n;
 	while (from < n && data[from] == ' ')
 		from++;
-	for (; from < n && len < HTTP_ID_MAX - 1 && data[from] > ' ' && data[from] < 0x7f; from++)
-		f->request_id[len++] = data[from];
-	f->request_id[len] = '\0';
-	return n;
+	for (end = from; end < n && data[end] > ' ' && data[end] < 0x7f;)
+		end++;
+	strbuf_reset(&f->request_id);
+	strbuf_addn(&f->request_id, data + from, end - from);
+	return f->request_id.oom ? 0 : n;
+}
+
+void http_forget(struct flight *f)
+{
+	strbuf_reset(&f->body);
+	strbuf_reset(&f->request_id);
+	f->too_large = false;
+	f->header_bytes = 0;
 }
 
 int http_prepare(const struct http *h, struct flight *f, struct err *err)
@@ -68,6 +84,9 @@ int http_prepare(const struct http *h, struct flight *f, struct err *err)
 	      curl_easy_setopt(e, CURLOPT_HEADERDATA, f) | curl_easy_setopt(e, CURLOPT_PRIVATE, f);
 	if (*p->ca_file)
 		bad |= curl_easy_setopt(e, CURLOPT_CAINFO, p->ca_file);
+	/* what stays on this machine is no proxy's business */
+	if (http_loopback(p->base_url))
+		bad |= curl_easy_setopt(e, CURLOPT_PROXY, "");
 	return bad ? err_set(err, ERR_INTERNAL, "http: this libcurl lacks an option that is needed")
 		   : 0;
 }
@@ -155,13 +174,16 @@ static bool judge_status(struct http *h, struct flight *f, long status, struct e
 	case 504:
 		return again(h, f, CAUSE_SERVER, wait);
 	default:
-		return give_up(f, status < 400 ? CAUSE_REDIRECT : CAUSE_REFUSED);
+		return give_up(f, status >= 400	  ? CAUSE_REFUSED
+				  : status >= 300 ? CAUSE_REDIRECT
+						  : CAUSE_MALFORMED);
 	}
 }
 
 static bool judge_failure(struct http *h, struct flight *f, CURLcode rc, struct err *err)
 {
-	if (f->body.oom || rc == CURLE_OUT_OF_MEMORY) {
+	/* libcurl says that it is out of memory for lines beyond its own limits too */
+	if (f->body.oom || f->request_id.oom) {
 		err_set(err, ERR_NOMEM, "http: no memory for a reply");
 		return false;
 	}
@@ -169,7 +191,9 @@ static bool judge_failure(struct http *h, struct flight *f, CURLcode rc, struct 
 	/* what came of a body that did not end is no part of the message */
 	strbuf_reset(&f->body);
 	note(h, f,
-	     f->too_large ? "the reply is longer than max_reply_bytes" : curl_easy_strerror(rc));
+	     !f->too_large		    ? curl_easy_strerror(rc)
+	     : f->header_bytes > HEADER_MAX ? "the reply's header is too long"
+					    : "the reply is longer than max_reply_bytes");
 	if (f->too_large)
 		return give_up(f, CAUSE_TOO_LARGE);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE) {
@@ -208,21 +232,30 @@ static bool judge_reply(struct http *h, struct flight *f, struct err *err)
 	return false;
 }
 
-bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err)
+/* The request id, secrets taken out before it is cut. */
+static int keep_id(const struct http *h, struct flight *f, struct err *err)
 {
 	struct strbuf id = { 0 };
+
+	redact_secret(&id, strbuf_str(&f->request_id), f->request_id.len, h->profile.key);
+	if (id.len > ID_MAX)
+		id.s[ID_MAX] = '\0';
+	f->r.request_id = id.oom ? NULL : arena_strdup(&f->mem, strbuf_str(&id));
+	strbuf_free(&id);
+	if (f->r.request_id)
+		return 0;
+	f->r.request_id = "";
+	return err_set(err, ERR_NOMEM, "http: no memory for a reply");
+}
+
+bool http_judge(struct http *h, struct flight *f, CURLcode rc, struct err *err)
+{
 	long status = 0;
 
 	if (rc)
 		return judge_failure(h, f, rc, err);
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-	redact_secret(&id, f->request_id, strlen(f->request_id), h->profile.key);
-	f->r.request_id = arena_strdup(&f->mem, strbuf_str(&id));
-	strbuf_free(&id);
-	if (!f->r.request_id) {
-		f->r.request_id = "";
-		err_set(err, ERR_NOMEM, "http: no memory for a reply");
+	if (keep_id(h, f, err))
 		return false;
-	}
 	return status == 200 ? judge_reply(h, f, err) : judge_status(h, f, status, err);
 }

@@ -9,8 +9,6 @@
 #include "harness/base/rng.h"
 #include "harness/remote/dialect.h"
 
-#define HTTP_ID_MAX 128 /* of a request id that is kept */
-
 enum flight_state { FLIGHT_FREE, FLIGHT_WAITS, FLIGHT_FLIES };
 
 /* One place for a request. */
@@ -22,10 +20,9 @@ struct flight {
 	int tries;   /* of this step that failed */
 	double due;  /* FLIGHT_WAITS: when it is sent */
 	double sent; /* FLIGHT_FLIES: when it was */
-	struct strbuf request, body;
-	size_t body_max;
+	struct strbuf request, body, request_id;
+	size_t body_max, header_bytes;
 	bool too_large;
-	char request_id[HTTP_ID_MAX];
 	struct arena mem; /* of the reply */
 	struct reply r;
 	struct option_score score[ASK_OPTIONS_MAX];
@@ -51,6 +48,10 @@ struct http {
 	struct rng rng;
 };
 
+/* Whether a URL leads to this machine by its name. */
+bool http_loopback(const char *url);
+/* Before each request: nothing of its reply is there yet. */
+void http_forget(struct flight *f);
 /* Sets what all requests have in common; the body's bytes go into f->body. */
 int http_prepare(const struct http *h, struct flight *f, struct err *err);
 /* Judges a transfer that ended: fills in f->r.  true: the ask is answered.  false with

@@ -14,15 +14,28 @@
 #define NOTE_SHOWN 200
 #define LOOK_S	   0.05 /* how long a signal to stop may go unseen */
 
+/* libcurl asks about once a second whether to go on. */
+static int on_progress(void *ctx, curl_off_t to_come, curl_off_t came, curl_off_t to_go,
+		       curl_off_t gone)
+{
+	const struct http *h = ctx;
+
+	(void)to_come, (void)came, (void)to_go, (void)gone;
+	return h->env.stop && *h->env.stop;
+}
+
 /* GET of a whole URL into f->body, or POST of a body; *status 0: no reply. */
-static CURLcode fetch(struct flight *f, const char *url, const char *body, long *status)
+static CURLcode fetch(struct http *h, struct flight *f, const char *url, const char *body,
+		      long *status)
 {
 	CURLcode rc;
 
-	strbuf_reset(&f->body);
-	f->too_large = false;
+	http_forget(f);
 	*status = 0;
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
+	curl_easy_setopt(f->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(f->easy, CURLOPT_XFERINFODATA, h);
+	curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 0L);
 	if (body) {
 		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
 		curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, body);
@@ -32,6 +45,7 @@ static CURLcode fetch(struct flight *f, const char *url, const char *body, long 
 	rc = curl_easy_perform(f->easy);
 	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_setopt(f->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(f->easy, CURLOPT_NOPROGRESS, 1L);
 	return rc;
 }
 
@@ -145,7 +159,7 @@ static long get_patiently(struct http *h, struct flight *f, const char *url, str
 	long status = 0;
 
 	for (int k = 0; !err->code; k++) {
-		CURLcode rc = fetch(f, url, NULL, &status);
+		CURLcode rc = fetch(h, f, url, NULL, &status);
 
 		if (h->env.stop && *h->env.stop)
 			err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -212,7 +226,7 @@ static int ask_props(struct http *h, struct json_writer *w, unsigned needs, stru
 	if (!err->code && status == 200) {
 		strbuf_reset(&url);
 		own_url(h, "/apply-template", &url);
-		if (fetch(f, strbuf_str(&url), sample, &status) || status != 200)
+		if (fetch(h, f, strbuf_str(&url), sample, &status) || status != 200)
 			strbuf_reset(&f->body);
 		served_props(&h->profile, strbuf_str(&props), props.len,
 			     f->body.len ? f->body.s : NULL, needs, w, err);

@@ -31,9 +31,7 @@ static int launch(struct http *h, struct flight *f, struct err *err)
 
 	if (dialect_request(&h->profile, f->ask, f->step, &f->request, err))
 		return err->code;
-	strbuf_reset(&f->body);
-	f->too_large = false;
-	f->request_id[0] = '\0';
+	http_forget(f);
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->request.len);
 	curl_easy_setopt(f->easy, CURLOPT_POSTFIELDS, strbuf_str(&f->request));

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define COST_MAX 1e12 /* of one reply, in whatever currency */
+
 const struct reply reply_none = {
 	.text = "",
 	.finish_reason = "",
@@ -164,7 +166,7 @@ int reply_read(const struct json *v, const char *what, struct arena *mem, struct
 	int status =
 		named(json_get(v, "status"), answer_status_name, ANSWER_STATUS_COUNT, ANSWER_OK);
 	int cause = named(json_get(v, "cause"), reply_cause_name, CAUSE_COUNT, CAUSE_NONE);
-	const int64_t most = (int64_t)1 << 53;
+	const int64_t most = (int64_t)1 << 40; /* sums of it cannot overflow */
 	int64_t attempts;
 
 	*r = reply_none;
@@ -184,5 +186,7 @@ int reply_read(const struct json *v, const char *what, struct arena *mem, struct
 	r->reading_ms = json_num(json_get(v, "reading_ms"), 0);
 	r->writing_ms = json_num(json_get(v, "writing_ms"), 0);
 	r->cost = json_num(json_get(v, "cost"), 0);
+	if (!(r->cost >= 0 && r->cost <= COST_MAX))
+		return err_set(err, ERR_FORMAT, "%s: \"cost\" is no amount", what);
 	return 0;
 }
