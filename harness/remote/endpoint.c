@@ -2,11 +2,14 @@
 #include "harness/remote/endpoint.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/base/io.h"
 #include "harness/remote/redact.h"
@@ -400,21 +403,46 @@ static int keep_key(struct endpoint *p, const char *key, size_t n, const char *f
 	return 0;
 }
 
+/* Opens a key file that nobody else can read or write; links are followed, what they lead to is
+ * what is judged.  -1: err is set. */
+static int open_key_file(const char *path, const char *what, struct err *err)
+{
+	/* a pipe must not be waited for */
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		err_set(err, errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: the key file %s: %s",
+			what, path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		err_set(err, ERR_ARG, "%s: the key file %s is not a regular file", what, path);
+	else if (st.st_uid != geteuid() && st.st_uid != 0)
+		err_set(err, ERR_ARG,
+			"%s: the key file %s belongs to somebody else; make a copy of your own",
+			what, path);
+	else if (st.st_mode & (S_IRWXG | S_IRWXO))
+		err_set(err, ERR_ARG,
+			"%s: the key file %s may be read by others; run: chmod 600 %s", what, path,
+			path);
+	if (err->code && fd >= 0)
+		close(fd);
+	return err->code ? -1 : fd;
+}
+
 static int key_from_file(struct endpoint *p, const char *path, const char *what, struct err *err)
 {
-	struct stat st;
-	char *text;
-	size_t n;
+	const int fd = open_key_file(path, what, err);
+	char text[KEY_MAX + 3];
+	size_t n = 0;
+	ssize_t got;
 
-	if (!stat(path, &st) && (st.st_mode & (S_IRWXG | S_IRWXO)))
-		return err_set(err, ERR_ARG,
-			       "%s: the key file %s may be read by others; run: chmod 600 %s", what,
-			       path, path);
-	if (io_read_file(path, KEY_MAX + 2, &text, &n, err))
+	if (fd < 0)
 		return err->code;
+	while (n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0)
+		n += (size_t)got;
+	close(fd);
 	keep_key(p, text, n, path, what, err);
-	memset(text, 0, n);
-	free(text);
+	memset(text, 0, sizeof(text));
 	return err->code;
 }
 
