@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,9 +23,11 @@
 #include "harness/remote/reply_json.h"
 
 #define LINE_LIMIT ((size_t)16 << 20)
-#define LOOK_MS	   200 /* how long a signal to stop may go unseen */
-#define TRIES	   2   /* of one ask */
-#define CRASHES	   5   /* in a row that end the run */
+#define SELF_LIMIT ((size_t)64 << 10) /* what a program says it is: a part of every key */
+#define LOG_LIMIT  ((off_t)16 << 20)  /* exec.stderr */
+#define LOOK_MS	   200		      /* how long a signal to stop may go unseen */
+#define TRIES	   2		      /* of one ask */
+#define CRASHES	   5		      /* in a row that end the run */
 #define SHOWN	   300
 #define NOTICE_S   5.0	/* of silence that is told */
 #define REAP_TRIES 20	/* moments of 10 ms that an ended program has to be waited for */
@@ -34,6 +38,7 @@ struct exec {
 	const char *command;
 	pid_t pid; /* 0: not running */
 	int fd;	   /* both ways */
+	int log;   /* exec.stderr, -1: none */
 	struct strbuf line, request, identity;
 	bool ready;	/* it has said what it is */
 	bool away;	/* it does not get ready */
@@ -60,15 +65,39 @@ static void add_identity(const struct exec *s, const struct json *ready, struct 
 	json_close_object(&w);
 }
 
+/* A command is kept with what it answered, so it may hold no key. */
+static int check_command(const char *command, struct err *err)
+{
+	static const char *const secret[] = { "KEY", "TOKEN", "SECRET", "PASSWORD" };
+	const char *word = command + strspn(command, " \t");
+
+	for (size_t n; (n = strcspn(word, "= \t")) > 0 && word[n] == '=';) {
+		for (size_t i = 0; i < ARRAY_LEN(secret); i++) {
+			const size_t len = strlen(secret[i]);
+
+			if (n >= len && !strncasecmp(word + n - len, secret[i], len))
+				return err_set(err, ERR_ARG,
+					       "exec: commands are kept with the replies: export "
+					       "%.*s instead of setting it in the command",
+					       (int)n, word);
+		}
+		word += strcspn(word, " \t");
+		word += strspn(word, " \t");
+	}
+	return 0;
+}
+
 static int exec_open(void *state, const char *spec, const struct backend_env *env, struct err *err)
 {
 	struct exec *s = state;
 
 	s->env = *env;
 	s->command = spec;
-	s->fd = -1;
+	s->fd = s->log = -1;
 	if (!*spec)
 		return err_set(err, ERR_ARG, "exec: name a command (exec:COMMAND)");
+	if (check_command(spec, err))
+		return err->code;
 	add_identity(s, NULL, &s->identity);
 	return s->identity.oom ? err_set(err, ERR_NOMEM, "exec: no memory") : 0;
 }
@@ -97,19 +126,37 @@ static void become(const struct exec *s, int fd, int log)
 	_exit(127);
 }
 
-static int spawn(struct exec *s, struct err *err)
+/* exec.stderr, open as long as the back-end is. */
+static int open_log(struct exec *s, struct err *err)
 {
-	char *path = s->env.dir ? path_join(s->env.dir, "exec.stderr") : NULL;
-	int pair[2], log = -1;
+	char *path = s->env.dir && s->log < 0 ? path_join(s->env.dir, "exec.stderr") : NULL;
 
 	if (path)
-		log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (s->env.dir && log < 0)
+		s->log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (s->env.dir && s->log < 0)
 		err_set(err, ERR_IO, "%s/exec.stderr: %s", s->env.dir, strerror(errno));
 	if (!s->ends)
-		s->said = log < 0 ? 0 : lseek(log, 0, SEEK_END);
+		s->said = s->log < 0 ? 0 : lseek(s->log, 0, SEEK_END);
 	free(path);
-	if (err->code)
+	return err->code;
+}
+
+/* A program that says too much on standard error starts over in its file. */
+static void curb_log(struct exec *s)
+{
+	static const char note[] = "(what stood here was too long and is gone)\n";
+	struct stat st;
+
+	if (s->log < 0 || fstat(s->log, &st) || st.st_size <= LOG_LIMIT || ftruncate(s->log, 0))
+		return;
+	s->said = write(s->log, note, sizeof(note) - 1) > 0 ? (off_t)sizeof(note) - 1 : 0;
+}
+
+static int spawn(struct exec *s, struct err *err)
+{
+	int pair[2];
+
+	if (open_log(s, err))
 		return err->code;
 	/* closed on exec from the start: another thread may start a program of its own */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
@@ -117,14 +164,12 @@ static int spawn(struct exec *s, struct err *err)
 	} else {
 		s->pid = fork();
 		if (!s->pid)
-			become(s, pair[1], log);
+			become(s, pair[1], s->log);
 		if (s->pid < 0)
 			err_set(err, ERR_IO, "exec: %s", strerror(errno));
 		close(pair[1]);
 		s->fd = pair[0];
 	}
-	if (log >= 0)
-		close(log);
 	if (s->pid < 0)
 		s->pid = 0;
 	strbuf_reset(&s->line);
@@ -168,11 +213,13 @@ static enum got wait_for(struct exec *s, short event, double until)
 	struct pollfd p = { s->fd, event, 0 };
 
 	while (!stopped(s)) {
-		if (poll(&p, 1, LOOK_MS) > 0)
-			return GOT_LINE;
+		curb_log(s);
+		/* late is late, also for a program that goes on saying a little */
 		if (clock_s() > until)
 			return GOT_LATE;
 		tell_silence(s);
+		if (poll(&p, 1, LOOK_MS) > 0)
+			return GOT_LINE;
 	}
 	return GOT_STOP;
 }
@@ -200,7 +247,7 @@ static enum got read_line(struct exec *s, double limit_s)
 		if (s->line.oom)
 			return GOT_END;
 		/* one line answers one ask: nothing may follow it */
-		end = memchr(s->line.s, '\n', s->line.len);
+		end = memchr(s->line.s + s->line.len - n, '\n', (size_t)n);
 		if (end) {
 			if (end != s->line.s + s->line.len - 1)
 				return GOT_END;
@@ -238,6 +285,9 @@ static int know(struct exec *s, const struct json *v, struct err *err)
 	add_identity(s, v, &b);
 	if (b.oom)
 		err_set(err, ERR_NOMEM, "exec: no memory");
+	else if (b.len > SELF_LIMIT)
+		err_set(err, ERR_BACKEND, "exec: '%.200s' says more than %zu bytes of what it is",
+			s->command, SELF_LIMIT);
 	else if (s->ready && strcmp(strbuf_str(&b), strbuf_str(&s->identity)) != 0)
 		err_set(err, ERR_BACKEND, "exec: started again, '%.200s' is another model",
 			s->command);
@@ -551,12 +601,16 @@ static void exec_close(void *state)
 {
 	struct exec *s = state;
 
-	if (s->command)
+	if (s->command) {
 		put_down(s);
+		curb_log(s);
+		if (s->log >= 0)
+			close(s->log);
+	}
 	strbuf_free(&s->line);
 	strbuf_free(&s->request);
 	strbuf_free(&s->identity);
-	*s = (struct exec){ .fd = -1 };
+	*s = (struct exec){ .fd = -1, .log = -1 };
 }
 
 const struct backend_ops backend_exec = {
