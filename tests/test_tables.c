@@ -28,11 +28,34 @@ static void test_table_forms(void **state)
 	strbuf_reset(&out);
 	table_markdown(&t, &out);
 	CHECK(!strcmp(strbuf_str(&out), "| a\\|b | share, % | both |\n|---|---:|---:|\n"
-					"| <i>,\"x\" & \\| | 12.5 | 1 ± 2 |\n|  |  |  |\n"));
+					"| \\<i>,\"x\" & \\| | 12.5 | 1 ± 2 |\n|  |  |  |\n"));
 	strbuf_reset(&out);
 	table_html(&t, &out);
 	CHECK(strstr(strbuf_str(&out), "<td>&lt;i&gt;,&quot;x&quot; &amp; |</td>"));
 	CHECK(strstr(strbuf_str(&out), "<td class=\"num\" data-v=\"0.125\">12.5</td>"));
+	strbuf_free(&out);
+	table_free(&t);
+}
+
+/* What somebody said or called his system ends no cell, begins no tag, and orders no terminal. */
+static void test_hostile_cells(void **state)
+{
+	static const char text[] = "\x1b]8;;x\x1b\\a\xc2\x9b\x32J\xff\n\\|[l](u)`<b>\xe2\x80\xae";
+	struct table t = { 0 };
+	struct strbuf out = { 0 };
+
+	(void)state;
+	table_column(&t, COLUMN_TEXT, "said", NULL);
+	table_text(&t, text);
+	table_plain(&t, &out);
+	assert_string_equal(strbuf_str(&out), "said\n?]8;;x?\\a?2J? \\|[l](u)`<b>?\n");
+	strbuf_reset(&out);
+	table_markdown(&t, &out);
+	assert_string_equal(strbuf_str(&out), "| said |\n|---|\n"
+					      "| ?]8;;x?\\\\a?2J? \\\\\\|[l]\\(u)\\`\\<b>? |\n");
+	strbuf_reset(&out);
+	table_csv(&t, &out);
+	assert_string_equal(strbuf_str(&out), "said\n?]8;;x?\\a?2J? \\|[l](u)`<b>?\n");
 	strbuf_free(&out);
 	table_free(&t);
 }
@@ -102,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_forms),
+		cmocka_unit_test(test_hostile_cells),
 		cmocka_unit_test(test_latex_escape),
 		cmocka_unit_test(test_latex_parts),
 	};

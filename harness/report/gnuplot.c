@@ -16,29 +16,43 @@ void plot_begin(struct plot *p, const char *slug, int width, int height)
 	p->gp.oom = !str_copy(p->slug, sizeof(p->slug), slug);
 }
 
-static void plain_text(struct strbuf *b, const char *s, char double_it)
+/* doubled: characters that gnuplot takes as they are when they stand twice. */
+static void plain_text(struct strbuf *b, const char *s, const char *doubled)
 {
-	for (; *s; s++) {
-		if ((unsigned char)*s < 0x20 || *s == '"' || *s == '\\' || *s == '`')
+	size_t len;
+
+	for (size_t n = strlen(s); n; s += len, n -= len) {
+		const int32_t cp = utf8_decode(s, n, &len);
+
+		if (cp < 0)
+			len = 1;
+		if (cp < 0 || utf8_commands(cp) || strchr("\"\\`", *s))
 			strbuf_addc(b, ' ');
-		else if (*s == '\'' && !double_it)
+		else if (*s == '\'' && !strchr(doubled, '\''))
 			strbuf_add(b, "\xe2\x80\x99"); /* would open a quoted field */
 		else
-			strbuf_addc(b, *s);
-		if (*s == double_it && double_it)
+			strbuf_addn(b, s, len);
+		if (strchr(doubled, *s))
 			strbuf_addc(b, *s);
 	}
 }
 
 void plot_dat_text(struct plot *p, const char *text)
 {
-	plain_text(&p->dat, text, 0);
+	plain_text(&p->dat, text, "");
 }
 
 void plot_gp_text(struct plot *p, const char *text)
 {
 	strbuf_addc(&p->gp, '\'');
-	plain_text(&p->gp, text, '\'');
+	plain_text(&p->gp, text, "'");
+	strbuf_addc(&p->gp, '\'');
+}
+
+void plot_gp_tic(struct plot *p, const char *text)
+{
+	strbuf_addc(&p->gp, '\'');
+	plain_text(&p->gp, text, "'%");
 	strbuf_addc(&p->gp, '\'');
 }
 

@@ -24,6 +24,8 @@ void plot_begin(struct plot *p, const char *slug, int width, int height);
 void plot_dat_text(struct plot *p, const char *text);
 /* A text in the script, quoted so that gnuplot shows it as it is. */
 void plot_gp_text(struct plot *p, const char *text);
+/* The same where it names a place on an axis: gnuplot takes that for a format. */
+void plot_gp_tic(struct plot *p, const char *text);
 /* Writes slug.dat and slug.gp into dir. */
 int plot_write(const struct plot *p, const char *dir, struct err *err);
 void plot_free(struct plot *p);

@@ -46,7 +46,7 @@ void plot_tics(struct plot *p, char axis, const char *const *name, int n, bool d
 	strbuf_addf(&p->gp, "set %ctics (", axis);
 	for (int i = 0; i < n; i++) {
 		strbuf_add(&p->gp, i ? ", " : "");
-		plot_gp_text(p, name[i]);
+		plot_gp_tic(p, name[i]);
 		strbuf_addf(&p->gp, " %d", down ? n - 1 - i : i);
 	}
 	strbuf_add(&p->gp, ") scale 0\n");
@@ -190,7 +190,7 @@ static int ablation_data(struct plot *p, const struct summary *s, int board, int
 		truths += isfinite(r->true_drop);
 		plot_row_name(r, name, sizeof(name));
 		strbuf_add(&p->gp, sep);
-		plot_gp_text(p, name);
+		plot_gp_tic(p, name);
 		strbuf_addf(&p->gp, " %d", y);
 		sep = ", ";
 	}

@@ -45,7 +45,7 @@ static void name_tics(struct plot *p, const struct row *const *row, int n)
 
 		plot_row_name(row[i], name, sizeof(name));
 		strbuf_add(&p->gp, i ? ", " : "");
-		plot_gp_text(p, name);
+		plot_gp_tic(p, name);
 		strbuf_addf(&p->gp, " %d", n - 1 - i);
 	}
 	strbuf_add(&p->gp, ") scale 0\n");

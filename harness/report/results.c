@@ -167,6 +167,8 @@ static int read_manifest(struct result *r, const char *dir, const char *path, st
 		return err_set(err, ERR_FORMAT,
 			       "%s: corpus.kind is '%s', not 'calibrated' or 'real'", path,
 			       r->kind);
+	if (!str_is_name(r->corpus))
+		return err_set(err, ERR_FORMAT, "%s: corpus.name '%s' is no name", path, r->corpus);
 	if (strcmp(path_base(dir), r->id))
 		return err_set(err, ERR_DATA, "%s: id '%s' is not the name of its folder", path,
 			       r->id);

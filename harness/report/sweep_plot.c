@@ -181,7 +181,7 @@ static void scale_script(struct plot *p, const struct scale *c)
 	strbuf_add(&p->gp, "set xtics (");
 	for (int i = 0; i < c->axis->n; i++) {
 		strbuf_add(&p->gp, i ? ", " : "");
-		plot_gp_text(p, *c->axis->value[i] ? c->axis->value[i] : "(none)");
+		plot_gp_tic(p, *c->axis->value[i] ? c->axis->value[i] : "(none)");
 		strbuf_addf(&p->gp, " %.12g", c->x[i]);
 		if (strlen(c->axis->value[i]) > longest)
 			longest = strlen(c->axis->value[i]);

@@ -22,13 +22,15 @@ void table_column(struct table *t, enum column_kind kind, const char *head, cons
 
 static void add_cell(struct table *t, double value, const char *text)
 {
-	struct table_cell c = { arena_strdup(&t->mem, text), value };
+	char *own = arena_strdup(&t->mem, text);
 
-	if (t->oom || !c.text || !GROW_ARRAY(t->cell, t->cap, t->n_cells + 1)) {
+	if (t->oom || !own || !GROW_ARRAY(t->cell, t->cap, t->n_cells + 1)) {
 		t->oom = true;
 		return;
 	}
-	t->cell[t->n_cells++] = c;
+	/* names and utterances come from files; tables go to terminals too */
+	utf8_tame(own);
+	t->cell[t->n_cells++] = (struct table_cell){ own, value };
 }
 
 void table_cell(struct table *t, double value, const char *fmt, ...)
@@ -92,14 +94,13 @@ const struct table_cell *table_at(const struct table *t, int row, int c)
 	return &t->cell[(size_t)row * (size_t)t->n_columns + (size_t)c];
 }
 
-/* A pipe or a line break would end the cell. */
+/* Nothing ends the cell, begins a tag, a link or code. */
 static void markdown_text(struct strbuf *out, const char *s)
 {
-	for (; *s; s++) {
-		if (*s == '|')
-			strbuf_add(out, "\\|");
-		else
-			strbuf_addc(out, *s == '\n' ? ' ' : *s);
+	for (char before = 0; *s; before = *s++) {
+		if (strchr("|\\<`", *s) || (before == ']' && *s == '('))
+			strbuf_addc(out, '\\');
+		strbuf_addc(out, *s);
 	}
 }
 
@@ -146,8 +147,7 @@ static void plain_cell(struct strbuf *out, const char *s, int width, bool right,
 
 	if (right)
 		strbuf_addf(out, "%*s", gap, "");
-	for (; *s; s++)
-		strbuf_addc(out, *s == '\n' ? ' ' : *s);
+	strbuf_add(out, s);
 	if (!last)
 		strbuf_addf(out, "%*s", right ? 2 : gap + 2, "");
 }
@@ -210,7 +210,13 @@ void table_csv(const struct table *t, struct strbuf *out)
 
 void html_escape(struct strbuf *out, const char *s)
 {
-	for (; *s; s++) {
+	size_t len;
+
+	for (size_t n = strlen(s); n; s += len, n -= len) {
+		const int32_t cp = utf8_decode(s, n, &len);
+
+		if (cp < 0)
+			len = 1;
 		if (*s == '&')
 			strbuf_add(out, "&amp;");
 		else if (*s == '<')
@@ -221,8 +227,10 @@ void html_escape(struct strbuf *out, const char *s)
 			strbuf_add(out, "&quot;");
 		else if (*s == '\'')
 			strbuf_add(out, "&#39;");
+		else if (cp < 0 || (utf8_commands(cp) && cp != '\n' && cp != '\t'))
+			strbuf_addc(out, '?');
 		else
-			strbuf_addc(out, *s);
+			strbuf_addn(out, s, len);
 	}
 }
 

@@ -196,6 +196,11 @@ static int finish(struct recipe *r, const char *path, struct err *err)
 {
 	if (!r->name[0])
 		return err_set(err, ERR_ARG, "%s: the recipe has no name", path);
+	if (!str_is_name(r->name))
+		return err_set(err, ERR_ARG,
+			       "%s: name '%s': it is a part of folders' names: letters, digits, "
+			       "'.', '_' and '-' are allowed, '.' not at its beginning",
+			       path, r->name);
 	r->see &= r->model->uses;
 	if (r->model->needs & ~r->see)
 		return err_set(err, ERR_ARG, "%s: model %s cannot work without something masked",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/run/sweep.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -413,12 +412,11 @@ static int make_name(struct sweep *s, const char *given, const char *dataset, st
 	else if (!str_copy(s->name, sizeof(s->name), b.s))
 		err_set(err, ERR_ARG, "%s: the name is too long; give a --name", b.s);
 	strbuf_free(&b);
-	for (const char *c = s->name; *c && !err->code; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
-			err_set(err, ERR_ARG,
-				"name '%s': letters, digits, '.', '_' and '-' are allowed "
-				"(--name)",
-				s->name);
+	if (!err->code && !str_is_name(s->name))
+		err_set(err, ERR_ARG,
+			"name '%s': letters, digits, '.', '_' and '-' are allowed "
+			"(--name)",
+			s->name);
 	return err->code;
 }
 

@@ -7,11 +7,6 @@
 
 #include "harness/base/mem.h"
 
-static bool is_control(int32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029;
-}
-
 /* Would '<' before s begin something that looks like a token? */
 static bool opens_token(const char *s)
 {
@@ -75,7 +70,7 @@ static void add(const char *text, bool quoted, struct strbuf *out)
 			strbuf_addc(out, ' ');
 		if (quoted && (cp == '"' || cp == '\\'))
 			strbuf_addc(out, '\\');
-		if (cp < 0 || is_control(cp))
+		if (cp < 0 || utf8_commands(cp))
 			strbuf_addc(out, ' ');
 		else
 			strbuf_addn(out, text + i, len);

@@ -15,8 +15,9 @@
  *   - a blank between two '#', so that there is no "##";
  *   - a blank before the colon of "user:", "assistant:", "system:", "human:" as whole words, in
  *     any case;
- *   - a blank for each control character (C0, DEL, C1), line breaks, Unicode's too, and tabs among
- *     them, and for each byte that is no UTF-8.
+ *   - a blank for each character that utf8_commands() names: control characters, line breaks and
+ *     tabs among them, Unicode's line breaks, marks that turn the direction of text around; and for
+ *     each byte that is no UTF-8.
  * Everything else stays as it is; ordinary speech is not changed. */
 void slot_add(const char *text, struct strbuf *out);
 /* The same between double quotes, with a backslash before each '"' and backslash of the text: no

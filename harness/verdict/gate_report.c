@@ -11,9 +11,8 @@ static const char *one_line(struct gate_report *r, const char *text)
 {
 	char *copy = arena_strdup(&r->mem, text);
 
-	for (char *s = copy; s && *s; s++)
-		if ((unsigned char)*s < 0x20)
-			*s = ' ';
+	if (copy)
+		utf8_tame(copy);
 	return copy;
 }
 
