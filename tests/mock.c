@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "harness/base/hash.h"
+#include "harness/base/io.h"
 #include "harness/base/json.h"
 #include "harness/base/log.h"
 #include "harness/base/str.h"
@@ -26,13 +27,14 @@
 #define CONNECTIONS 2048
 #define SEEN	    4096
 #define NEVER	    1e18
+#define DRIP_S	    .05 /* between two bytes */
 
 struct link {
 	int fd; /* -1: free */
 	struct strbuf in, out;
 	size_t sent;
 	double due; /* of what is in out; 0: nothing waits */
-	bool hang_up;
+	bool hang_up, drips;
 };
 
 struct mock {
@@ -111,13 +113,34 @@ static void respond(struct link *l, int status, const char *header, const char *
 
 /* --- misbehaviour ---------------------------------------------------------------------------- */
 
+/* A file of the raw folder, byte for byte, head and all.  false: there is none. */
+static bool send_file(const struct mock *m, struct link *l, const char *name)
+{
+	char *path = m->o.raw ? path_join(m->o.raw, name) : NULL, *text = NULL;
+	struct err ignored = { 0 };
+	size_t n = 0;
+
+	if (path && !io_read_file(path, (size_t)64 << 20, &text, &n, &ignored))
+		strbuf_addn(&l->out, text, n);
+	free(path);
+	free(text);
+	l->hang_up |= n > 0;
+	return n > 0;
+}
+
 /* Those that no table can say.  true: done. */
 static bool special(struct mock *m, struct link *l, const char *name, const char *head, uint64_t h)
 {
 	struct strbuf b = { 0 };
 
-	if (!strcmp(name, "slow")) {
+	if (str_starts(name, "raw-")) {
+		return send_file(m, l, name + 4);
+	} else if (!strcmp(name, "slow")) {
 		l->due = NEVER;
+	} else if (!strcmp(name, "drip")) {
+		l->drips = true;
+		strbuf_addf(&b, "%1000s", "");
+		respond(l, 200, "", b.s, b.len);
 	} else if (!strcmp(name, "drop") || (!strcmp(name, "drop-once") && !seen_before(m, h))) {
 		strbuf_add(&l->out,
 			   "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"choices\":[");
@@ -265,6 +288,8 @@ static void serve_get(struct mock *m, struct link *l, const char *path)
 	const char *can = m->o.blind ? "false" : "true";
 	struct strbuf b = { 0 };
 
+	if (send_file(m, l, path_base(path)))
+		return;
 	strbuf_addf(&b, props, can, can);
 	if (!strcmp(path, "/v1/models") && m->o.busy && !m->listed++)
 		respond(l, 429, "", "{}", 2);
@@ -347,19 +372,22 @@ static void hang_up(struct mock *m, struct link *l)
 	l->fd = -1;
 	l->due = 0;
 	l->sent = 0;
-	l->hang_up = false;
+	l->hang_up = l->drips = false;
 	strbuf_reset(&l->in);
 	strbuf_reset(&l->out);
 }
 
 static void send_due(struct mock *m, struct link *l)
 {
+	const size_t left = l->out.len - l->sent;
 	ssize_t n =
-		send(l->fd, l->out.s + l->sent, l->out.len - l->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		send(l->fd, l->out.s + l->sent, l->drips ? 1 : left, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	l->sent += n > 0 ? (size_t)n : 0;
+	if (l->drips)
+		l->due = clock_s() + DRIP_S;
 	if (n < 0 || (l->sent == l->out.len && l->hang_up)) {
 		hang_up(m, l);
 	} else if (l->sent == l->out.len) {

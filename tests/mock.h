@@ -31,6 +31,9 @@ struct mock_options {
 	/* file that gets a line for each of them, or NULL: "text BYTES", then for each part of
 	 * media "image WIDTHxHEIGHT", "sound SECONDS", "video BYTES", in their order */
 	const char *facts;
+	/* folder, or NULL: "case=raw-NAME" gets its file NAME byte for byte as the whole reply, and
+	 * so does GET of a path that ends in the name of one (models, props) */
+	const char *raw;
 	bool blind;	     /* neither sees nor hears */
 	bool busy;	     /* the first request for the list of models gets status 429 */
 	const char *rejects; /* a field that is refused with status 400, NULL: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The mock server for shell tests: mock_server PORTFILE DELAY_MS [KEY [LOG]] [OPTION...], with the
- * options dialect=NAME, dump=FILE, facts=FILE, rejects=FIELD, blind and busy of mock.h behind
- * those. Writes its port to the file and serves until it is killed.
+ * options dialect=NAME, dump=FILE, facts=FILE, rejects=FIELD, raw=DIR, blind and busy of mock.h
+ * behind those. Writes its port to the file and serves until it is killed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static bool take(struct mock_options *o, const char *arg)
 	} row[] = { { "dialect=", &o->dialect },
 		    { "dump=", &o->dump },
 		    { "facts=", &o->facts },
-		    { "rejects=", &o->rejects } };
+		    { "rejects=", &o->rejects },
+		    { "raw=", &o->raw } };
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
 		if (str_starts(arg, row[i].name)) {
