@@ -60,7 +60,7 @@ static inline void fixture_words(struct json_writer *w, const char *key, const c
 	json_close_array(w);
 }
 
-static inline void fixture_json(struct json_writer *w, const char *key, const char *text)
+static inline void fixture_member(struct json_writer *w, const char *key, const char *text)
 {
 	struct err err = { 0 };
 	struct json *v = text ? json_parse(text, strlen(text), key, &err) : NULL;
@@ -118,8 +118,8 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	fixture_words(&w, "see", f->see);
 	json_put_int(&w, "seed", f->seed);
 	json_put_str(&w, "selection", f->selection);
-	fixture_json(&w, "options", f->options);
-	fixture_json(&w, "asked", f->asked);
+	fixture_member(&w, "options", f->options);
+	fixture_member(&w, "asked", f->asked);
 	if (f->ceiling > 0) {
 		json_open_object(&w, "ceiling");
 		json_put_num(&w, "weighted_f1", f->ceiling);
