@@ -45,7 +45,8 @@ char *path_join(const char *a, const char *b) __attribute__((warn_unused_result)
 const char *path_base(const char *path);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-/* Whether it can be a part of a path that leads nowhere else: letters of ASCII, digits, '.', '_' and
+/* Whether it can be a part of a path that leads nowhere else: letters of ASCII, digits, '.', '_'
+ * and
  * '-', not empty, not beginning with '.'. */
 bool str_is_name(const char *s);
 /* Equal but for the number of blanks and tabs between words, before and after. */

@@ -244,7 +244,8 @@ static bool is_near(const char *base_url)
 	const char *host = strstr(base_url, "://") + 3;
 	const size_t n = strcspn(host, ":/");
 	const bool numbers = strspn(host, "0123456789.") == n;
-	const int second = numbers && str_starts(host, "172.") ? atoi(host + 4) : 0;
+	const int second =
+		numbers && str_starts(host, "172.") ? (int)strtol(host + 4, NULL, 10) : 0;
 
 	for (size_t i = 0; numbers && i < ARRAY_LEN(first); i++)
 		if (str_starts(host, first[i]))
