@@ -7,6 +7,7 @@
 #include "harness/report/plots.h"
 #include "harness/report/report.h"
 #include "harness/report/tables.h"
+#include "harness/verdict/compare.h"
 
 static const struct summary_options options = { .replicates = 50, .seed = 1, .threads = 1 };
 
@@ -229,6 +230,125 @@ static void test_strict(void **state)
 	scratch_remove(dir);
 }
 
+/* More systems than colours: names at the axis, curves in panels of eight; colours come again with
+ * another dash. */
+static void test_many_systems(void **state)
+{
+	const struct report_options o = { .replicates = 20, .seed = 1, .threads = 1 };
+	static const char *const file[] = { "per-class", "latency", "latency-cdf" };
+	char *dir = scratch_make(), *runs = path_join(dir, "runs"), *out = path_join(dir, "out");
+	char name[32], *text;
+	struct summary s;
+	struct err err = { 0 };
+	size_t len;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		CHECK(str_format(name, sizeof(name), "system-%02d-on-x", i));
+		write_run(runs, run_of(name, .3 + .02 * i, 1));
+	}
+	report_write(runs, out, &o, NULL, &err);
+	CHECK_OK(&err);
+	for (size_t f = 0; f < ARRAY_LEN(file); f++) {
+		struct strbuf path = { 0 };
+		int panels = 0;
+
+		strbuf_addf(&path, "%s/plots/%s-meld-real.gp", out, file[f]);
+		CHECK(!io_read_file(strbuf_str(&path), (size_t)1 << 20, &text, &len, &err));
+		for (int i = 0; i < 20; i++) {
+			CHECK(str_format(name, sizeof(name), "'system-%02d-on-x'", i));
+			CHECK(strstr(text, name));
+		}
+		for (const char *at = text; (at = strstr(at, "set key at screen")); at++)
+			panels++;
+		CHECK(f < 2 || panels == 3);
+		free(text);
+		strbuf_free(&path);
+	}
+	load(&s, runs);
+	for (int i = 0; i < s.n_rows; i++)
+		for (int j = 0; j < i; j++)
+			CHECK(strcmp(plots_color(&s, s.row[i].system),
+				     plots_color(&s, s.row[j].system)) ||
+			      plots_round(&s, s.row[i].system) != plots_round(&s, s.row[j].system));
+	CHECK(plots_round(&s, s.row[0].system) == 0 && plots_round(&s, s.row[19].system) == 2);
+	summary_free(&s);
+	free(runs);
+	free(out);
+	scratch_remove(dir);
+}
+
+/* Columns in which nothing stands are none on a page, unless it is sentences that are missing. */
+static void test_empty_columns(void **state)
+{
+	struct table t = { 0 };
+	struct strbuf html = { 0 };
+
+	(void)state;
+	table_column(&t, COLUMN_TEXT, "name", NULL);
+	table_column(&t, COLUMN_NUMBER, "absent", NULL);
+	for (int i = 0; i < 2; i++) {
+		table_text(&t, "a");
+		table_number(&t, NAN, 1, 0);
+	}
+	table_html(&t, &html);
+	CHECK(strstr(strbuf_str(&html), ">name<") && !strstr(strbuf_str(&html), "absent"));
+	CHECK(!strstr(strbuf_str(&html), "<td></td>"));
+	t.words = true;
+	table_html(&t, &html);
+	CHECK(strstr(strbuf_str(&html), "absent"));
+	table_free(&t);
+	strbuf_free(&html);
+}
+
+/* A comparison over fewer runs than the systems have says so, in its row and below. */
+static void test_compared_seeds(void **state)
+{
+	const struct compare_options o = { .metric = METRIC_WEIGHTED_F1,
+					   .replicates = 100,
+					   .alpha = .05,
+					   .seed = 1,
+					   .threads = 1 };
+	char *dir = scratch_make(), *folder[4];
+	static const char *const id[4] = { "meld-bow-s1-00004ea1", "meld-llmerc-s1-00004ea1",
+					   "meld-llmerc-s2-00004ea1", "meld-llmerc-s3-00004ea1" };
+	struct table t = { 0 };
+	struct strbuf text = { 0 }, want = { 0 };
+	struct comparison c;
+	struct lineup l;
+	struct err err = { 0 };
+
+	(void)state;
+	write_run(dir, run_of("bow", .4, 1));
+	for (int seed = 1; seed <= 3; seed++)
+		write_run(dir, run_of("llmerc", .5 + .1 * seed, seed));
+	for (int i = 0; i < 4; i++)
+		folder[i] = path_join(dir, id[i]);
+	lineup_load(&l, folder, 4, NULL, &err);
+	CHECK_OK(&err);
+	comparison_make(&c, &l, &o, &err);
+	CHECK_OK(&err);
+	CHECK(!compare_table(&c, COMPARE_DUELS, &t, &err));
+	table_markdown(&t, &text);
+	CHECK(strstr(strbuf_str(&text), "| 1 of 1 and 3 |"));
+	strbuf_reset(&text);
+	compare_notes(&c, &text);
+	strbuf_addf(&want,
+		    "bow and llmerc are compared over the 1 seed that both have; their means over "
+		    "all runs differ by %+.2f.\n",
+		    100 * (c.standing[1].number[STANDING_WEIGHTED_F1].mean -
+			   c.standing[0].number[STANDING_WEIGHTED_F1].mean));
+	CHECK(strstr(strbuf_str(&text), strbuf_str(&want)));
+	table_free(&t);
+	strbuf_free(&text);
+	strbuf_free(&want);
+	comparison_free(&c);
+	lineup_free(&l);
+	for (int i = 0; i < 4; i++)
+		free(folder[i]);
+	scratch_remove(dir);
+}
+
 static void test_sight_words(void **state)
 {
 	char words[128];
@@ -245,9 +365,11 @@ static void test_sight_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_other_options), cmocka_unit_test(test_ablation_of_variant),
-		cmocka_unit_test(test_limited),	      cmocka_unit_test(test_served),
-		cmocka_unit_test(test_strict),	      cmocka_unit_test(test_sight_words),
+		cmocka_unit_test(test_other_options),  cmocka_unit_test(test_ablation_of_variant),
+		cmocka_unit_test(test_limited),	       cmocka_unit_test(test_served),
+		cmocka_unit_test(test_strict),	       cmocka_unit_test(test_sight_words),
+		cmocka_unit_test(test_many_systems),   cmocka_unit_test(test_empty_columns),
+		cmocka_unit_test(test_compared_seeds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

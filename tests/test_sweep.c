@@ -444,6 +444,67 @@ static void test_summary(void **state)
 	scratch_remove(dir);
 }
 
+/* One sweep of nine systems over two values: every system has a line and a place of its own beside
+ * the value, and no point is drawn twice. */
+static void test_many_systems(void **state)
+{
+	char *dir = scratch_make(), *runs = path_join(dir, "runs"),
+	     *path = path_join(dir, "axis-c.gp");
+	struct strbuf b = { 0 };
+	char slug[96], *script = NULL;
+	struct sweep_summary s;
+	struct err err = { 0 };
+	size_t len;
+	bool drawn;
+
+	(void)state;
+	strbuf_add(&b,
+		   "{\"schema_version\":1,\"name\":\"meld-x\",\"title\":\"\",\"hash\":\"00ff\","
+		   "\"base\":\"x.json\",\"corpus\":{\"name\":\"meld\",\"kind\":\"real\"},"
+		   "\"axes\":[{\"name\":\"c\",\"values\":[\"1\",\"3\"]}],\"points\":18,\"runs\":[");
+	for (int i = 0; i < 18; i++) {
+		char system[16];
+		struct fixture_run f = { .corpus = "meld",
+					 .kind = "real",
+					 .system = system,
+					 .see = "text",
+					 .selection = "none",
+					 .labels = &labels_meld7,
+					 .skill = .3 + .03 * i,
+					 .seed = i % 2 + 1,
+					 .dialogues = 4 };
+
+		CHECK(str_format(system, sizeof(system), "sys%d", i / 2));
+		fixture_run_write(runs, dir, &f);
+		strbuf_addf(&b,
+			    "%s{\"point\":%d,\"values\":[\"%d\"],\"system\":\"%s\",\"seed\":%d,"
+			    "\"id\":\"meld-%s-s%d-00004ea1\",\"left_out\":null}",
+			    i ? "," : "", i + 1, i % 2 ? 3 : 1, system, i % 2 + 1, system,
+			    i % 2 + 1);
+	}
+	strbuf_add(&b, "]}");
+	write_text(dir, "sweep.json", strbuf_str(&b));
+	make_summary(&s, dir);
+	sweep_plot_write(&s, 0, dir, slug, &drawn, &err);
+	CHECK_OK(&err);
+	CHECK(drawn && !io_read_file(path, (size_t)1 << 20, &script, &len, &err));
+	CHECK(strstr(script, "'sys0, test'") && strstr(script, "'sys8, test'"));
+	CHECK(!strstr(script, "one combination"));
+	free(script);
+	path[strlen(path) - 2] = '\0';
+	strbuf_reset(&b);
+	strbuf_addf(&b, "%sdat", path);
+	CHECK(!io_read_file(strbuf_str(&b), (size_t)1 << 20, &script, &len, &err));
+	/* two values 2 apart: nine systems share .3 of it around each */
+	CHECK(str_starts(script, "0.7\t") && strstr(script, "\n1\t") && strstr(script, "\n3.3\t"));
+	free(script);
+	strbuf_free(&b);
+	sweep_summary_free(&s);
+	free(runs);
+	free(path);
+	scratch_remove(dir);
+}
+
 static void remove_run(const char *dir, const char *id)
 {
 	struct strbuf path = { 0 };
@@ -530,8 +591,9 @@ int main(void)
 		cmocka_unit_test(test_axis),	cmocka_unit_test(test_shard),
 		cmocka_unit_test(test_expand),	cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_suite),	cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_summary), cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_file),	cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_many_systems),
+		cmocka_unit_test(test_missing), cmocka_unit_test(test_file),
+		cmocka_unit_test(test_shipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

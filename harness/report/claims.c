@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILE ((size_t)16 << 20)
+#define MAX_FILE  ((size_t)16 << 20)
+#define DROPS_MAX 10 /* that a claim lists */
 
 /* Published names of the systems this program has.  A constant answer is the
  * majority baseline only where that label is the majority of the train split. */
@@ -198,14 +199,18 @@ static bool bears_on(const struct summary *s, const struct subject *u, const str
 static void list_drops(const struct summary *s, const struct subject *u, int board,
 		       struct strbuf *out)
 {
+	int n = 0;
+
 	for (const struct row *r = s->row; r < s->row + s->n_rows; r++)
-		if (r->board == board && bears_on(s, u, r))
+		if (r->board == board && bears_on(s, u, r) && n++ < DROPS_MAX)
 			strbuf_addf(out, "%s%s%s %+.2f [%.2f to %.2f]", out->len ? "; " : "",
 				    r->without[0] ? "without " : "over ",
 				    r->without[0] ? r->without : r->system,
 				    r->without[0] ? -r->drop.value * 100 : r->drop.value * 100,
 				    r->without[0] ? -r->drop.hi * 100 : r->drop.lo * 100,
 				    r->without[0] ? -r->drop.lo * 100 : r->drop.hi * 100);
+	if (n > DROPS_MAX)
+		strbuf_addf(out, "; %d more among the ablations", n - DROPS_MAX);
 }
 
 /* Text of what was obtained on the boards of one kind; returns the first number found. */

@@ -128,16 +128,16 @@ static void put_tile(struct strbuf *out, const struct summary *s, const struct b
 	strbuf_addf(out, "<div class=\"tile\"><span class=\"badge %s\">%s</span> ", b->sample->kind,
 		    b->sample->kind);
 	html_escape(out, b->title);
-	strbuf_addf(out, "<b>%.2f %%</b><p>weighted F1 of ", r->f1.mean * 100);
+	strbuf_addf(out, "<b>%.2f&nbsp;%%</b><p>weighted F1 of ", r->f1.mean * 100);
 	html_escape(out, r->system);
 	if (strcmp(r->first->system, MAIN_SYSTEM))
 		strbuf_addf(out, ", the highest of %d here", plot_count(s, r->board));
 	if (isfinite(r->f1.std))
 		strbuf_addf(out, ", mean of %d seeds (std %.2f)", r->n_runs, r->f1.std * 100);
-	strbuf_addf(out, "; 95 %% interval over %d dialogues %.2f to %.2f</p>", r->interval.groups,
-		    r->interval.lo * 100, r->interval.hi * 100);
+	strbuf_addf(out, "; 95&nbsp;%% interval over %d dialogues %.2f to %.2f</p>",
+		    r->interval.groups, r->interval.lo * 100, r->interval.hi * 100);
 	if (isfinite(r->ceiling))
-		strbuf_addf(out, "<p>%.1f %% of the best reachable %.2f</p>",
+		strbuf_addf(out, "<p>%.1f&nbsp;%% of the best reachable %.2f</p>",
 			    r->f1.mean / r->ceiling * 100, r->ceiling * 100);
 	if (text && text != r && isfinite(text->drop.value))
 		strbuf_addf(out, "<p>%+.2f points over llmerc (%.2f to %.2f)</p>",
@@ -186,7 +186,7 @@ static void put_claims(const struct page *p, struct strbuf *out)
 	tables_claims(p->summary, p->claims, CLAIMS_FIELD, &field);
 	ours.words = none.words = field.words = true;
 	strbuf_add(out, "<p>Each published claim beside what was obtained here, in per cent or "
-			"points; in brackets the 95 % interval. A verdict is given on real data "
+			"points; in brackets the 95 % interval. A verdict is given on real data "
 			"only, and only where label set, split, selection and backbone are known "
 			"to be the same.</p>\n");
 	if (table_rows(&ours))
@@ -233,10 +233,10 @@ static const struct {
 } topic[] = {
 	{ "results",
 	  "Weighted F1 on the test split: mean and standard deviation over seeds (ddof 1), and the "
-	  "95 % interval of that mean when dialogues are resampled. The ceiling is the best "
+	  "95 % interval of that mean when dialogues are resampled. The ceiling is the best "
 	  "reachable weighted F1 for exactly what the system sees.",
 	  { { PLOT_OVERVIEW,
-	      "Weighted F1 of every full system: mean over seeds with its 95 % interval by "
+	      "Weighted F1 of every full system: mean over seeds with its 95 % interval by "
 	      "dialogue, single seeds below it, and the best reachable score where it is known." },
 	    { PLOT_SEEDS,
 	      "Every run by itself, one dot a seed; the line is the mean. How far "
@@ -256,7 +256,7 @@ static const struct {
 	  "system's weighted F1 minus this one's, paired by dialogue over the seeds both have; "
 	  "other systems are compared with bemerc. The true drop is the difference of the two "
 	  "ceilings.",
-	  { { PLOT_ABLATION, "Measured drop in weighted F1 with its 95 % interval, and the true "
+	  { { PLOT_ABLATION, "Measured drop in weighted F1 with its 95 % interval, and the true "
 			     "drop of the process." },
 	    { PLOT_LABEL_DROP,
 	      "Which labels pay: drop in F1 of each label, from the answers of all seeds "

@@ -92,7 +92,46 @@ void plot_foot_key(struct plot *p, const struct key_entry *entry, int n, double 
 	strbuf_addc(&p->gp, '\n');
 }
 
-#define SYSTEMS_MAX 32 /* systems a picture has room for */
+#define USUAL_HEIGHT 400 /* up to which KEY_ON_TOP stands well */
+
+void plot_key_up(struct plot *p)
+{
+	if (p->height > USUAL_HEIGHT)
+		strbuf_addf(&p->gp, "set key at screen .98, screen %.4f\n", 1 - 10.0 / p->height);
+}
+
+/* A line of a title, cut to so many bytes. */
+static void title_line(struct plot *p, const char *text, size_t n, size_t most)
+{
+	struct strbuf b = { 0 };
+
+	strbuf_add_valid(&b, text, n > most ? most - 1 : n);
+	strbuf_add(&b, n > most ? "…" : "");
+	plot_gp_text(p, strbuf_str(&b));
+	p->gp.oom |= b.oom;
+	strbuf_free(&b);
+}
+
+void plot_title(struct plot *p, const char *name, const char *below, int letters)
+{
+	const size_t most = (size_t)letters, n = strlen(name);
+	const char *rest = n > most ? strstr(name, " (") : NULL;
+
+	strbuf_add(&p->gp, "set title ");
+	title_line(p, name, rest ? (size_t)(rest - name) : n, most);
+	if (rest) {
+		strbuf_add(&p->gp, ".\"\\n\".");
+		title_line(p, rest + 1, strlen(rest + 1), most);
+	}
+	if (below) {
+		strbuf_add(&p->gp, ".\"\\n\".");
+		plot_gp_text(p, below);
+	}
+	strbuf_addc(&p->gp, '\n');
+}
+
+#define NAME_USUAL  120 /* points of a name that a picture has room for */
+#define SYSTEMS_MAX 32	/* systems a picture has room for */
 
 /* Three blocks: means with intervals, single seeds, ceilings.  Returns how many ceilings. */
 static int overview_data(struct plot *p, const struct summary *s, int board, int n)
@@ -137,12 +176,16 @@ bool plot_overview(struct plot *p, const struct summary *s, int board)
 	     r = plot_next(s, board, r))
 		name[n++] = r->system;
 	p->height = 110 + 44 * n;
+	if (plot_name_width(s, board) > NAME_USUAL)
+		p->width += plot_name_width(s, board) - NAME_USUAL;
 	ceilings = overview_data(p, s, board, plot_count(s, board));
 	strbuf_addf(&p->gp,
 		    "set border 1\nset grid x " GRID_STYLE "\nset xrange [0:100]\n"
 		    "set yrange [-.6:%d.6]\nset xtics nomirror out\n"
 		    "set xlabel 'weighted F1, %%'\n" KEY_ON_TOP,
 		    n - 1);
+	plot_key_up(p);
+	plot_name_margin(p, s, board);
 	plot_tics(p, 'y', name, n, true);
 	strbuf_add(&p->gp, "plot data index 0 using 1:4:2:3:5 with xerrorbars pt 7 ps .9 lw 2.2 lc "
 			   "rgb variable title 'mean, 95 % interval', \\\n"
@@ -212,12 +255,14 @@ bool plot_ablation(struct plot *p, const struct summary *s, int board)
 		    "set border 1\nset grid x " GRID_STYLE "\nset yrange [-.6:%d.6]\n"
 		    "set xtics nomirror out\nset xlabel 'drop in weighted F1, points'\n"
 		    "set style fill solid .75 noborder\n" KEY_ON_TOP
-		    "set arrow from 0,graph 0 to 0,graph 1 nohead lc rgb \"#777777\" lw 1\n"
-		    "plot data using (0):4:(0):1:($4-.28):($4+.28):6 with boxxyerror fc rgb "
-		    "variable title 'measured', \\\n"
-		    " data using 1:4:2:3 with xerrorbars pt 0 lw 1.6 lc rgb \"#777777\" title "
-		    "'95 %% interval'",
+		    "set arrow from 0,graph 0 to 0,graph 1 nohead lc rgb \"#777777\" lw 1\n",
 		    n - 1);
+	plot_key_up(p);
+	strbuf_add(&p->gp,
+		   "plot data using (0):4:(0):1:($4-.28):($4+.28):6 with boxxyerror fc rgb "
+		   "variable title 'measured', \\\n"
+		   " data using 1:4:2:3 with xerrorbars pt 0 lw 1.6 lc rgb \"#777777\" title "
+		   "'95 % interval'");
 	if (truths)
 		strbuf_add(&p->gp, ", \\\n data using 5:4 with points pt 13 ps 1.3 lc rgb "
 				   "\"" TRUTH_COLOR "\" title 'true drop'");

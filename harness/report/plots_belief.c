@@ -27,10 +27,9 @@ static void belief_panel(struct plot *p, const struct summary *s, const struct r
 {
 	struct strbuf title = { 0 };
 
-	strbuf_addf(&title, "%s: ECE %.3f, n %lld", r->system, calibration_ece(&r->beliefs),
+	strbuf_addf(&title, "ECE %.3f, n %lld", calibration_ece(&r->beliefs),
 		    (long long)r->beliefs.n);
-	strbuf_add(&p->gp, "set title ");
-	plot_gp_text(p, strbuf_str(&title));
+	plot_title(p, r->system, strbuf_str(&title), 38);
 	p->gp.oom |= title.oom;
 	strbuf_free(&title);
 	belief_bins(p, &r->beliefs);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/report/plots_parts.h"
 
-/* One hue from light to dark: read by lightness alone. */
-#define HEAT_PALETTE "set palette defined (0 '#f1f6fb', .5 '#5aa2d0', 1 '#083a6b')\n"
-
 /* Column k of a confusion matrix is "no answer"; drawn only if something is in it. */
 static int confusion_columns(const struct confusion *c)
 {
@@ -66,8 +63,7 @@ static void other_panel(struct plot *p, const struct row *r, int i, int columns)
 {
 	int k = r->confusion.k;
 
-	strbuf_add(&p->gp, "set title ");
-	plot_gp_text(p, r->system);
+	plot_title(p, r->system, NULL, 36);
 	confusion_cells(p, r, columns);
 	strbuf_add(&p->dat, "\n\n");
 	strbuf_addf(&p->gp,
@@ -138,6 +134,8 @@ bool plot_per_class(struct plot *p, const struct summary *s, int board)
 	int m = plot_count(s, board), j = 0;
 
 	p->width = 160 + sample->k * (40 + 16 * m);
+	if (plot_crowded(s, board, p->width))
+		return plot_per_class_many(p, s, board);
 	p->height = 340;
 	strbuf_addf(&p->gp,
 		    "set border 3\nset grid y " GRID_STYLE "\nset yrange [0:100]\n"

@@ -9,7 +9,9 @@
 
 #define TRUTH_COLOR "#D55E00" /* ceilings and true drops, in every picture */
 #define GRID_STYLE  "lc rgb \"#bbbbbb\" lw .5"
-#define HOVER_STYLE "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
+/* One hue from light to dark: read by lightness alone. */
+#define HEAT_PALETTE "set palette defined (0 '#f1f6fb', .5 '#5aa2d0', 1 '#083a6b')\n"
+#define HOVER_STYLE  "with labels hypertext point pt 5 ps 2 lc rgb \"#ff000000\" notitle"
 #define KEY_ON_TOP                                                                                 \
 	"set key at screen .98, screen .97 right top horizontal Left reverse samplen 1.5 "         \
 	"maxrows 1 width -1\nset tmargin 2.2\n"
@@ -36,6 +38,30 @@ struct key_entry {
 	const char *name, *color, *style;
 };
 void plot_foot_key(struct plot *p, const struct key_entry *entry, int n, double foot);
+
+/* The name as the title of a panel, in lines of so many letters (what differs in one of its own),
+ * and another line below it (or NULL). */
+void plot_title(struct plot *p, const char *name, const char *below, int letters);
+
+/* Points that the longest name of a board's full systems takes beside a picture. */
+int plot_name_width(const struct summary *s, int board);
+/* Room for long names on the left: gnuplot by itself leaves too much. */
+void plot_name_margin(struct plot *p, const struct summary *s, int board);
+/* In a high picture: the key of KEY_ON_TOP goes as far up as in others. */
+void plot_key_up(struct plot *p);
+/* More full systems than colours, or than names fit a key of this width? */
+bool plot_crowded(const struct summary *s, int board, int width);
+/* Their pictures then. */
+bool plot_per_class_many(struct plot *p, const struct summary *s, int board);
+bool plot_latency_many(struct plot *p, const struct summary *s, int board, const char *const *stage,
+		       int n);
+bool plot_latency_cdf_many(struct plot *p, const struct summary *s, int board);
+/* Slowest run of a row at one stage; n 0: not measured. */
+struct stage_times plot_slowest(const struct row *r, const char *stage);
+/* Two blocks: the curve; three percentiles with their hover texts.  false: nothing recorded. */
+bool plot_cdf_blocks(struct plot *p, const struct row *r);
+/* The range of x that all curves of n rows need. */
+void plot_cdf_range(struct plot *p, const struct row *const *row, int n);
 
 /* Each fills *p; false: nothing to show. */
 bool plot_overview(struct plot *p, const struct summary *s, int board);

@@ -5,7 +5,8 @@
 
 #include "harness/report/plots_parts.h"
 
-#define ROWS_MAX 64 /* rows a picture has room for */
+#define ROWS_MAX   64  /* rows a picture has room for */
+#define NAME_USUAL 180 /* points of a name, with what it went without */
 
 /* Two blocks: runs, means.  Returns the most runs that a row has. */
 static int seeds_data(struct plot *p, const struct summary *s, const struct row *const *row, int n)
@@ -62,11 +63,15 @@ bool plot_seeds(struct plot *p, const struct summary *s, int board)
 	if (seeds_data(p, s, row, n) < 2)
 		return false;
 	p->height = 90 + 26 * n;
+	if (plot_name_width(s, board) > NAME_USUAL)
+		p->width += plot_name_width(s, board) - NAME_USUAL;
 	strbuf_addf(&p->gp,
 		    "set border 1\nset grid x y " GRID_STYLE "\nset yrange [-.6:%d.6]\n"
 		    "set offsets graph .02, graph .02, 0, 0\nset xtics nomirror out\n"
 		    "set xlabel 'weighted F1, %%'\n" KEY_ON_TOP,
 		    n - 1);
+	plot_key_up(p);
+	plot_name_margin(p, s, board);
 	name_tics(p, row, n);
 	strbuf_add(&p->gp,
 		   "plot data index 1 using 1:($2-.32):(0):(.64) with vectors nohead lw 1.6 lc rgb "
@@ -118,6 +123,7 @@ bool plot_label_drop(struct plot *p, const struct summary *s, int board)
 		"set xtics nomirror out\nset xlabel 'drop in F1 of the label, points'\n" KEY_ON_TOP
 		"set arrow from 0,graph 0 to 0,graph 1 nohead lc rgb \"#777777\" lw 1\n",
 		n - 1);
+	plot_key_up(p);
 	name_tics(p, row, n);
 	for (int k = 0; k < sample->k; k++) {
 		label_drop_data(p, s, row, n, k);

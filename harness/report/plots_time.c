@@ -136,8 +136,7 @@ bool plot_loss(struct plot *p, const struct summary *s, int board)
 	return n > 0;
 }
 
-/* Slowest run of a row at one stage; n 0: not measured. */
-static struct stage_times slowest(const struct row *r, const char *stage)
+struct stage_times plot_slowest(const struct row *r, const char *stage)
 {
 	struct stage_times out = { .name = stage };
 
@@ -177,7 +176,7 @@ static bool latency_block(struct plot *p, const struct row *r, const char *const
 	bool any = false;
 
 	for (int i = 0; i < n; i++) {
-		struct stage_times x = slowest(r, stage[i]);
+		struct stage_times x = plot_slowest(r, stage[i]);
 
 		if (!x.n)
 			continue;
@@ -200,6 +199,8 @@ bool plot_latency(struct plot *p, const struct summary *s, int board)
 	int n = find_timed(s, board, stage), m = plot_count(s, board), j = 0, block = 0;
 
 	p->width = 170 + n * (40 + 24 * m) < 640 ? 640 : 170 + n * (40 + 24 * m);
+	if (n && plot_crowded(s, board, p->width))
+		return plot_latency_many(p, s, board, stage, n);
 	p->height = 340;
 	strbuf_addf(&p->gp,
 		    "set border 3\nset grid y " GRID_STYLE "\nset logscale y\n"
@@ -242,8 +243,7 @@ static size_t all_times(const struct row *r, double **ms, struct latency_stats *
 	return n;
 }
 
-/* Two blocks: the curve; three percentiles with their hover texts.  false: nothing recorded. */
-static bool cdf_blocks(struct plot *p, const struct row *r)
+bool plot_cdf_blocks(struct plot *p, const struct row *r)
 {
 	static const int mark[] = { 500, 900, 990 };
 	struct latency_stats stats;
@@ -269,18 +269,38 @@ static bool cdf_blocks(struct plot *p, const struct row *r)
 	return n > 0;
 }
 
+void plot_cdf_range(struct plot *p, const struct row *const *row, int n)
+{
+	double lo = INFINITY, hi = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < row[i]->n_runs; j++)
+			for (int k = 0; k < row[i]->run[j]->n; k++) {
+				const double ms = row[i]->run[j]->pred[k].ms;
+
+				if (!isfinite(ms) || !(ms > 0))
+					continue;
+				lo = fmin(lo, ms);
+				hi = fmax(hi, ms);
+			}
+	if (hi > 0)
+		strbuf_addf(&p->gp, "set xrange [%.6g:%.6g]\n", lo / 1.2, hi * 1.2);
+}
+
 bool plot_latency_cdf(struct plot *p, const struct summary *s, int board)
 {
 	static const int shape[] = { 7, 5, 9, 11, 13, 15 };
 	int block = 0;
 
+	if (plot_crowded(s, board, p->width))
+		return plot_latency_cdf_many(p, s, board);
 	p->height = 340;
 	strbuf_add(&p->gp, "set border 3\nset grid x y " GRID_STYLE "\nset logscale x\n"
 			   "set format x '%g'\nset yrange [0:102]\nset xtics nomirror out\n"
 			   "set ytics 0,20,100 nomirror out\nset xlabel 'ms an utterance'\n"
 			   "set ylabel '% of utterances'\n" KEY_ON_TOP);
 	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
-		if (!cdf_blocks(p, r))
+		if (!plot_cdf_blocks(p, r))
 			continue;
 		strbuf_addf(&p->gp,
 			    "%sdata index %d using 1:2 with steps lw 2 lc rgb \"%s\" title ",

@@ -234,6 +234,17 @@ void html_escape(struct strbuf *out, const char *s)
 	}
 }
 
+/* A column without a number or word is none on a page, but in a table of sentences says that there
+ * is nothing. */
+static bool html_shows(const struct table *t, int c)
+{
+	bool any = t->words || !table_rows(t);
+
+	for (int r = 0; r < table_rows(t) && !any; r++)
+		any = *table_at(t, r, c)->text != '\0';
+	return any && table_shows(t, c);
+}
+
 static void html_cell(const struct table *t, int row, int c, struct strbuf *out)
 {
 	const struct table_cell *x = table_at(t, row, c);
@@ -257,11 +268,14 @@ static void html_cell(const struct table *t, int row, int c, struct strbuf *out)
 
 void table_html(const struct table *t, struct strbuf *out)
 {
+	bool shows[TABLE_COLUMNS_MAX];
+
 	out->oom |= t->oom;
 	strbuf_addf(out, "<div class=\"scroll\"><table%s>\n<thead><tr>",
 		    t->words ? " class=\"words\"" : "");
 	for (int c = 0; c < t->n_columns; c++) {
-		if (!table_shows(t, c))
+		shows[c] = html_shows(t, c);
+		if (!shows[c])
 			continue;
 		strbuf_add(out, table_counts(t, c) ? "<th class=\"num\">" : "<th>");
 		html_escape(out, t->column[c].head);
@@ -271,7 +285,7 @@ void table_html(const struct table *t, struct strbuf *out)
 	for (int r = 0; r < table_rows(t); r++) {
 		strbuf_add(out, "<tr>");
 		for (int c = 0; c < t->n_columns; c++)
-			if (table_shows(t, c))
+			if (shows[c])
 				html_cell(t, r, c, out);
 		strbuf_add(out, "</tr>\n");
 	}

@@ -60,7 +60,8 @@ void table_markdown(const struct table *t, struct strbuf *out);
 /* Columns aligned by blanks, as many wide as their code points. */
 void table_plain(const struct table *t, struct strbuf *out);
 void table_csv(const struct table *t, struct strbuf *out);
-/* <table> with data-v on cells that sort by value. */
+/* <table> with data-v on cells that sort by value; unless it is of sentences, less columns that are
+ * empty. */
 void table_html(const struct table *t, struct strbuf *out);
 
 /* Tabulars under a bold title, in parts that fit a page: no float, no package, for a text

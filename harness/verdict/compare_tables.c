@@ -118,6 +118,21 @@ static int classes_won(const struct lineup *l, const struct duel *d, int who)
 	return n;
 }
 
+static bool leaves_runs_out(const struct lineup *l, const struct duel *d)
+{
+	return d->runs_a < l->system[d->a].n_runs || d->runs_b < l->system[d->b].n_runs;
+}
+
+/* Runs that were left out are told in the row: the scores beside it are not the systems' means. */
+static void shared_cell(const struct lineup *l, const struct duel *d, struct table *t)
+{
+	if (leaves_runs_out(l, d))
+		table_cell(t, d->shared, "%d of %d and %d", d->shared, l->system[d->a].n_runs,
+			   l->system[d->b].n_runs);
+	else
+		table_number(t, d->shared, 1, 0);
+}
+
 static void duels_table(const struct comparison *c, struct table *t)
 {
 	static const char *const score[][2] = { { "A scores", "score_a" },
@@ -168,7 +183,7 @@ static void duels_table(const struct comparison *c, struct table *t)
 		table_number(t, d->dz, 1, 3);
 		table_number(t, classes_won(c->lineup, d, -1), 1, 0);
 		table_number(t, classes_won(c->lineup, d, 1), 1, 0);
-		table_number(t, d->shared, 1, 0);
+		shared_cell(c->lineup, d, t);
 	}
 }
 
@@ -369,6 +384,21 @@ static void note_strata(const struct strata *s, int least, struct strbuf *out)
 			    aspect_name[s->by], s->unknown);
 }
 
+static void note_shared(const struct comparison *c, const struct duel *d, struct strbuf *out)
+{
+	const struct lineup *l = c->lineup;
+	const enum metric m = c->options.metric;
+
+	if (leaves_runs_out(l, d))
+		strbuf_addf(out,
+			    "%s and %s are compared over the %d seed%s that both have; their means "
+			    "over all runs differ by %+.2f.\n",
+			    l->system[d->a].name, l->system[d->b].name, d->shared,
+			    d->shared == 1 ? "" : "s",
+			    100 * (c->standing[d->b].number[m].mean -
+				   c->standing[d->a].number[m].mean));
+}
+
 void compare_notes(const struct comparison *c, struct strbuf *out)
 {
 	const struct lineup *l = c->lineup;
@@ -406,6 +436,7 @@ void compare_notes(const struct comparison *c, struct strbuf *out)
 	for (int i = 0; i < c->n_duels; i++) {
 		const struct duel *d = &c->duel[i];
 
+		note_shared(c, d, out);
 		if (d->runs_a != d->runs_b)
 			strbuf_addf(out,
 				    "%s and %s share no seed and differ in runs: randomization is "
