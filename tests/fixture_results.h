@@ -25,6 +25,7 @@ struct fixture_run {
 	double ceiling;		    /* in the manifest; 0: none */
 	bool all_scores;	    /* metrics.json has those of the classes and more */
 	const char *options, *cues; /* JSON of the recipe's options; hash of cue files; or NULL */
+	const char *backend;	    /* its identity, JSON, or NULL */
 	const char *asked;	    /* JSON of "asked" of a system that asks, or NULL */
 	const char *why_limited;    /* NULL: a full run */
 	unsigned variant;	    /* told apart in its id */
@@ -120,6 +121,8 @@ static inline void fixture_manifest(const struct fixture_run *f, const char *id,
 	json_put_str(&w, "selection", f->selection);
 	fixture_member(&w, "options", f->options);
 	fixture_member(&w, "asked", f->asked);
+	if (f->backend)
+		json_put_str(&w, "backend", f->backend);
 	if (f->ceiling > 0) {
 		json_open_object(&w, "ceiling");
 		json_put_num(&w, "weighted_f1", f->ceiling);

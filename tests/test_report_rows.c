@@ -80,6 +80,35 @@ static void test_other_options(void **state)
 	scratch_remove(dir);
 }
 
+/* Free and constrained answers are never one row, whatever their seeds; nor are two models. */
+static void test_other_mode(void **state)
+{
+	char *dir = scratch_make();
+	struct fixture_run f;
+	struct summary s;
+
+	(void)state;
+	f = run_of("zero-on-x", .5, 1);
+	f.options = "{\"mode\": \"generate\"}";
+	f.asked = "{\"mode\": \"generate\"}";
+	f.backend = "{\"model\":\"a\",\"sent\":[\"n\"]}";
+	write_run(dir, f);
+	f.seed = 2;
+	f.options = "{\"mode\": \"choice\"}";
+	f.asked = "{\"mode\": \"choice\"}";
+	write_run(dir, f);
+	f.seed = 3;
+	f.backend = "{\"model\":\"b\",\"sent\":[\"n\"]}";
+	write_run(dir, f);
+	load(&s, dir);
+	CHECK(s.n_rows == 3 && s.row[0].n_runs == 1 && s.row[1].n_runs == 1);
+	CHECK(!strcmp(s.row[0].system, "zero-on-x (mode=generate, model=a)"));
+	CHECK(!strcmp(s.row[1].system, "zero-on-x (mode=choice)"));
+	CHECK(!strcmp(s.row[2].system, "zero-on-x (mode=choice, model=b)"));
+	summary_free(&s);
+	scratch_remove(dir);
+}
+
 /* An ablation is held against the full system with its own options. */
 static void test_ablation_of_variant(void **state)
 {
@@ -365,10 +394,15 @@ static void test_sight_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_other_options),  cmocka_unit_test(test_ablation_of_variant),
-		cmocka_unit_test(test_limited),	       cmocka_unit_test(test_served),
-		cmocka_unit_test(test_strict),	       cmocka_unit_test(test_sight_words),
-		cmocka_unit_test(test_many_systems),   cmocka_unit_test(test_empty_columns),
+		cmocka_unit_test(test_other_options),
+		cmocka_unit_test(test_other_mode),
+		cmocka_unit_test(test_ablation_of_variant),
+		cmocka_unit_test(test_limited),
+		cmocka_unit_test(test_served),
+		cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_sight_words),
+		cmocka_unit_test(test_many_systems),
+		cmocka_unit_test(test_empty_columns),
 		cmocka_unit_test(test_compared_seeds),
 	};
 

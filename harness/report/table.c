@@ -268,7 +268,7 @@ static void html_cell(const struct table *t, int row, int c, struct strbuf *out)
 
 void table_html(const struct table *t, struct strbuf *out)
 {
-	bool shows[TABLE_COLUMNS_MAX];
+	bool shows[TABLE_COLUMNS_MAX] = { false };
 
 	out->oom |= t->oom;
 	strbuf_addf(out, "<div class=\"scroll\"><table%s>\n<thead><tr>",
