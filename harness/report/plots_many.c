@@ -50,7 +50,7 @@ static void name_tics(struct plot *p, const struct summary *s, int board, int n)
 	strbuf_add(&p->gp, "set ytics (");
 	for (const struct row *r = plot_next(s, board, NULL); r; r = plot_next(s, board, r)) {
 		n--;
-		plot_gp_text(p, r->system);
+		plot_gp_tic(p, r->system);
 		strbuf_addf(&p->gp, " %d%s", n, n ? ", " : "");
 	}
 	strbuf_add(&p->gp, ") scale 0\n");
