@@ -71,7 +71,7 @@ static void test_other_options(void **state)
 		   (s.row[0].run[0]->scores.weighted_f1 + s.row[0].run[1]->scores.weighted_f1) / 2,
 		   1e-15);
 	CHECK(!strcmp(s.row[1].system, "bemerc (words=all of them, and then so…)"));
-	CHECK(!strcmp(s.row[2].system, "bemerc (cues=0123456789abcdef)"));
+	CHECK(!strcmp(s.row[2].system, "bemerc (cues=files 0123456789abcdef)"));
 	CHECK(!strcmp(s.row[3].system, "bemerc (lr=0.01)"));
 	for (int i = 1; i < s.n_rows; i++) /* variants are systems of their own */
 		CHECK(s.row[i].n_runs == 1 && s.row[i].versus == 0 &&

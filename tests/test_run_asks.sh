@@ -261,6 +261,8 @@ check "and no ceiling is known for it" sh -c "! grep -q '\"ceiling\"' '$dir'/res
 
 # what comes after
 check "a report" "$merc" report -q --results "$dir/results" -o "$dir/page"
+check "which lies beside the results unless it is told where" \
+	sh -c "'$merc' report -q --results '$dir/results' && [ -s '$dir/results/report/index.html' ]"
 check "which names them" grep -q "both-on-vllm" "$dir/page/index.html"
 check "a comparison" "$merc" compare "$dir"/results/runs/meld-text-on-slow-* "$dir"/results/runs/meld-majority-*
 check "a sweep over the context" "$merc" sweep -q "$dir/text.json" --axis window=0,1,3 -c meld \

@@ -65,12 +65,15 @@ static int add_backend(struct result *r, const char *path, struct err *err)
 int result_read_traits(struct result *r, const char *path, struct err *err)
 {
 	static const char *const part[] = { "window", "see", "selection" };
-	const char *cues = json_str(json_get(json_get(r->manifest, "corpus"), "cues"), "measured");
+	const char *files = json_str(json_get(json_get(r->manifest, "corpus"), "cues"), NULL);
+	char cues[48] = "measured";
 
 	add_members(r, json_get(r->manifest, "options"), true, err);
 	for (size_t i = 0; i < ARRAY_LEN(part) && !err->code; i++)
 		if (json_get(r->manifest, part[i]))
 			add_value(r, part[i], json_get(r->manifest, part[i]), false, err);
+	if (files && !str_format(cues, sizeof(cues), "files %.32s", files))
+		return err_set(err, ERR_FORMAT, "%s: corpus.cues is too long", path);
 	if (!err->code && r->see & MODALITIES)
 		add_text(r, "cues", cues, false, err);
 	return err->code ? err->code : add_backend(r, path, err);

@@ -28,9 +28,9 @@ struct sweep_summary {
 	struct sweep_file file;
 	struct sweep_row *row;			 /* (n_rows) */
 	int n_rows, finished, missing, left_out; /* runs */
-	bool limited; /* runs are missing or saw part of the corpus: not a result */
-	int chosen;   /* row with the best mean dev score among the whole ones, -1: none */
-	int best;     /* row with the best mean on test, -1: none */
+	bool limited;				 /* runs are missing or limited: not a result */
+	int chosen; /* row with the best mean dev score among the whole ones, -1: none */
+	int best;   /* row with the best mean on test, -1: none */
 };
 
 struct sweep_report_options {

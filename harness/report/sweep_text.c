@@ -123,7 +123,9 @@ void sweep_summary_markdown(const struct sweep_summary *s, struct strbuf *out)
 		    *f->title ? ": " : "", f->base, f->corpus, f->kind, f->hash);
 	if (s->limited)
 		strbuf_addf(out, "\n**Not a result: %d runs are missing%s.**\n", s->missing,
-			    s->missing ? "" : ", but runs saw part of the corpus only");
+			    s->missing ? ""
+				       : ", but runs are limited: they saw part of the corpus "
+					 "only or failed at too much of it");
 	strbuf_add(out, "\n");
 	verdict(s, out);
 	strbuf_add(out, "\nMean ± standard deviation over seeds (ddof 1); the interval resamples "
