@@ -139,6 +139,8 @@ check "more seconds than are ever sent are refused before anything is asked" say
 # clips that are not there
 rm "$dir"/gap/output_repeated_splits_test/dia0_*.mp4
 "$merc" run "$dir/both.json" -c meld -r "$dir/gap" --results "$dir/gapped" --backend "$dir/vllm.json" 2>"$dir/why"
+"$merc" run "$dir/both.json" -c meld -r "$dir/gap" --results "$dir/gapless" -b "$dir/vllm.json" -n 2>"$dir/dry.sum" >"$dir/dry"
+check "clips that are not there: a dry run says what helps" grep -q '[1-9][0-9]* without a clip that can be read (--only-clips leaves' "$dir/dry.sum"
 check "clips that are not there are told" grep -q 'warning: [0-9]* of [0-9]* utterances have no clip and will end as decode_fail; --only-clips leaves' "$dir/why"
 check "before anything is asked" [ "$(grep -n 'warning: .* have no clip' "$dir/why" | cut -d: -f1)" -lt "$(grep -n 'asks' "$dir/why" | grep -v warning | head -n 1 | cut -d: -f1)" ]
 

@@ -114,9 +114,10 @@ void dry_run_sum(const struct dry_run *d, const struct log *log)
 
 	log_info(log,
 		 "%lld asks with %llu bytes of text and %lld media of %llu bytes; %lld without a "
-		 "clip that can be read; nothing was sent",
+		 "clip that can be read%s; nothing was sent",
 		 (long long)d->asks, (unsigned long long)d->text_bytes, (long long)d->media,
-		 (unsigned long long)d->media_bytes, (long long)d->no_clip);
+		 (unsigned long long)d->media_bytes, (long long)d->no_clip,
+		 d->no_clip ? " (--only-clips leaves out what has none)" : "");
 	if (d->n_kept)
 		log_info(log, "%lld of them have their reply already", (long long)d->n_kept);
 	if (!d->carrier)
