@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/json.h"
 #include "harness/remote/ask_file.h"
 #include "harness/remote/exec_ask.h"
+#include "harness/remote/exec_end.h"
 #include "harness/remote/key.h"
 #include "harness/remote/ready.h"
 #include "harness/remote/redact.h"
@@ -28,10 +28,7 @@
 #define LOOK_MS	   200		      /* how long a signal to stop may go unseen */
 #define TRIES	   2		      /* of one ask */
 #define CRASHES	   5		      /* in a row that end the run */
-#define SHOWN	   300
-#define NOTICE_S   5.0	/* of silence that is told */
-#define REAP_TRIES 20	/* moments of 10 ms that an ended program has to be waited for */
-#define TAIL	   4096 /* bytes at the end of its standard error that are looked at */
+#define NOTICE_S   5.0		      /* of silence that is told */
 
 struct exec {
 	struct backend_env env;
@@ -330,56 +327,6 @@ static int check_takes(const struct exec *s, const struct json *ready, struct er
 
 /* --- why it is not there ---------------------------------------------------------------------- */
 
-/* Appends how the program ended, if it did. */
-static void add_end(struct exec *s, struct strbuf *out)
-{
-	const struct timespec moment = { .tv_nsec = 10000000 };
-	int status = 0;
-	pid_t got = 0;
-
-	for (int k = 0; k < REAP_TRIES && !got; k++) {
-		got = waitpid(s->pid, &status, WNOHANG);
-		if (!got)
-			nanosleep(&moment, NULL);
-	}
-	if (got != s->pid)
-		strbuf_add(out, "it closed its standard output");
-	else if (WIFSIGNALED(status))
-		strbuf_addf(out, "signal %d ended it", WTERMSIG(status));
-	else
-		strbuf_addf(out, "it ended with status %d", WEXITSTATUS(status));
-	if (got == s->pid) {
-		kill(-s->pid, SIGKILL); /* what it started */
-		s->pid = 0;
-	}
-}
-
-/* Appends where its standard error is, and the last line of it. */
-static void add_last_words(const struct exec *s, struct strbuf *out)
-{
-	char *path = s->env.dir ? path_join(s->env.dir, "exec.stderr") : NULL, text[TAIL];
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-	off_t from = end - s->said > TAIL ? end - TAIL : s->said;
-	ssize_t n = end > from ? pread(fd, text, (size_t)(end - from), from) : 0, first;
-
-	while (n > 0 && strchr(" \t\r\n", text[n - 1]))
-		n--;
-	for (first = n; first > 0 && text[first - 1] != '\n'; first--)
-		continue;
-	if (n > 0) {
-		strbuf_addf(out, "; %s ends with: ", path);
-		redact_message(out, text + first, (size_t)(n - first), NULL, SHOWN);
-	} else if (fd >= 0) {
-		strbuf_add(out, "; it wrote nothing on standard error");
-		if (!end)
-			unlink(path);
-	}
-	if (fd >= 0)
-		close(fd);
-	free(path);
-}
-
 static int not_ready(struct exec *s, enum got got, struct err *err)
 {
 	struct strbuf b = { 0 };
@@ -387,12 +334,12 @@ static int not_ready(struct exec *s, enum got got, struct err *err)
 	if (got == GOT_LATE) {
 		strbuf_addf(&b, "it said nothing for %g s", EXEC_READY_S);
 	} else if (got == GOT_END) {
-		add_end(s, &b);
+		exec_add_end(&s->pid, &b);
 	} else {
 		strbuf_add(&b, "its first line is ");
-		redact_message(&b, s->line.s, s->line.len, NULL, SHOWN);
+		redact_message(&b, s->line.s, s->line.len, NULL, EXEC_SHOWN);
 	}
-	add_last_words(s, &b);
+	exec_add_last_words(s->env.dir, s->said, &b);
 	s->away = true;
 	err_set(err, ERR_BACKEND, "exec: '%.200s' did not say {\"ready\": true}: %s", s->command,
 		strbuf_str(&b));
@@ -442,7 +389,7 @@ static void fail(struct reply *r, enum reply_cause cause, const char *why, struc
 	struct strbuf b = { 0 };
 	const char *copy;
 
-	redact_message(&b, why, strlen(why), NULL, SHOWN);
+	redact_message(&b, why, strlen(why), NULL, EXEC_SHOWN);
 	copy = arena_strdup(mem, strbuf_str(&b));
 	strbuf_free(&b);
 	r->status = ANSWER_BACKEND_FAIL;
@@ -492,7 +439,7 @@ static int give_up(const struct exec *s, struct err *err)
 {
 	struct strbuf b = { 0 };
 
-	add_last_words(s, &b);
+	exec_add_last_words(s->env.dir, s->said, &b);
 	err_set(err, ERR_BACKEND, "exec: '%.200s' did not survive %d asks in a row%s", s->command,
 		CRASHES, strbuf_str(&b));
 	strbuf_free(&b);
@@ -552,7 +499,7 @@ static void tell_ends(struct exec *s)
 	struct strbuf b = { 0 };
 
 	if (s->ends) {
-		add_last_words(s, &b);
+		exec_add_last_words(s->env.dir, s->said, &b);
 		log_info(s->env.log,
 			 "warning: '%.200s' ended in %d asks, or said nothing in time%s",
 			 s->command, s->ends, strbuf_str(&b));
