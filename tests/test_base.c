@@ -169,11 +169,12 @@ static void test_commands(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const bad[] = { "",	   ".",	  "..",	     ".x",  "a/b", "../x",
-					   "a\nb", "a b", "\x1b[1m", "a;b", "é" };
+	static const char *const bad[] = { "",	   ".",	 "..",	    ".x",  "a/b", "../x",
+					   "a\nb", " b", "\x1b[1m", "a;b", "é" };
 
 	(void)state;
-	CHECK(str_is_name("omnivox-cot_2.json") && str_is_name("-x") && str_is_name("a..b"));
+	CHECK(str_is_name("omnivox-cot_2.json") && str_is_name("-x") && str_is_name("a..b") &&
+	      str_is_name("bow (my own)"));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK(!str_is_name(bad[i]));
 }

@@ -162,11 +162,11 @@ bool str_ends(const char *s, const char *suffix)
 
 bool str_is_name(const char *s)
 {
-	if (!*s || *s == '.')
+	if (!*s || *s == '.' || *s == ' ')
 		return false;
 	for (; *s; s++)
 		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-		      (*s >= '0' && *s <= '9') || strchr("._-", *s)))
+		      (*s >= '0' && *s <= '9') || strchr("._-+() ", *s)))
 			return false;
 	return true;
 }

@@ -45,9 +45,8 @@ char *path_join(const char *a, const char *b) __attribute__((warn_unused_result)
 const char *path_base(const char *path);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-/* Whether it can be a part of a path that leads nowhere else: letters of ASCII, digits, '.', '_'
- * and
- * '-', not empty, not beginning with '.'. */
+/* Whether it can be a part of a path that leads nowhere else: letters of ASCII, digits, blanks and
+ * ._-+(), not empty, not beginning with '.' or a blank. */
 bool str_is_name(const char *s);
 /* Equal but for the number of blanks and tabs between words, before and after. */
 bool str_same_words(const char *a, const char *b);

@@ -199,7 +199,7 @@ static int finish(struct recipe *r, const char *path, struct err *err)
 	if (!str_is_name(r->name))
 		return err_set(err, ERR_ARG,
 			       "%s: name '%s': it is a part of folders' names: letters, digits, "
-			       "'.', '_' and '-' are allowed, '.' not at its beginning",
+			       "blanks and ._-+() are allowed, no '.' or blank at its beginning",
 			       path, r->name);
 	r->see &= r->model->uses;
 	if (r->model->needs & ~r->see)

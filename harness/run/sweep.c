@@ -414,8 +414,9 @@ static int make_name(struct sweep *s, const char *given, const char *dataset, st
 	strbuf_free(&b);
 	if (!err->code && !str_is_name(s->name))
 		err_set(err, ERR_ARG,
-			"name '%s': letters, digits, '.', '_' and '-' are allowed "
-			"(--name)",
+			"name '%s': letters, digits, blanks and ._-+() are allowed, no '.' or "
+			"blank at "
+			"its beginning (--name)",
 			s->name);
 	return err->code;
 }
