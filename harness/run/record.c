@@ -307,12 +307,12 @@ static int write_ceiling(struct json_writer *w, const struct run_record *r, stru
 	struct json *calibration;
 	struct ceiling best;
 
-	/* earlier words without those of the turn itself: the process tells no ceiling for that */
-	if (r->taken != r->see)
-		return 0;
 	if (ceiling_read(r->bank->corpus->root, &calibration, err))
 		return err->code;
 	best = ceiling_find(calibration, r->see);
+	/* earlier words without those of the turn itself: the process tells no ceiling for that */
+	if (r->taken != r->see)
+		best = (struct ceiling){ NAN, NAN };
 	if (calibration) {
 		json_open_object(w, "ceiling");
 		json_put_num(w, "weighted_f1", best.process);
