@@ -4,26 +4,13 @@
 set -u
 cd "$(dirname "$0")/.." || exit 99
 . tests/driver.sh
-mock=${TESTS:?}/mock_server
-server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$dir"' EXIT
 export no_proxy=127.0.0.1
-
-"$mock" "$dir/port" 1 '' '' dialect=vllm "facts=$dir/facts" 2>"$dir/mock" &
-server=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	[ -s "$dir/port" ] && break
-	sleep .1
-done
-cat >"$dir/profile.json" <<END
-{"schema_version": 1, "name": "mock", "dialect": "vllm", "model": "mock-1",
- "base_url": "http://127.0.0.1:$(cat "$dir/port")/v1", "can": ["images", "audio"]}
-END
+serve mock vllm 1
 
 # ask RECIPE CACHE RESULTS
 ask()
 {
-	"$merc" run "scripts/experiments/$1.json" -q -c meld -r "$dir/meld" -b "$dir/profile.json" \
+	"$merc" run "scripts/experiments/$1.json" -q -c meld -r "$dir/meld" -b "$dir/mock.json" \
 		--cache "$dir/$2" --results "$dir/$3"
 }
 
@@ -48,8 +35,8 @@ same_media()
 # what the server saw of pictures and sound since then
 seen()
 {
-	sort "$dir/facts" >"$dir/$1"
-	: >"$dir/facts"
+	sort "$dir/mock.facts" >"$dir/$1"
+	: >"$dir/mock.facts"
 	[ -s "$dir/$1" ]
 }
 
@@ -78,5 +65,5 @@ check 'another system hears them too' status 0 ask omnivox-minimal-audio cache-a
 check 'and sends them' seen other.facts
 check 'nothing more is kept' [ "$(kept)" = $((2 * asked)) ]
 check 'without what was kept they are all missed' status 3 ask zero-shot-media cache-b third
-check 'and nothing was sent' [ ! -s "$dir/facts" ]
+check 'and nothing was sent' [ ! -s "$dir/mock.facts" ]
 echo "1..$n"
