@@ -149,7 +149,7 @@ static int judge(const struct ask_folder *f, const struct opt_values *opts,
 			json_num(json_get(status, answer_status_name[ANSWER_DECODE_FAIL]), 0);
 	double all = json_num(json_get(summary, "asks"), 0), borne = opt_num(opts, "max-failures");
 
-	if (failed > (borne < 1 ? borne * all : borne))
+	if (!answers_borne(failed, all, borne))
 		return err_set(err, ERR_INCOMPLETE,
 			       "%.0f of %.0f asks ended without a reply; --retry-failed asks them "
 			       "again, %s/%s says why",

@@ -212,7 +212,7 @@ static bool too_many(const struct cli *c, const struct scored *s)
 	const double most = opt_num(&c->opts, "max-failures");
 	const int failed = scored_failures(s);
 
-	if (failed <= (most < 1 ? most * (double)s->all.n : most))
+	if (answers_borne((double)failed, (double)s->all.n, most))
 		return false;
 	log_error(&c->log,
 		  "%d of %lld samples have no reply; they count as wrong (--max-failures bears "

@@ -4,6 +4,8 @@
 #ifndef HARNESS_CORE_ANSWER_H
 #define HARNESS_CORE_ANSWER_H
 
+#include <stdbool.h>
+
 #include "harness/core/labels.h"
 
 enum answer_status {
@@ -15,6 +17,9 @@ enum answer_status {
 	ANSWER_STATUS_COUNT,
 };
 extern const char *const answer_status_name[ANSWER_STATUS_COUNT];
+
+/* Are `failed` of `all` samples without a reply borne?  most: as many or, below 1, that share. */
+bool answers_borne(double failed, double all, double most);
 
 /* One answer.  score: log-probabilities or any finite values whose softmax is
  * the model's belief, (labels->n).  label: -1 unless status is ANSWER_OK. */

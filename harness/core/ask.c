@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "harness/base/json.h"
+
+const char *const ask_part_name[ASK_PART_TYPES] = { "text", "image", "sound", "video" };
 const char *const ask_mode_name[ASK_MODES] = { "generate", "choice", "likelihood", "letters" };
 
 const struct ask_sampling ask_sampling_default = {
@@ -62,4 +65,16 @@ unsigned ask_needs(const struct ask *ask)
 		for (int k = 0; k < ask->message[i].n_parts; k++)
 			needs |= ASK_NEEDS_PART(ask->message[i].part[k].type);
 	return needs;
+}
+
+void ask_put_sampling(struct json_writer *w, const char *key, const struct ask_sampling *s)
+{
+	json_open_object(w, key);
+	json_put_num(w, "temperature", s->temperature);
+	json_put_num(w, "top_p", s->top_p);
+	json_put_num(w, "presence_penalty", s->presence_penalty);
+	json_put_num(w, "frequency_penalty", s->frequency_penalty);
+	json_put_int(w, "seed", s->seed);
+	json_put_int(w, "max_tokens", s->max_tokens);
+	json_close_object(w);
 }

@@ -17,12 +17,16 @@
 #include "harness/base/str.h"
 #include "harness/core/answer.h"
 
+struct json_writer;
+
 #define ASK_OPTIONS_MAX	 64
 #define ASK_MESSAGES_MAX 256
 #define ASK_PARTS_MAX	 256 /* of one message */
 #define ASK_SHA_HEX	 65  /* SHA-256 as hex digits, and the NUL */
 
 enum ask_part_type { ASK_TEXT, ASK_JPEG, ASK_WAV, ASK_VIDEO, ASK_PART_TYPES };
+/* What a part is called in files of asks and between programs: text, image, sound, video. */
+extern const char *const ask_part_name[ASK_PART_TYPES];
 
 struct ask_part {
 	enum ask_part_type type;
@@ -71,6 +75,8 @@ struct ask_sampling {
 	int max_tokens;
 };
 extern const struct ask_sampling ask_sampling_default; /* 0, 1, 0, 0, 1234, 16 */
+/* One JSON object of the fields, by their names above. */
+void ask_put_sampling(struct json_writer *w, const char *key, const struct ask_sampling *s);
 
 /* Everything a pointer leads to belongs to who made the ask, who keeps it until the reply to it
  * has reached the sink. */

@@ -9,8 +9,6 @@
 
 #define FILE_LIMIT ((size_t)4 << 30)
 
-const char *const ask_part_name[ASK_PART_TYPES] = { "text", "image", "sound", "video" };
-
 struct ask_line {
 	const char *id;
 	int index;

@@ -17,9 +17,6 @@
 #define ASK_MEDIA_MAX ((size_t)64 << 20)  /* bytes of one part */
 #define ASK_BYTES_MAX ((size_t)256 << 20) /* of all media of one ask */
 
-/* What a part is called in files of asks and between programs: text, image, sound, video. */
-extern const char *const ask_part_name[ASK_PART_TYPES];
-
 struct ask_file {
 	char *path, *dir, *text;
 	struct ask_line *line; /* in the order of id (bytes), then index */

@@ -51,7 +51,6 @@ static int put_messages(struct json_writer *w, const struct ask *ask, bool shown
 
 int exec_put_ask(const struct ask *ask, bool shown, struct strbuf *out, struct err *err)
 {
-	const struct ask_sampling *p = &ask->sampling;
 	struct json_writer w;
 
 	json_begin(&w, out, 0);
@@ -66,14 +65,7 @@ int exec_put_ask(const struct ask *ask, bool shown, struct strbuf *out, struct e
 	json_close_array(&w);
 	if (put_messages(&w, ask, shown, err))
 		return err->code;
-	json_open_object(&w, "sampling");
-	json_put_num(&w, "temperature", p->temperature);
-	json_put_num(&w, "top_p", p->top_p);
-	json_put_num(&w, "presence_penalty", p->presence_penalty);
-	json_put_num(&w, "frequency_penalty", p->frequency_penalty);
-	json_put_int(&w, "seed", p->seed);
-	json_put_int(&w, "max_tokens", p->max_tokens);
-	json_close_object(&w);
+	ask_put_sampling(&w, "sampling", &ask->sampling);
 	json_close_object(&w);
 	strbuf_addc(out, '\n');
 	return out->oom ? err_set(err, ERR_NOMEM, "%s: no memory for the request", ask->id) : 0;

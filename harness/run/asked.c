@@ -6,7 +6,6 @@
 #include "harness/base/map.h"
 #include "harness/metrics/scores_json.h"
 #include "harness/run/inquiry.h"
-#include "harness/run/prompt_file.h"
 #include "harness/run/task_hash.h"
 
 #define MOST_ALIKE 0.95 /* more equal replies or labels than this share are suspicious */
@@ -90,7 +89,7 @@ static int note_first(void *ctx, const struct ask *ask, struct err *err)
 
 	out->mode = ask->mode;
 	json_begin(&w, &b, 0);
-	prompt_file_sampling(&w, NULL, &ask->sampling);
+	ask_put_sampling(&w, NULL, &ask->sampling);
 	if (b.oom || !str_copy(out->sampling, sizeof(out->sampling), strbuf_str(&b)))
 		err_set(err, ERR_NOMEM, "sampling: no memory");
 	strbuf_free(&b);

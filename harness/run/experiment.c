@@ -14,8 +14,6 @@
 #include "harness/run/environment.h"
 #include "harness/run/prompt_file.h"
 
-#define MAX_MANIFEST ((size_t)16 << 20)
-
 /* One run in flight; destroyed on every path. */
 struct flight {
 	const struct bank *bank;
@@ -384,7 +382,7 @@ static void read_causes(const struct json *asked, struct failures *n)
 static int read_failures(const struct flight *f, struct failures *n, struct err *err)
 {
 	char *path = path_join(f->final, "manifest.json");
-	struct json *m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
+	struct json *m = path ? json_read_file(path, MANIFEST_MAX, err) : NULL;
 	const struct json *counts = json_get(m, "counts");
 
 	*n = (struct failures){
@@ -405,10 +403,10 @@ static int read_failures(const struct flight *f, struct failures *n, struct err 
 /* ERR_INCOMPLETE when they are more than are borne. */
 static int judge_failures(const struct flight *f, const struct failures *n, struct err *err)
 {
-	const double borne = f->o->max_failures, failed = n->clip + n->backend;
+	const double failed = n->clip + n->backend;
 	struct strbuf b = { 0 };
 
-	if (failed <= (borne < 1 ? borne * n->all : borne))
+	if (answers_borne(failed, n->all, f->o->max_failures))
 		return 0;
 	if (n->clip > 0)
 		strbuf_addf(&b, "; %.0f have no clip that can be read%s", n->clip,

@@ -9,28 +9,14 @@
 
 #include "harness/base/io.h"
 
-void prompt_file_sampling(struct json_writer *w, const char *key, const struct ask_sampling *s)
-{
-	json_open_object(w, key);
-	json_put_num(w, "temperature", s->temperature);
-	json_put_num(w, "top_p", s->top_p);
-	json_put_num(w, "presence_penalty", s->presence_penalty);
-	json_put_num(w, "frequency_penalty", s->frequency_penalty);
-	json_put_int(w, "seed", s->seed);
-	json_put_int(w, "max_tokens", s->max_tokens);
-	json_close_object(w);
-}
-
 static void put_message(struct json_writer *w, const struct ask_message *m)
 {
-	static const char *const name[ASK_PART_TYPES] = { "text", "image", "sound", "video" };
-
 	json_open_object(w, NULL);
 	json_put_str(w, "role", m->role);
 	json_open_array(w, "content");
 	for (int k = 0; k < m->n_parts; k++) {
 		json_open_object(w, NULL);
-		json_put_str(w, "type", name[m->part[k].type]);
+		json_put_str(w, "type", ask_part_name[m->part[k].type]);
 		if (m->part[k].type == ASK_TEXT)
 			json_put_str(w, "text", m->part[k].data);
 		json_close_object(w);
@@ -62,7 +48,7 @@ static int add_line(const struct ask *ask, const char *split, struct strbuf *out
 	for (int k = 0; k < ask->n_messages; k++)
 		put_message(&w, &ask->message[k]);
 	json_close_array(&w);
-	prompt_file_sampling(&w, "sampling", &ask->sampling);
+	ask_put_sampling(&w, "sampling", &ask->sampling);
 	if (settings)
 		json_put_value(&w, "settings", settings);
 	json_close_object(&w);

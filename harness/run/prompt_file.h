@@ -13,7 +13,4 @@
  * the asks of merc-remote(5), media by their type alone.  rq->dir exists. */
 int prompt_file_write(const struct asked_request *rq, struct err *err);
 
-/* The fields of sampling as an object of that form. */
-void prompt_file_sampling(struct json_writer *w, const char *key, const struct ask_sampling *s);
-
 #endif

@@ -17,9 +17,8 @@
 #include "harness/run/environment.h"
 #include "harness/run/see.h"
 
-#define SCHEMA	     1
-#define REPLICATES   10000
-#define MAX_MANIFEST ((size_t)16 << 20)
+#define SCHEMA	   1
+#define REPLICATES 10000
 
 int record_file(const char *dir, const char *name, struct strbuf *b, struct err *err)
 {
@@ -417,7 +416,7 @@ static void write_numbers(struct json_writer *w, const struct run_record *r,
 void record_why_failed(int64_t failed, int64_t n, double borne, char why[RECORD_WHY])
 {
 	why[0] = '\0';
-	if ((double)failed > (borne < 1 ? borne * (double)n : borne) &&
+	if (!answers_borne((double)failed, (double)n, borne) &&
 	    !str_format(why, RECORD_WHY,
 			"%lld of %lld asks ended without a reply, more than --max-failures bears",
 			(long long)failed, (long long)n))
@@ -449,7 +448,7 @@ static void put_class(struct json_writer *w, const char *why_limited)
 int record_class(const char *dir, const char *why_limited, struct err *err)
 {
 	char *path = path_join(dir, "manifest.json");
-	struct json *m = path ? json_read_file(path, MAX_MANIFEST, err) : NULL;
+	struct json *m = path ? json_read_file(path, MANIFEST_MAX, err) : NULL;
 	struct strbuf b = { 0 };
 	struct json_writer w;
 

@@ -9,8 +9,9 @@
 #include "harness/run/predict.h"
 #include "harness/run/recipe.h"
 
-#define RUN_ID_MAX 200
-#define RECORD_WHY 160
+#define RUN_ID_MAX   200
+#define MANIFEST_MAX ((size_t)16 << 20) /* bytes of a manifest that is read */
+#define RECORD_WHY   160
 
 struct epoch_row {
 	char stage[16];

@@ -8,8 +8,6 @@
 #include "harness/run/experiment.h"
 #include "harness/run/see.h"
 
-#define MAX_MANIFEST ((size_t)16 << 20)
-
 /* The recipe as the manifest of a finished run records it. */
 static int recipe_from_manifest(struct recipe *r, const struct json *m, const char *path,
 				struct err *err)
@@ -45,7 +43,7 @@ int reload_open(struct reloaded *r, const char *run_dir, const struct label_set 
 	*r = (struct reloaded){ .checkpoint = path_join(run_dir, "model.ckpt") };
 	if (!path || !r->checkpoint)
 		err_set(err, ERR_NOMEM, "%s: no memory", run_dir);
-	else if ((r->manifest = json_read_file(path, MAX_MANIFEST, err)))
+	else if ((r->manifest = json_read_file(path, MANIFEST_MAX, err)))
 		recipe_from_manifest(&r->recipe, r->manifest, path, err);
 	free(path);
 	if (err->code)

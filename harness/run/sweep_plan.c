@@ -17,8 +17,7 @@
 #include "harness/base/mem.h"
 #include "harness/run/offer.h"
 
-#define SCHEMA	     1
-#define MAX_MANIFEST ((size_t)16 << 20)
+#define SCHEMA 1
 
 static int resolve_run(struct sweep *s, int i, const struct bank *bank, const char *set,
 		       const struct run_options *o, struct err *err)
@@ -98,7 +97,7 @@ static double run_seconds(const struct sweep *s, const char *run, const char *da
 	char *path = path_join(run, "manifest.json");
 	struct err ignored = { 0 };
 	struct json *m =
-		path && io_is_file(path) ? json_read_file(path, MAX_MANIFEST, &ignored) : NULL;
+		path && io_is_file(path) ? json_read_file(path, MANIFEST_MAX, &ignored) : NULL;
 	double seconds = NAN;
 
 	if (!strcmp(json_str(json_get(json_get(m, "corpus"), "name"), ""), dataset) &&
@@ -293,7 +292,7 @@ static bool is_other_status(const char *dir, const char *name, void *ctx)
 	struct err ignored = { 0 };
 	char *path =
 		str_starts(name, "status") && str_ends(name, ".json") ? path_join(dir, name) : NULL;
-	struct json *v = path ? json_read_file(path, MAX_MANIFEST, &ignored) : NULL;
+	struct json *v = path ? json_read_file(path, MANIFEST_MAX, &ignored) : NULL;
 	bool other = path && (strcmp(json_str(json_get(v, "sweep"), ""),
 				     json_str(json_get(ours, "sweep"), "?")) != 0 ||
 			      json_num(json_get(v, "of"), 0) != json_num(json_get(ours, "of"), -1));
