@@ -3,27 +3,11 @@
 # after kills, programs and recorded replies as models.
 set -u
 cd "$(dirname "$0")/.." || exit 99
-merc=${MERC:?}
+. tests/driver.sh
 mock=${TESTS:?}/mock_server
-dir=$(mktemp -d) || exit 99
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$dir"' EXIT
-export no_proxy=127.0.0.1 XDG_CONFIG_HOME="$dir/none" MERC_TEST_KEY=sk-planted+key/0123456789
-n=0
-
-# check NAME COMMAND…: the command says yes
-check()
-{
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/why" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		cat "$dir/why" "$dir/out" "$dir/err" 2>/dev/null | head -n 30 | sed 's/^/# /'
-	fi
-}
+export no_proxy=127.0.0.1 MERC_TEST_KEY=sk-planted+key/0123456789
 
 # ends STATUS TEXT ARGUMENT…: merc ask ends so, and says that on either stream
 ends()
@@ -32,7 +16,7 @@ ends()
 	shift 2
 	"$merc" ask "$@" >"$dir/out" 2>"$dir/err"
 	got=$?
-	cat "$dir/out" "$dir/err" >>"$dir/said"
+	cat "$dir/out" "$dir/err" | tee -a "$dir/said"
 	[ "$got" = "$status" ] && cat "$dir/out" "$dir/err" | grep -qF -- "$text"
 }
 
